@@ -1,0 +1,180 @@
+//! The audit log: who did what, from where, and how it ended. Append-only.
+//!
+//! Services write a row in the transaction of the act itself, so an act and its trace stand or fall
+//! together; a refused act is written in a transaction of its own.
+
+use std::net::IpAddr;
+
+use serde_json::Value;
+
+use crate::context::Context;
+use crate::ids::{AuditId, ServiceKeyId, SessionId, UserId};
+use crate::store::{self, Tx};
+
+/// Who acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// Nobody signed in.
+    Anonymous,
+    User {
+        id: UserId,
+        session: SessionId,
+    },
+    ServiceKey(ServiceKeyId),
+    /// An operator at the command line.
+    Operator,
+    /// The server by itself.
+    System,
+}
+
+/// Who acts, and from where: passed to every service function that changes something.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    pub actor: Actor,
+    pub ip: Option<IpAddr>,
+    pub user_agent: Option<String>,
+    pub request_id: Option<String>,
+}
+
+impl Origin {
+    /// An act without a request behind it.
+    #[must_use]
+    pub const fn local(actor: Actor) -> Self {
+        Self {
+            actor,
+            ip: None,
+            user_agent: None,
+            request_id: None,
+        }
+    }
+}
+
+macro_rules! actions {
+    ($($name:ident = $text:literal,)+) => {
+        /// What was done. Each kind of act has exactly one name.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Action { $($name,)+ }
+
+        impl Action {
+            /// Every action there is.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The name in the log.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text),+ }
+            }
+        }
+    };
+}
+
+actions! {
+    UserRegister = "user.register",
+    UserCreate = "user.create",
+    UserActivate = "user.activate",
+    UserSetup = "user.setup",
+    UserRole = "user.role",
+    UserStatus = "user.status",
+    ActivationResend = "activation.resend",
+    RecoveryRequest = "recovery.request",
+    RecoveryComplete = "recovery.complete",
+    SessionCreate = "session.create",
+    SessionRefresh = "session.refresh",
+    SessionReuse = "session.reuse",
+    SessionLogout = "session.logout",
+    SessionRevoke = "session.revoke",
+    KeyCreate = "key.create",
+    KeyRevoke = "key.revoke",
+}
+
+/// One line of the log.
+#[derive(Clone, Debug)]
+pub struct Record {
+    pub action: Action,
+    /// Whom it was done to.
+    pub user: Option<UserId>,
+    pub session: Option<SessionId>,
+    /// `ok`, or the public error code that answered it.
+    pub outcome: &'static str,
+    /// What else an investigator needs; never a secret, never an address typed by a stranger.
+    pub details: Value,
+}
+
+impl Record {
+    /// An act that was done.
+    #[must_use]
+    pub const fn done(action: Action) -> Self {
+        Self {
+            action,
+            user: None,
+            session: None,
+            outcome: "ok",
+            details: Value::Null,
+        }
+    }
+
+    /// An act that was refused.
+    #[must_use]
+    pub const fn refused(action: Action, code: crate::error::Code) -> Self {
+        Self {
+            action,
+            user: None,
+            session: None,
+            outcome: code.as_str(),
+            details: Value::Null,
+        }
+    }
+
+    #[must_use]
+    pub const fn user(mut self, id: UserId) -> Self {
+        self.user = Some(id);
+        self
+    }
+
+    #[must_use]
+    pub const fn session(mut self, id: SessionId) -> Self {
+        self.session = Some(id);
+        self
+    }
+
+    #[must_use]
+    pub fn details(mut self, details: Value) -> Self {
+        self.details = details;
+        self
+    }
+}
+
+/// Writes `record` as part of `tx`.
+///
+/// # Errors
+/// When storage fails; the act must fail with it.
+pub async fn record(
+    tx: &mut Tx,
+    cx: &Context,
+    by: &Origin,
+    record: Record,
+) -> Result<(), store::Error> {
+    let row = store::audit::Row {
+        id: AuditId::generate(&cx.clock, &cx.rng),
+        at: cx.now(),
+        action: record.action.as_str(),
+        actor: match by.actor {
+            Actor::Anonymous => "anonymous".to_owned(),
+            Actor::User { id, .. } => format!("user:{id}"),
+            Actor::ServiceKey(id) => format!("service_key:{id}"),
+            Actor::Operator => "operator".to_owned(),
+            Actor::System => "system".to_owned(),
+        },
+        user_id: record.user,
+        session_id: record.session,
+        ip: by.ip.map(|ip| ip.to_string()),
+        outcome: record.outcome,
+        request_id: by.request_id.clone(),
+        details: if record.details.is_null() {
+            "{}".to_owned()
+        } else {
+            record.details.to_string()
+        },
+    };
+    store::audit::insert(tx, &row).await
+}

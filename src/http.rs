@@ -1,0 +1,1 @@
+//! REST: routes, extractors, problems and pages.

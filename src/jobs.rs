@@ -1,0 +1,1 @@
+//! Background jobs: each runs until it is told to stop.

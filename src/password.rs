@@ -1,0 +1,10 @@
+//! Passwords: what may be one, and how one is hashed and verified. Called by accounts and sessions.
+//!
+//! Hashing is the scarcest resource of an auth server. [`Hasher`] runs it on as many threads as there
+//! are cores, lets a bounded number wait, and refuses beyond.
+
+mod hasher;
+mod policy;
+
+pub use hasher::{Hasher, Overloaded, Verdict};
+pub use policy::{Password, check};

@@ -1,0 +1,295 @@
+//! Site roles and permissions: who may do what, and giving a user another role.
+//!
+//! A change of role is one transaction (user, version, journal, audit), then a push: connected clients
+//! see the new state, with a version that only grows.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Serialize;
+
+use crate::audit::{self, Action, Actor, Origin, Record};
+use crate::context::Context;
+use crate::email::Email;
+use crate::error::FieldError;
+use crate::ids::UserId;
+use crate::store::journal::{Change, NewEntry, StateReason};
+use crate::store::users::AuthState;
+use crate::store::{self, journal, users};
+
+/// The role with every permission. Somebody active must hold it.
+pub const ADMIN: &str = "admin";
+/// The role that a new account has.
+pub const DEFAULT: &str = "user";
+
+macro_rules! permissions {
+    ($($name:ident = $text:literal,)+) => {
+        /// The permissions that the hub's own routes ask for.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+        pub enum Permission { $(#[serde(rename = $text)] $name,)+ }
+
+        impl Permission {
+            /// Every permission there is.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The name in roles, scopes and answers.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text),+ }
+            }
+        }
+    };
+}
+
+permissions! {
+    UsersRead = "users:read",
+    UsersWrite = "users:write",
+    RolesRead = "roles:read",
+    RolesWrite = "roles:write",
+    SessionsRead = "sessions:read",
+    SessionsRevoke = "sessions:revoke",
+    KeysWrite = "keys:write",
+    AuditRead = "audit:read",
+    HubRead = "hub:read",
+    Introspect = "introspect",
+}
+
+impl fmt::Display for Permission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Not one of [`Permission::ALL`].
+#[derive(Debug, thiserror::Error)]
+#[error("unknown permission `{0}`; known are {known}", known = Permission::ALL.iter().map(|p| p.as_str()).collect::<Vec<_>>().join(", "))]
+pub struct UnknownPermission(String);
+
+impl FromStr for Permission {
+    type Err = UnknownPermission;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL
+            .iter()
+            .copied()
+            .find(|permission| permission.as_str() == text);
+        found.ok_or_else(|| UnknownPermission(text.to_owned()))
+    }
+}
+
+/// What an actor may do, to compare with what it touches.
+#[derive(Clone, Debug)]
+pub enum Authority {
+    /// The operator at the command line, and the server itself.
+    Full,
+    /// A signed-in manager or a service key: exactly these permissions.
+    Holds(Vec<String>),
+}
+
+impl Authority {
+    /// The first built-in permission among `wanted` that this authority lacks.
+    #[must_use]
+    pub fn lacks(&self, wanted: &[String]) -> Option<Permission> {
+        let Self::Holds(held) = self else { return None };
+        Permission::ALL.iter().copied().find(|permission| {
+            let named = |list: &[String]| list.iter().any(|text| text == permission.as_str());
+            named(wanted) && !named(held)
+        })
+    }
+}
+
+/// Why a change of role was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("there is no such user")]
+    UserNotFound,
+    #[error("a field is wrong")]
+    Invalid(Vec<FieldError>),
+    /// The role that is given or taken away holds a permission which the caller lacks.
+    #[error("this needs a permission that you do not hold: {0}")]
+    Lacking(Permission),
+    #[error("this would leave nobody with the role `admin`")]
+    LastAdmin,
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+/// The role service. Clones share.
+#[derive(Clone, Debug)]
+pub struct Roles {
+    cx: Context,
+}
+
+impl Roles {
+    #[must_use]
+    pub fn new(cx: Context) -> Self {
+        Self { cx }
+    }
+
+    /// Writes the built-in roles where they are missing. At every start.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn ensure_built_in(&self) -> Result<(), Error> {
+        use Permission::{HubRead, SessionsRead, SessionsRevoke, UsersRead};
+        let mut tx = self.cx.db.begin().await?;
+        for (name, permissions) in [
+            (ADMIN, Permission::ALL),
+            (
+                "moderator",
+                &[UsersRead, SessionsRead, SessionsRevoke, HubRead],
+            ),
+            (DEFAULT, &[]),
+        ] {
+            let names: Vec<String> = permissions.iter().map(ToString::to_string).collect();
+            store::roles::insert_missing(&mut tx, name, &names, self.cx.now()).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// Gives the user `role` and pushes the new state to the user's sockets. A role that the user has
+    /// already changes nothing.
+    ///
+    /// # Errors
+    /// [`Error`]; nothing has changed then.
+    pub async fn assign(
+        &self,
+        user: UserId,
+        role: &str,
+        may: &Authority,
+        by: &Origin,
+    ) -> Result<AuthState, Error> {
+        let result = self.try_assign(user, role, may, by).await;
+        if let Err(Error::Lacking(_) | Error::LastAdmin) = &result {
+            let code = match &result {
+                Err(Error::LastAdmin) => crate::error::Code::LastAdmin,
+                _ => crate::error::Code::Forbidden,
+            };
+            let mut tx = self.cx.db.begin().await?;
+            audit::record(
+                &mut tx,
+                &self.cx,
+                by,
+                Record::refused(Action::UserRole, code).user(user),
+            )
+            .await?;
+            tx.commit().await?;
+        }
+        result
+    }
+
+    async fn try_assign(
+        &self,
+        user: UserId,
+        role: &str,
+        may: &Authority,
+        by: &Origin,
+    ) -> Result<AuthState, Error> {
+        let mut tx = self.cx.db.begin().await?;
+        // Two demotions of the last two admins must not pass each other: whoever touches the role
+        // `admin` waits here for the other.
+        store::roles::lock(&mut tx, ADMIN).await?;
+        users::lock(&mut tx, user).await?;
+        let before = users::auth_state(&mut tx, user)
+            .await?
+            .ok_or(Error::UserNotFound)?;
+        let Some(wanted) = store::roles::find(&mut tx, role).await? else {
+            let detail = format!("there is no role `{role}`");
+            return Err(Error::Invalid(vec![FieldError::new(
+                "role",
+                "unknown_role",
+                detail,
+            )]));
+        };
+        for permissions in [&before.permissions, &wanted.permissions] {
+            if let Some(missing) = may.lacks(permissions) {
+                return Err(Error::Lacking(missing));
+            }
+        }
+        if before.role == role {
+            return Ok(before);
+        }
+        let loses_admin = before.role == ADMIN && before.status == users::Status::Active;
+        if loses_admin && users::count_active_in_role(&mut tx, ADMIN).await? <= 1 {
+            return Err(Error::LastAdmin);
+        }
+        let now = self.cx.now();
+        let version = users::set_site_role(&mut tx, user, role, now)
+            .await?
+            .ok_or(Error::UserNotFound)?;
+        let change = Change::State {
+            reason: StateReason::RoleChanged,
+        };
+        let entry = NewEntry {
+            user_id: Some(user),
+            session_id: None,
+            version: Some(version),
+            change,
+        };
+        let entry = journal::append(&mut tx, entry, now).await?;
+        let details = serde_json::json!({ "from": before.role, "to": role, "version": version });
+        audit::record(
+            &mut tx,
+            &self.cx,
+            by,
+            Record::done(Action::UserRole).user(user).details(details),
+        )
+        .await?;
+        tx.commit().await?;
+        self.cx.hub.announce(&[entry]).await;
+        let permissions = wanted.permissions;
+        Ok(AuthState {
+            version,
+            role: role.to_owned(),
+            permissions,
+            ..before
+        })
+    }
+
+    /// As [`assign`](Self::assign), by the user's address, with full authority. For the command line.
+    ///
+    /// # Errors
+    /// As [`assign`](Self::assign).
+    pub async fn assign_by_email(&self, email: &Email, role: &str) -> Result<AuthState, Error> {
+        let user = users::find_by_email(&mut self.cx.db.read().await?, email)
+            .await?
+            .ok_or(Error::UserNotFound)?;
+        self.assign(
+            user.id,
+            role,
+            &Authority::Full,
+            &Origin::local(Actor::Operator),
+        )
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn authority_lacks_only_built_in_permissions_that_are_not_held() {
+        let held = Authority::Holds(vec!["users:read".into()]);
+        assert_eq!(
+            held.lacks(&["users:read".into(), "app.custom".into()]),
+            None
+        );
+        assert_eq!(
+            held.lacks(&["keys:write".into()]),
+            Some(Permission::KeysWrite)
+        );
+        assert_eq!(Authority::Full.lacks(&["keys:write".into()]), None);
+    }
+
+    #[test]
+    fn permissions_are_read_back_from_their_names() {
+        for permission in Permission::ALL {
+            assert_eq!(
+                permission.as_str().parse::<Permission>().unwrap(),
+                *permission
+            );
+        }
+        assert!("users:READ".parse::<Permission>().is_err());
+    }
+}

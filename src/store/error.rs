@@ -1,0 +1,71 @@
+//! What can go wrong in storage: the only reader of `sqlx::Error`.
+
+use sqlx::error::ErrorKind;
+
+/// A storage failure. Services pass it on; the edge answers `unavailable` or `internal`.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The URL names no database that we speak.
+    #[error("database.url must begin with postgres:// or sqlite://")]
+    Url,
+    /// The database cannot be reached, is busy, or went away: trying again later is right.
+    #[error("the database cannot be reached: {0}")]
+    Unavailable(#[source] sqlx::Error),
+    /// A unique or foreign key stood in the way: somebody else was faster.
+    #[error("a constraint was violated: {0}")]
+    Constraint(#[source] sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error("the schema could not be brought up to date: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// Anything else: a fault in this program, or in the data.
+    #[error("the database refused: {0}")]
+    Other(#[source] sqlx::Error),
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::BeginFailed => Self::Unavailable(error),
+            sqlx::Error::Database(fault) => match fault.kind() {
+                ErrorKind::UniqueViolation | ErrorKind::ForeignKeyViolation => {
+                    Self::Constraint(error)
+                }
+                _ if fault.code().is_some_and(|code| is_passing(&code)) => Self::Unavailable(error),
+                _ => Self::Other(error),
+            },
+            _ => Self::Other(error),
+        }
+    }
+}
+
+/// SQLSTATE classes of PostgreSQL and primary codes of SQLite that pass by themselves.
+fn is_passing(code: &str) -> bool {
+    const POSTGRES: [&str; 6] = ["08", "53", "57", "58", "40", "55"];
+    // SQLITE_BUSY, SQLITE_LOCKED, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN in their low byte
+    const SQLITE: [i64; 5] = [5, 6, 10, 13, 14];
+    match code.parse::<i64>() {
+        Ok(number) if code.len() < 5 => SQLITE.contains(&(number & 0xff)),
+        _ => POSTGRES.iter().any(|class| code.starts_with(class)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passing_faults_are_told_from_lasting_ones() {
+        for code in ["57P01", "53300", "40001", "08006", "5", "517", "13"] {
+            assert!(is_passing(code), "{code}");
+        }
+        for code in ["42P01", "23505", "22P02", "1", "11", "2067"] {
+            assert!(!is_passing(code), "{code}");
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! Statements on `journal`, the durable log of every change that a socket must hear of.
+//!
+//! A row is written in the transaction that makes the change. Reading it completely is the delicate
+//! part: sequence numbers are taken before commit, so a reader that asks for `sequence > last` loses
+//! the rows of whoever commits late. See [`read_after`].
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use sqlx::Row as _;
+use uuid::Uuid;
+
+use super::row::{corrupt, from_row};
+use super::sessions::EndReason;
+use super::{Error, Tx, with_conn};
+use crate::clock::Timestamp;
+use crate::ids::{SessionId, UserId};
+
+/// The most rows that one read takes.
+const BATCH: i64 = 1_000;
+
+/// Why an auth state changed, as `state` frames say it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StateReason {
+    /// The user was given another role.
+    RoleChanged,
+    /// The permissions of the user's role changed.
+    RoleUpdated,
+    /// The account was activated, disabled or enabled.
+    StatusChanged,
+    /// The account has another address.
+    EmailChanged,
+    /// Found by the sweep, the heartbeat or a reconnect; the cause is not known any more.
+    Refreshed,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Change {
+    /// The auth state of `user_id` changed; readers fetch it from SQL.
+    State { reason: StateReason },
+    /// `session_id` began.
+    SessionCreated { device: Option<String> },
+    /// `session_id` ended.
+    SessionEnded {
+        reason: EndReason,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+    },
+    /// All sessions of `user_id` ended, but for `except`.
+    UserSessionsEnded {
+        reason: EndReason,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        except: Option<SessionId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+    },
+    /// Sessions of many users ended. Names none of them: whoever reads it compares all its sockets
+    /// with SQL, so sessions born later are spared.
+    Bulk,
+}
+
+impl Change {
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::State { .. } => "state",
+            Self::SessionCreated { .. } => "session_created",
+            Self::SessionEnded { .. } => "session_ended",
+            Self::UserSessionsEnded { .. } => "user_sessions_ended",
+            Self::Bulk => "bulk",
+        }
+    }
+}
+
+/// A change as a service records it.
+#[derive(Clone, Debug)]
+pub struct NewEntry {
+    pub user_id: Option<UserId>,
+    pub session_id: Option<SessionId>,
+    /// The user's version after the change, where it grew.
+    pub version: Option<i64>,
+    pub change: Change,
+}
+
+/// A row of the journal.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub epoch: String,
+    pub position: Position,
+    pub at: Timestamp,
+    pub user_id: Option<UserId>,
+    pub session_id: Option<SessionId>,
+    pub version: Option<i64>,
+    pub change: Change,
+}
+
+from_row!(Entry, |row| Entry {
+    epoch: row.try_get("epoch")?,
+    position: Position {
+        xid: row.try_get("xid")?,
+        sequence: row.try_get("sequence")?
+    },
+    at: Timestamp::from_micros(row.try_get("at")?),
+    user_id: row.try_get::<Option<Uuid>, _>("user_id")?.map(UserId::from),
+    session_id: row
+        .try_get::<Option<Uuid>, _>("session_id")?
+        .map(SessionId::from),
+    version: row.try_get("version")?,
+    change: serde_json::from_str(row.try_get("data")?).map_err(corrupt)?,
+});
+
+/// A place in the journal: the writing transaction, then the sequence. With SQLite `xid` is always 0,
+/// because writers are serial and the sequence is the order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Position {
+    pub xid: i64,
+    pub sequence: i64,
+}
+
+/// Writes one row. `user_id`'s row must be locked ([`super::users::lock`]), so that the sequences of
+/// one user grow in the order of their commits.
+pub async fn append(tx: &mut Tx, entry: NewEntry, at: Timestamp) -> Result<Entry, Error> {
+    const SQL: &str = "insert into journal (epoch, at, user_id, session_id, version, kind, data)
+        select value, $1, $2, $3, $4, $5, $6 from meta where key = 'epoch'
+        returning sequence, epoch, xid, at, user_id, session_id, version, data";
+    let data = serde_json::to_string(&entry.change).map_err(corrupt)?;
+    Ok(with_conn!(tx, conn => {
+        sqlx::query_as(SQL)
+            .bind(at.micros())
+            .bind(entry.user_id.map(UserId::uuid))
+            .bind(entry.session_id.map(SessionId::uuid))
+            .bind(entry.version)
+            .bind(entry.change.kind())
+            .bind(&data)
+            .fetch_one(conn)
+            .await?
+    }))
+}
+
+/// What one read of the journal found.
+#[derive(Debug)]
+pub struct Batch {
+    /// Every visible row after the position, but for those in `known`, in order of position.
+    pub entries: Vec<Entry>,
+    /// Everything before this transaction has ended: nothing can appear below it any more.
+    pub horizon: i64,
+    /// More rows were waiting than one read takes.
+    pub full: bool,
+}
+
+/// Reads every visible row after `position`.
+///
+/// On PostgreSQL a row carries the transaction that wrote it. All visible rows are given at once, but
+/// a reader may move its position only over rows below [`Batch::horizon`]: above it, somebody may
+/// still commit a row that sorts before one already seen. Rows that were applied and not yet passed
+/// are named in `known`, and not given again.
+pub async fn read_after(
+    tx: &mut Tx,
+    position: Position,
+    known: &BTreeSet<Position>,
+) -> Result<Batch, Error> {
+    let (entries, horizon) = match tx {
+        Tx::Postgres(handle) => {
+            let conn: &mut sqlx::PgConnection = handle;
+            // One statement, one snapshot: rows and horizon belong together. The outer join gives the
+            // horizon also when there is no row.
+            const SQL: &str = "select h.horizon, j.* from
+                (select pg_snapshot_xmin(pg_current_snapshot())::text::bigint as horizon) h
+                left join lateral (
+                    select * from journal
+                    where epoch = (select value from meta where key = 'epoch') and (xid, sequence) > ($1, $2)
+                    order by xid, sequence limit $3
+                ) j on true";
+            let limit = BATCH + i64::try_from(known.len()).unwrap_or(0);
+            let rows = sqlx::query(SQL)
+                .bind(position.xid)
+                .bind(position.sequence)
+                .bind(limit)
+                .fetch_all(conn)
+                .await?;
+            let horizon = rows.first().map_or(Ok(0), |row| row.try_get("horizon"))?;
+            let mut entries = Vec::new();
+            for row in &rows {
+                if row.try_get::<Option<i64>, _>("sequence")?.is_some() {
+                    entries.push(<Entry as sqlx::FromRow<_>>::from_row(row)?);
+                }
+            }
+            (entries, horizon)
+        }
+        Tx::Sqlite(handle) => {
+            let conn: &mut sqlx::SqliteConnection = handle;
+            const SQL: &str = "select * from journal
+                where epoch = (select value from meta where key = 'epoch') and sequence > $1
+                order by sequence limit $2";
+            let entries: Vec<Entry> = sqlx::query_as(SQL)
+                .bind(position.sequence)
+                .bind(BATCH)
+                .fetch_all(conn)
+                .await?;
+            (entries, i64::MAX)
+        }
+    };
+    let full = i64::try_from(entries.len()).is_ok_and(|count| count >= BATCH);
+    let entries = entries
+        .into_iter()
+        .filter(|entry| !known.contains(&entry.position))
+        .collect();
+    Ok(Batch {
+        entries,
+        horizon,
+        full,
+    })
+}
+
+/// The position of a reader that begins now: everything committed so far lies behind it.
+pub async fn present_position(tx: &mut Tx) -> Result<Position, Error> {
+    match tx {
+        Tx::Postgres(handle) => {
+            let conn: &mut sqlx::PgConnection = handle;
+            const SQL: &str = "select pg_snapshot_xmin(pg_current_snapshot())::text::bigint";
+            Ok(Position {
+                xid: sqlx::query_scalar(SQL).fetch_one(conn).await?,
+                sequence: 0,
+            })
+        }
+        Tx::Sqlite(handle) => {
+            let conn: &mut sqlx::SqliteConnection = handle;
+            const SQL: &str = "select coalesce(max(sequence), 0) from journal";
+            Ok(Position {
+                xid: 0,
+                sequence: sqlx::query_scalar(SQL).fetch_one(conn).await?,
+            })
+        }
+    }
+}
+
+/// The newest sequence that concerns the user, with the present epoch. 0 when there is none.
+pub async fn newest_for(tx: &mut Tx, user: UserId) -> Result<(String, i64), Error> {
+    const SQL: &str = "select value, coalesce((select max(sequence) from journal j
+        where j.user_id = $1 and j.epoch = value), 0) from meta where key = 'epoch'";
+    Ok(with_conn!(tx, conn => sqlx::query_as(SQL).bind(user.uuid()).fetch_one(conn).await?))
+}
+
+/// The user's rows after `sequence`, oldest first, at most `limit`.
+pub async fn read_for(
+    tx: &mut Tx,
+    user: UserId,
+    sequence: i64,
+    limit: i64,
+) -> Result<Vec<Entry>, Error> {
+    const SQL: &str = "select * from journal where user_id = $1 and sequence > $2
+        and epoch = (select value from meta where key = 'epoch') order by sequence limit $3";
+    Ok(with_conn!(tx, conn => {
+        sqlx::query_as(SQL).bind(user.uuid()).bind(sequence).bind(limit).fetch_all(conn).await?
+    }))
+}
+
+/// Erases rows older than `before`, never the newest one. Answers how many went.
+pub async fn purge(tx: &mut Tx, before: Timestamp) -> Result<u64, Error> {
+    const SQL: &str =
+        "delete from journal where at < $1 and sequence < (select max(sequence) from journal)";
+    Ok(
+        with_conn!(tx, conn => sqlx::query(SQL).bind(before.micros()).execute(conn).await?.rows_affected()),
+    )
+}

@@ -1,0 +1,1 @@
+//! Statements on `mailed_tokens`.

@@ -1,0 +1,73 @@
+//! Brings the schema up to date. The files of `migrations/` are compiled in.
+
+use std::borrow::Cow;
+
+use sqlx::SqlSafeStr;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+use super::{Db, Error};
+
+macro_rules! migrations {
+    ($folder:literal: $($version:literal $name:literal,)+) => {
+        [$((
+            $version,
+            $name,
+            include_str!(concat!("../../migrations/", $folder, "/", $name, ".sql")),
+        )),+]
+    };
+}
+
+/// Every migration of PostgreSQL: number, name, text.
+pub const POSTGRES: &[(i64, &str, &str)] = &migrations!("postgres": 1 "0001_base",);
+/// Every migration of SQLite: the same numbers and names.
+pub const SQLITE: &[(i64, &str, &str)] = &migrations!("sqlite": 1 "0001_base",);
+
+/// Runs what has not been run yet. Safe when several processes start at once.
+///
+/// # Errors
+/// When a migration fails, or the schema is newer than this program.
+pub async fn migrate(db: &Db) -> Result<(), Error> {
+    match db {
+        // An advisory lock of sqlx keeps others waiting.
+        Db::Postgres { requests, .. } => migrator(POSTGRES).run(requests).await?,
+        Db::Sqlite { writer, .. } => migrate_sqlite(writer).await?,
+    }
+    Ok(())
+}
+
+/// SQLite has no lock that outlives a transaction. Who loses the race finds the schema changed under
+/// it (each migration is one transaction, so nothing is half done) and looks again.
+async fn migrate_sqlite(writer: &sqlx::SqlitePool) -> Result<(), Error> {
+    let mut tries = 0;
+    loop {
+        match migrator(SQLITE).run(writer).await {
+            Ok(()) => return Ok(()),
+            Err(error) if tries < 5 && is_race(&error) => tries += 1,
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn is_race(error: &sqlx::migrate::MigrateError) -> bool {
+    use sqlx::migrate::MigrateError;
+    matches!(
+        error,
+        MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)
+    )
+}
+
+fn migrator(list: &'static [(i64, &'static str, &'static str)]) -> Migrator {
+    let migrations = list.iter().map(|(version, name, sql)| {
+        Migration::new(
+            *version,
+            Cow::Borrowed(*name),
+            MigrationType::Simple,
+            sql.into_sql_str(),
+            false,
+        )
+    });
+    Migrator {
+        migrations: migrations.collect(),
+        ..Migrator::DEFAULT
+    }
+}

@@ -1,0 +1,53 @@
+//! Statements on `roles`.
+
+use sqlx::Row as _;
+
+use super::row::{corrupt, from_row};
+use super::{Error, Tx, with_conn};
+use crate::clock::Timestamp;
+
+/// A named set of permissions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Role {
+    pub name: String,
+    pub permissions: Vec<String>,
+}
+
+from_row!(Role, |row| Role {
+    name: row.try_get("name")?,
+    permissions: serde_json::from_str(row.try_get("permissions")?).map_err(corrupt)?,
+});
+
+/// The role of this name.
+pub async fn find(tx: &mut Tx, name: &str) -> Result<Option<Role>, Error> {
+    const SQL: &str = "select name, permissions from roles where name = $1";
+    Ok(with_conn!(tx, conn => sqlx::query_as(SQL).bind(name).fetch_optional(conn).await?))
+}
+
+/// Makes the role unless one of this name exists.
+pub async fn insert_missing(
+    tx: &mut Tx,
+    name: &str,
+    permissions: &[String],
+    now: Timestamp,
+) -> Result<(), Error> {
+    const SQL: &str = "insert into roles (name, permissions, created_at, updated_at)
+        values ($1, $2, $3, $3) on conflict (name) do nothing";
+    let permissions = serde_json::to_string(permissions).map_err(corrupt)?;
+    with_conn!(tx, conn => {
+        sqlx::query(SQL).bind(name).bind(&permissions).bind(now.micros()).execute(conn).await?;
+    });
+    Ok(())
+}
+
+/// Holds others who lock the same role until the transaction ends. SQLite has one writer, which is the same.
+pub async fn lock(tx: &mut Tx, name: &str) -> Result<(), Error> {
+    if let Tx::Postgres(handle) = tx {
+        let conn: &mut sqlx::PgConnection = handle;
+        sqlx::query("select 1 from roles where name = $1 for no key update")
+            .bind(name)
+            .execute(conn)
+            .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,279 @@
+//! Statements on `sessions`.
+
+use serde::{Deserialize, Serialize};
+use sqlx::Row as _;
+use uuid::Uuid;
+
+use super::row::{corrupt, from_row};
+use super::users::{AuthState, Status};
+use super::{Error, Tx, with_conn};
+use crate::clock::Timestamp;
+use crate::ids::{SessionId, UserId};
+
+/// Why a session ended, as `signed_out` frames say it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndReason {
+    /// A backend or a manager ended it.
+    Revoked,
+    /// The person signed out, here or from elsewhere.
+    Logout,
+    PasswordChanged,
+    EmailChanged,
+    AccountDisabled,
+    AccountDeleted,
+    /// An old refresh token was presented: somebody has a copy.
+    RefreshReused,
+    /// Its lifetime ran out.
+    Expired,
+}
+
+impl EndReason {
+    /// The name in frames and in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Revoked => "revoked",
+            Self::Logout => "logout",
+            Self::PasswordChanged => "password_changed",
+            Self::EmailChanged => "email_changed",
+            Self::AccountDisabled => "account_disabled",
+            Self::AccountDeleted => "account_deleted",
+            Self::RefreshReused => "refresh_reused",
+            Self::Expired => "expired",
+        }
+    }
+
+    fn from_column(text: &str) -> sqlx::Result<Self> {
+        serde_json::from_value(text.into()).map_err(corrupt)
+    }
+}
+
+/// How much ended: this session, or all of the person's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndScope {
+    Session,
+    User,
+}
+
+impl EndScope {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::User => "user",
+        }
+    }
+}
+
+/// How a session ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ending {
+    pub reason: EndReason,
+    pub scope: EndScope,
+    /// Shown to the person.
+    pub message: Option<String>,
+}
+
+/// A session with the auth state of its user, in one read: what every request and every socket is
+/// checked against.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    pub id: SessionId,
+    pub user_id: UserId,
+    pub authenticated_at: Timestamp,
+    pub amr: Vec<String>,
+    pub generation: i64,
+    pub used_generation: i64,
+    pub idle_expires_at: Timestamp,
+    pub expires_at: Timestamp,
+    /// Set once it was ended.
+    pub ending: Option<Ending>,
+    pub state: AuthState,
+}
+
+from_row!(Checked, |row| Checked {
+    id: SessionId::from(row.try_get::<Uuid, _>("id")?),
+    user_id: UserId::from(row.try_get::<Uuid, _>("user_id")?),
+    authenticated_at: Timestamp::from_micros(row.try_get("authenticated_at")?),
+    amr: serde_json::from_str(row.try_get("amr")?).map_err(corrupt)?,
+    generation: row.try_get("generation")?,
+    used_generation: row.try_get("used_generation")?,
+    idle_expires_at: Timestamp::from_micros(row.try_get("idle_expires_at")?),
+    expires_at: Timestamp::from_micros(row.try_get("expires_at")?),
+    ending: match row.try_get::<Option<i64>, _>("revoked_at")? {
+        None => None,
+        Some(_) => Some(Ending {
+            reason: EndReason::from_column(row.try_get("revoked_reason")?)?,
+            scope: match row.try_get("revoked_scope")? {
+                "user" => EndScope::User,
+                _ => EndScope::Session,
+            },
+            message: row.try_get("revoked_message")?,
+        }),
+    },
+    state: AuthState {
+        version: row.try_get("version")?,
+        role: row.try_get("site_role")?,
+        permissions: serde_json::from_str(row.try_get("permissions")?).map_err(corrupt)?,
+        status: Status::from_column(row.try_get("status")?)?,
+        email_verified: row.try_get("email_verified")?,
+    },
+});
+
+impl Checked {
+    /// How the session ended, if it did: by an act, by its account's status, or by time.
+    #[must_use]
+    pub fn ended(&self, now: Timestamp) -> Option<Ending> {
+        if let Some(ending) = &self.ending {
+            return Some(ending.clone());
+        }
+        if self.state.status == Status::Disabled {
+            return Some(Ending {
+                reason: EndReason::AccountDisabled,
+                scope: EndScope::User,
+                message: None,
+            });
+        }
+        if now >= self.expires_at || now >= self.idle_expires_at {
+            return Some(Ending {
+                reason: EndReason::Expired,
+                scope: EndScope::Session,
+                message: None,
+            });
+        }
+        None
+    }
+}
+
+const CHECKED: &str = "select s.id, s.user_id, s.authenticated_at, s.amr, s.generation, s.used_generation,
+    s.idle_expires_at, s.expires_at, s.revoked_at, s.revoked_reason, s.revoked_scope, s.revoked_message,
+    u.version, u.site_role, u.status, u.email_verified, r.permissions
+    from sessions s join users u on u.id = s.user_id join roles r on r.name = u.site_role
+    where s.id = $1";
+
+/// The session with its user's auth state. `None`: there is no such session, which counts as revoked.
+pub async fn check(tx: &mut Tx, id: SessionId) -> Result<Option<Checked>, Error> {
+    Ok(with_conn!(tx, conn => sqlx::query_as(CHECKED).bind(id.uuid()).fetch_optional(conn).await?))
+}
+
+/// The sessions among `ids` that exist, each with its user's auth state. For the sweep.
+pub async fn check_many(tx: &mut Tx, ids: &[SessionId]) -> Result<Vec<Checked>, Error> {
+    const POSTGRES: &str = "select s.id, s.user_id, s.authenticated_at, s.amr, s.generation, s.used_generation,
+        s.idle_expires_at, s.expires_at, s.revoked_at, s.revoked_reason, s.revoked_scope, s.revoked_message,
+        u.version, u.site_role, u.status, u.email_verified, r.permissions
+        from sessions s join users u on u.id = s.user_id join roles r on r.name = u.site_role
+        where s.id = any($1)";
+    // SQLite has no arrays: the ids travel as one JSON text.
+    const SQLITE: &str = "select s.id, s.user_id, s.authenticated_at, s.amr, s.generation, s.used_generation,
+        s.idle_expires_at, s.expires_at, s.revoked_at, s.revoked_reason, s.revoked_scope, s.revoked_message,
+        u.version, u.site_role, u.status, u.email_verified, r.permissions
+        from sessions s join users u on u.id = s.user_id join roles r on r.name = u.site_role
+        where s.id in (select unhex(value) from json_each($1))";
+    Ok(match tx {
+        Tx::Postgres(handle) => {
+            let conn: &mut sqlx::PgConnection = handle;
+            let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+            sqlx::query_as(POSTGRES).bind(ids).fetch_all(conn).await?
+        }
+        Tx::Sqlite(handle) => {
+            let conn: &mut sqlx::SqliteConnection = handle;
+            let ids: Vec<String> = ids
+                .iter()
+                .map(|id| id.uuid().simple().to_string())
+                .collect();
+            let ids = serde_json::to_string(&ids).map_err(corrupt)?;
+            sqlx::query_as(SQLITE).bind(ids).fetch_all(conn).await?
+        }
+    })
+}
+
+/// Ends one session; answers its user, or `None` when it does not exist or had ended before.
+pub async fn end(
+    tx: &mut Tx,
+    id: SessionId,
+    ending: &Ending,
+    now: Timestamp,
+) -> Result<Option<UserId>, Error> {
+    const SQL: &str =
+        "update sessions set revoked_at = $2, revoked_reason = $3, revoked_scope = $4,
+        revoked_message = $5 where id = $1 and revoked_at is null returning user_id";
+    let user: Option<Uuid> = with_conn!(tx, conn => {
+        sqlx::query_scalar(SQL)
+            .bind(id.uuid())
+            .bind(now.micros())
+            .bind(ending.reason.as_str())
+            .bind(ending.scope.as_str())
+            .bind(ending.message.as_deref())
+            .fetch_optional(conn)
+            .await?
+    });
+    Ok(user.map(UserId::from))
+}
+
+/// Which live sessions [`end_many`] ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selection {
+    User {
+        id: UserId,
+        except: Option<SessionId>,
+    },
+    Role(String),
+    All,
+}
+
+/// Ends every selected live session by one statement; answers how many.
+pub async fn end_many(
+    tx: &mut Tx,
+    which: &Selection,
+    ending: &Ending,
+    now: Timestamp,
+) -> Result<u64, Error> {
+    const USER: &str =
+        "update sessions set revoked_at = $1, revoked_reason = $2, revoked_scope = $3,
+        revoked_message = $4 where revoked_at is null and expires_at > $1 and idle_expires_at > $1
+        and user_id = $5 and ($6 is null or id <> $6)";
+    const ROLE: &str =
+        "update sessions set revoked_at = $1, revoked_reason = $2, revoked_scope = $3,
+        revoked_message = $4 where revoked_at is null and expires_at > $1 and idle_expires_at > $1
+        and user_id in (select id from users where site_role = $5)";
+    const ALL: &str =
+        "update sessions set revoked_at = $1, revoked_reason = $2, revoked_scope = $3,
+        revoked_message = $4 where revoked_at is null and expires_at > $1 and idle_expires_at > $1";
+    Ok(with_conn!(tx, conn => {
+        let sql = match which {
+            Selection::User { .. } => USER,
+            Selection::Role(_) => ROLE,
+            Selection::All => ALL,
+        };
+        let query = sqlx::query(sql)
+            .bind(now.micros())
+            .bind(ending.reason.as_str())
+            .bind(ending.scope.as_str())
+            .bind(ending.message.as_deref());
+        let query = match which {
+            Selection::User { id, except } => query.bind(id.uuid()).bind(except.map(SessionId::uuid)),
+            Selection::Role(role) => query.bind(role),
+            Selection::All => query,
+        };
+        query.execute(conn).await?.rows_affected()
+    }))
+}
+
+/// How many live sessions are selected: what [`end_many`] would end.
+pub async fn count_live(tx: &mut Tx, which: &Selection, now: Timestamp) -> Result<i64, Error> {
+    const USER: &str = "select count(*) from sessions where revoked_at is null and expires_at > $1
+        and idle_expires_at > $1 and user_id = $2 and ($3 is null or id <> $3)";
+    const ROLE: &str = "select count(*) from sessions where revoked_at is null and expires_at > $1
+        and idle_expires_at > $1 and user_id in (select id from users where site_role = $2)";
+    const ALL: &str = "select count(*) from sessions where revoked_at is null and expires_at > $1
+        and idle_expires_at > $1";
+    Ok(with_conn!(tx, conn => match which {
+        Selection::User { id, except } => {
+            let query = sqlx::query_scalar(USER).bind(now.micros()).bind(id.uuid());
+            query.bind(except.map(SessionId::uuid)).fetch_one(conn).await?
+        }
+        Selection::Role(role) => sqlx::query_scalar(ROLE).bind(now.micros()).bind(role).fetch_one(conn).await?,
+        Selection::All => sqlx::query_scalar(ALL).bind(now.micros()).fetch_one(conn).await?,
+    }))
+}

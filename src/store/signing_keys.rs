@@ -1,0 +1,1 @@
+//! Statements on `signing_keys`.

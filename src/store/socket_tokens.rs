@@ -1,0 +1,1 @@
+//! Statements on `socket_tokens`.
