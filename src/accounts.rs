@@ -99,12 +99,7 @@ impl Accounts {
         todo!()
     }
     /// POST /api/setup/{token}: the first admin, in the same transaction that finds that there is none.
-    pub async fn set_up(
-        &self,
-        _token: &PlainToken,
-        _who: Registration,
-        _by: &Origin,
-    ) -> Result<User, Error> {
+    pub async fn set_up(&self, _token: &PlainToken, _who: Registration, _by: &Origin) -> Result<User, Error> {
         todo!()
     }
     /// `user create`
@@ -122,12 +117,7 @@ impl Accounts {
         todo!()
     }
     /// Disables or enables; disabling ends every session of the user and pushes.
-    pub async fn set_disabled(
-        &self,
-        _id: UserId,
-        _disabled: bool,
-        _by: &Origin,
-    ) -> Result<User, Error> {
+    pub async fn set_disabled(&self, _id: UserId, _disabled: bool, _by: &Origin) -> Result<User, Error> {
         todo!()
     }
 }

@@ -1,19 +1,44 @@
-//! The application: its services, built once from the configuration, and its life.
+//! The application: its services, built once from the configuration, and its life from start to drain.
 
+use std::net::SocketAddr;
+use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
 
 use crate::accounts::Accounts;
+use crate::clock::Clock;
+use crate::config::{Config, Site};
 use crate::context::Context;
+use crate::hub::bus::Bus;
+use crate::hub::journal::Tail;
+use crate::hub::{self, Hub};
+use crate::ids::NodeId;
+use crate::jobs;
 use crate::lifecycle::Lifecycle;
+use crate::limits::Limits;
+use crate::mail::{Mailer, Outbox};
+use crate::password::Hasher;
 use crate::revocation::Revocation;
 use crate::roles::Roles;
+use crate::secret::{MasterKey, Rng};
 use crate::service_keys::ServiceKeys;
 use crate::sessions::Sessions;
+use crate::store::{self, Db};
+use crate::{http, telemetry};
+
+/// How long tasks have to end once everything was told to.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+/// File descriptors that are not for sockets: databases, mail, requests.
+const RESERVED_FILES: u64 = 256;
 
 /// Everything that the edges call. Clones share.
 #[derive(Clone, Debug)]
 pub struct App(Arc<Inner>);
 
+/// What an [`App`] holds.
 #[derive(Debug)]
 pub struct Inner {
     pub cx: Context,
@@ -22,13 +47,162 @@ pub struct Inner {
     pub roles: Roles,
     pub revocation: Revocation,
     pub service_keys: ServiceKeys,
+    pub hasher: Hasher,
+    pub limits: Limits,
     pub lifecycle: Lifecycle,
 }
 
-impl std::ops::Deref for App {
+impl Deref for App {
     type Target = Inner;
 
     fn deref(&self) -> &Inner {
         &self.0
     }
+}
+
+/// What a test replaces.
+#[derive(Clone, Debug, Default)]
+pub struct Ambient {
+    pub clock: Clock,
+    pub rng: Rng,
+}
+
+impl App {
+    /// Opens the database and builds every service. `bound` is where the server listens or would.
+    ///
+    /// # Errors
+    /// When the database cannot be reached or is not up to date, or a key cannot be read.
+    pub async fn build(config: Arc<Config>, bound: SocketAddr, migrate: bool) -> anyhow::Result<Self> {
+        Self::build_with(config, bound, migrate, Ambient::default()).await
+    }
+
+    /// As [`build`](Self::build), with clocks and randomness from outside.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub async fn build_with(
+        config: Arc<Config>,
+        bound: SocketAddr,
+        migrate: bool,
+        Ambient { clock, rng }: Ambient,
+    ) -> anyhow::Result<Self> {
+        let db = Db::connect(&config.database_url()).await.context("database.url: cannot open the database")?;
+        if migrate {
+            store::migrate::migrate(&db).await?;
+        }
+        let site = Arc::new(Site::new(&config, bound));
+        let master = MasterKey::from_secret(&config.master_secret()?);
+        let node = NodeId::generate(&clock, &rng);
+        begin_epoch(&db, &clock, &rng).await.context("the database is not ready: run `portcullis migrate`")?;
+        let limits = hub::Limits::new(&config.hub, open_files());
+        let hub = Hub::new(node, db.clone(), clock.clone(), Bus::Local, limits);
+        let mail = Outbox::new(&config, &site, master.clone(), clock.clone(), rng.clone());
+        let cx = Context { config, site, clock, rng, master, db, hub, mail };
+        let hasher = Hasher::new(&cx.config.passwords);
+        let limits = Limits::new(&cx.config.limits);
+        let roles = Roles::new(cx.clone());
+        roles.ensure_built_in().await?;
+        Ok(Self(Arc::new(Inner {
+            accounts: Accounts::new(cx.clone(), hasher.clone(), limits.clone()),
+            sessions: Sessions::new(cx.clone(), hasher.clone(), limits.clone()).await?,
+            roles,
+            revocation: Revocation::new(cx.clone()),
+            service_keys: ServiceKeys::new(cx.clone()),
+            hasher,
+            limits,
+            lifecycle: Lifecycle::new(),
+            cx,
+        })))
+    }
+
+    /// Serves `listener` until SIGTERM or SIGINT, then drains and stops.
+    ///
+    /// # Errors
+    /// When a listener cannot be bound, mail cannot be set up, or tasks do not end in time.
+    pub async fn serve(self, listener: TcpListener) -> anyhow::Result<()> {
+        self.start(listener).await?;
+        Lifecycle::signalled().await?;
+        tracing::info!("draining");
+        // A second signal ends the patience.
+        tokio::select! {
+            () = self.drain() => {}
+            second = Lifecycle::signalled() => second?,
+        }
+        self.stop().await
+    }
+
+    /// Starts every task and returns.
+    ///
+    /// # Errors
+    /// When the metrics' listener cannot be bound, or mail cannot be set up.
+    pub async fn start(&self, listener: TcpListener) -> anyhow::Result<()> {
+        let (cx, life) = (&self.cx, &self.lifecycle);
+        // Before the first socket: what it begins with is behind all of them.
+        let tail = Tail::begin(&cx.hub).await?;
+        life.spawn(tail.run(life.stopped().clone()));
+        life.spawn(hub::sweep::run(cx.hub.clone(), life.stopped().clone()));
+        life.spawn(hub::lease::run(cx.hub.clone(), life.stopped().clone()));
+        let mailer = Mailer::new(&cx.config, &cx.db)?;
+        life.spawn(jobs::mail_outbox::run(cx.clone(), mailer, life.stopped().clone()));
+        life.spawn(jobs::cleanup::run(cx.clone(), self.limits.clone(), life.stopped().clone()));
+        life.spawn(jobs::signing_keys::run(self.sessions.clone(), life.stopped().clone()));
+        if let Some(address) = cx.config.metrics.listen {
+            let listener = TcpListener::bind(address).await;
+            let listener = listener.with_context(|| format!("metrics.listen: cannot listen on {address}"))?;
+            telemetry::serve_metrics(listener, life);
+        }
+        life.spawn(http::serve::serve(listener, http::router(self.clone()), life.clone()));
+        Ok(())
+    }
+
+    /// Takes nothing new, and asks every socket to reconnect elsewhere, spread over `hub.drain`.
+    /// Returns when all have gone or the time is over.
+    pub async fn drain(&self) {
+        self.lifecycle.drain();
+        let patience = self.cx.hub.limits().drain;
+        self.cx.hub.spread_out(patience);
+        let gone = async {
+            while !self.cx.hub.registry().is_empty() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        // A little longer than the last socket's time.
+        let _in_time = tokio::time::timeout(patience + Duration::from_secs(1), gone).await;
+    }
+
+    /// Ends every task, and closes the database.
+    ///
+    /// # Errors
+    /// When a task has not ended in time.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        let ended = self.lifecycle.stop(STOP_WITHIN).await;
+        self.cx.db.close().await;
+        anyhow::ensure!(ended, "some tasks did not end within {} s", STOP_WITHIN.as_secs());
+        Ok(())
+    }
+
+    /// Closes the database, where nothing was started.
+    pub async fn close(self) {
+        self.cx.db.close().await;
+    }
+}
+
+/// The journal's name: a random text, made once for each database.
+async fn begin_epoch(db: &Db, clock: &Clock, rng: &Rng) -> Result<(), store::Error> {
+    let mut tx = db.begin().await?;
+    store::meta::begin_epoch(&mut tx, &NodeId::generate(clock, rng).to_string()).await?;
+    tx.commit().await
+}
+
+/// Raises the limit of open files as far as the system lets us; answers how many sockets fit.
+fn open_files() -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    let current = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    };
+    let files = current.unwrap_or(1_000_000).saturating_sub(RESERVED_FILES).max(64);
+    usize::try_from(files).unwrap_or(usize::MAX)
 }

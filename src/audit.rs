@@ -3,6 +3,7 @@
 //! Services write a row in the transaction of the act itself, so an act and its trace stand or fall
 //! together; a refused act is written in a transaction of its own.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use serde_json::Value;
@@ -25,6 +26,18 @@ pub enum Actor {
     Operator,
     /// The server by itself.
     System,
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anonymous => f.write_str("anonymous"),
+            Self::User { id, .. } => write!(f, "user:{id}"),
+            Self::ServiceKey(id) => write!(f, "service_key:{id}"),
+            Self::Operator => f.write_str("operator"),
+            Self::System => f.write_str("system"),
+        }
+    }
 }
 
 /// Who acts, and from where: passed to every service function that changes something.
@@ -148,23 +161,12 @@ impl Record {
 ///
 /// # Errors
 /// When storage fails; the act must fail with it.
-pub async fn record(
-    tx: &mut Tx,
-    cx: &Context,
-    by: &Origin,
-    record: Record,
-) -> Result<(), store::Error> {
+pub async fn record(tx: &mut Tx, cx: &Context, by: &Origin, record: Record) -> Result<(), store::Error> {
     let row = store::audit::Row {
         id: AuditId::generate(&cx.clock, &cx.rng),
         at: cx.now(),
         action: record.action.as_str(),
-        actor: match by.actor {
-            Actor::Anonymous => "anonymous".to_owned(),
-            Actor::User { id, .. } => format!("user:{id}"),
-            Actor::ServiceKey(id) => format!("service_key:{id}"),
-            Actor::Operator => "operator".to_owned(),
-            Actor::System => "system".to_owned(),
-        },
+        actor: by.actor.to_string(),
         user_id: record.user,
         session_id: record.session,
         ip: by.ip.map(|ip| ip.to_string()),

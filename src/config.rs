@@ -217,9 +217,7 @@ impl Site {
 /// A wildcard address is listened on, but cannot be called.
 fn reachable(bound: SocketAddr) -> SocketAddr {
     match bound.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => {
-            SocketAddr::new(IpAddr::from([127, 0, 0, 1]), bound.port())
-        }
+        IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::new(IpAddr::from([127, 0, 0, 1]), bound.port()),
         IpAddr::V6(ip) if ip.is_unspecified() => {
             SocketAddr::new(IpAddr::from(std::net::Ipv6Addr::LOCALHOST), bound.port())
         }

@@ -28,4 +28,13 @@ impl Context {
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
+
+    /// Whether pages of `origin` may call: exactly what `http.allowed_origins` lists, or the hub's own.
+    #[must_use]
+    pub fn allows_origin(&self, origin: &str) -> bool {
+        match &self.config.http.allowed_origins {
+            Some(allowed) => allowed.iter().any(|allowed| allowed == origin),
+            None => origin == self.site.origin(),
+        }
+    }
 }

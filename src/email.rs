@@ -48,9 +48,7 @@ impl Email {
         if address.len() > MAX_LENGTH {
             return Err(EmailError::TooLong);
         }
-        let options = Options::default()
-            .without_display_text()
-            .without_domain_literal();
+        let options = Options::default().without_display_text().without_domain_literal();
         match EmailAddress::parse_with_options(&address, options) {
             Ok(_) => Ok(Self(address)),
             Err(_) => Err(EmailError::Invalid),
@@ -81,11 +79,7 @@ impl fmt::Display for Email {
 /// An address belongs to a person: logs show its domain alone.
 impl fmt::Debug for Email {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Email(***{})",
-            self.0.find('@').map_or("", |at| &self.0[at..])
-        )
+        write!(f, "Email(***{})", self.0.find('@').map_or("", |at| &self.0[at..]))
     }
 }
 

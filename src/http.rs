@@ -1,1 +1,5 @@
-//! REST: routes, extractors, problems and pages.
+//! REST.
+pub mod client;
+pub mod problem;
+pub mod serve;
+pub use client::Peer;

@@ -54,9 +54,7 @@ impl Lifecycle {
         self.draining.cancel();
         self.stopped.cancel();
         self.tasks.close();
-        tokio::time::timeout(patience, self.tasks.wait())
-            .await
-            .is_ok()
+        tokio::time::timeout(patience, self.tasks.wait()).await.is_ok()
     }
 
     /// Waits for SIGTERM or SIGINT.

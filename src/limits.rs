@@ -29,12 +29,7 @@ impl Limits {
         todo!()
     }
     /// Before a password is verified. `known`: the account's owner has signed in from this address before.
-    pub fn sign_in(
-        &self,
-        _ip: Option<IpAddr>,
-        _email: &Email,
-        _known: bool,
-    ) -> Result<(), Exceeded> {
+    pub fn sign_in(&self, _ip: Option<IpAddr>, _email: &Email, _known: bool) -> Result<(), Exceeded> {
         todo!()
     }
     /// Before a bearer secret is looked up (refresh, activation, recovery and service keys).

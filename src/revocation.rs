@@ -6,21 +6,23 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::json;
 
-use crate::audit::Origin;
+use crate::audit::{self, Action, Actor, Origin, Record};
 use crate::context::Context;
+use crate::error::Code;
+use crate::hub::Tally;
 use crate::ids::{RevocationId, SessionId, UserId};
 use crate::roles::{Authority, Permission};
-use crate::store;
+use crate::store::journal::{self, Change, Entry, NewEntry};
+use crate::store::sessions::{self, EndReason, EndScope, Ending, Selection};
+use crate::store::{self, Tx, users};
 
 /// Whose sessions end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selector {
     Session(SessionId),
-    User {
-        id: UserId,
-        except: Option<SessionId>,
-    },
+    User { id: UserId, except: Option<SessionId> },
     Role(String),
     All,
 }
@@ -66,7 +68,8 @@ pub struct Receipt {
 pub struct Outcome {
     /// `None` for a dry run.
     pub id: Option<RevocationId>,
-    /// The journal's sequence; `None` for a dry run and where nothing was left to revoke.
+    /// The journal's sequence that holds it; where nothing was left to revoke, the newest there is.
+    /// `None` for a dry run.
     pub sequence: Option<i64>,
     pub sessions_revoked: u64,
     pub receipt: Option<Receipt>,
@@ -96,17 +99,226 @@ impl Revocation {
         Self { cx }
     }
 
-    /// Ends the selected sessions.
+    /// Ends the selected sessions: all of them, or none when it fails.
     ///
     /// # Errors
     /// [`Error`]; nothing has changed then.
-    pub async fn revoke(
+    pub async fn revoke(&self, request: Request, may: &Authority, by: &Origin) -> Result<Outcome, Error> {
+        // A connection of its own: people who sign in cannot delay a forced logout.
+        let mut tx = self.cx.db.begin_reserved().await?;
+        if let Err(refusal) = self.authorise(&mut tx, &request.selector, may, by).await {
+            if let Error::Lacking(_) = refusal {
+                audit::record(
+                    &mut tx,
+                    &self.cx,
+                    by,
+                    Record::refused(Action::SessionRevoke, Code::Forbidden),
+                )
+                .await?;
+                tx.commit().await?;
+            }
+            return Err(refusal);
+        }
+        if request.dry_run {
+            let sessions_revoked = self.count(&mut tx, &request.selector).await?;
+            return Ok(Outcome {
+                id: None,
+                sequence: None,
+                sessions_revoked,
+                receipt: None,
+            });
+        }
+        let (sessions_revoked, entry) = self.end(&mut tx, &request).await?;
+        let sequence = match &entry {
+            Some(entry) => entry.position.sequence,
+            None => journal::newest(&mut tx).await?,
+        };
+        let id = RevocationId::generate(&self.cx.clock, &self.cx.rng);
+        self.remember(&mut tx, id, sequence, sessions_revoked, &request, by)
+            .await?;
+        tx.commit().await?;
+        let tally = self.cx.hub.announce(entry.as_slice()).await;
+        let receipt = self.receipt(&tally, &request).await;
+        Ok(Outcome {
+            id: Some(id),
+            sequence: Some(sequence),
+            sessions_revoked,
+            receipt,
+        })
+    }
+
+    /// Whom it concerns must exist, and a signed-in manager must hold what they hold. A service key
+    /// acts for a backend, which answers for itself.
+    async fn authorise(
         &self,
-        _request: Request,
-        _may: &Authority,
-        _by: &Origin,
-    ) -> Result<Outcome, Error> {
-        let _ = &self.cx;
-        todo!()
+        tx: &mut Tx,
+        selector: &Selector,
+        may: &Authority,
+        by: &Origin,
+    ) -> Result<(), Error> {
+        let permissions = match selector {
+            Selector::Session(id) => {
+                let session = sessions::check(tx, *id)
+                    .await?
+                    .ok_or(Error::NotFound("session"))?;
+                session.state.permissions
+            }
+            Selector::User { id, .. } => {
+                let state = users::auth_state(tx, *id).await?.ok_or(Error::NotFound("user"))?;
+                state.permissions
+            }
+            Selector::Role(name) => {
+                let role = store::roles::find(tx, name)
+                    .await?
+                    .ok_or(Error::NotFound("role"))?;
+                role.permissions
+            }
+            // Everybody includes the admins.
+            Selector::All => Permission::ALL.iter().map(ToString::to_string).collect(),
+        };
+        match (by.actor, may.lacks(&permissions)) {
+            (Actor::User { .. }, Some(missing)) => Err(Error::Lacking(missing)),
+            _ => Ok(()),
+        }
+    }
+
+    async fn count(&self, tx: &mut Tx, selector: &Selector) -> Result<u64, Error> {
+        let now = self.cx.now();
+        let Some(selection) = selection(selector) else {
+            let Selector::Session(id) = selector else {
+                return Ok(0);
+            };
+            let live = sessions::check(tx, *id)
+                .await?
+                .is_some_and(|session| session.ended(now).is_none());
+            return Ok(u64::from(live));
+        };
+        let count = sessions::count_live(tx, &selection, now).await?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
+    /// Ends the sessions by one statement, and writes one journal row if there were any.
+    async fn end(&self, tx: &mut Tx, request: &Request) -> Result<(u64, Option<Entry>), Error> {
+        let now = self.cx.now();
+        let reason = EndReason::Revoked;
+        let message = request.message.clone();
+        let (user_id, session_id) = match &request.selector {
+            Selector::Session(id) => {
+                let session = sessions::check(tx, *id)
+                    .await?
+                    .ok_or(Error::NotFound("session"))?;
+                (Some(session.user_id), Some(*id))
+            }
+            Selector::User { id, .. } => (Some(*id), None),
+            Selector::Role(_) | Selector::All => (None, None),
+        };
+        if let Some(user) = user_id {
+            users::lock(tx, user).await?;
+        }
+        let scope = if session_id.is_some() {
+            EndScope::Session
+        } else {
+            EndScope::User
+        };
+        let ending = Ending {
+            reason,
+            scope,
+            message: message.clone(),
+        };
+        let ended = match (&request.selector, selection(&request.selector)) {
+            (Selector::Session(id), _) => u64::from(sessions::end(tx, *id, &ending, now).await?.is_some()),
+            (_, Some(selection)) => sessions::end_many(tx, &selection, &ending, now).await?,
+            (_, None) => 0,
+        };
+        if ended == 0 {
+            return Ok((0, None));
+        }
+        let change = match &request.selector {
+            Selector::Session(_) => Change::SessionEnded { reason, message },
+            Selector::User { except, .. } => Change::UserSessionsEnded {
+                reason,
+                except: *except,
+                message,
+            },
+            Selector::Role(_) | Selector::All => Change::Bulk,
+        };
+        let entry = NewEntry {
+            user_id,
+            session_id,
+            version: None,
+            change,
+        };
+        Ok((ended, Some(journal::append(tx, entry, now).await?)))
+    }
+
+    async fn remember(
+        &self,
+        tx: &mut Tx,
+        id: RevocationId,
+        sequence: i64,
+        sessions_revoked: u64,
+        request: &Request,
+        by: &Origin,
+    ) -> Result<(), Error> {
+        let (selector, user, session) = match &request.selector {
+            Selector::Session(id) => (json!({ "session_id": id }), None, Some(*id)),
+            Selector::User { id, except } => (
+                json!({ "user_id": id, "except_session_id": except }),
+                Some(*id),
+                None,
+            ),
+            Selector::Role(role) => (json!({ "role": role }), None, None),
+            Selector::All => (json!({ "all": true }), None, None),
+        };
+        let row = store::revocations::Row {
+            id,
+            sequence,
+            at: self.cx.now(),
+            actor: by.actor.to_string(),
+            selector: selector.to_string(),
+            reason: request.reason.clone(),
+            message: request.message.clone(),
+            sessions_revoked: i64::try_from(sessions_revoked).unwrap_or(i64::MAX),
+        };
+        store::revocations::insert(tx, &row).await?;
+        let details = json!({
+            "revocation_id": id, "selector": selector, "reason": request.reason, "sessions": sessions_revoked,
+        });
+        let mut record = Record::done(Action::SessionRevoke).details(details);
+        (record.user, record.session) = (user, session);
+        audit::record(tx, &self.cx, by, record).await?;
+        Ok(())
+    }
+
+    /// What this node's sockets did. There is one node, so waiting for all is waiting for it.
+    async fn receipt(&self, tally: &Tally, request: &Request) -> Option<Receipt> {
+        if request.wait == Wait::None {
+            return None;
+        }
+        let complete = tally.wait(request.timeout).await;
+        Some(Receipt {
+            complete,
+            nodes: 1,
+            acknowledged: u32::from(complete),
+            sockets_closed: tally.closed(),
+            slowest_ms: u64::try_from(tally.slowest().as_millis()).unwrap_or(u64::MAX),
+            pending: if complete {
+                Vec::new()
+            } else {
+                vec![self.cx.hub.node()]
+            },
+        })
+    }
+}
+
+fn selection(selector: &Selector) -> Option<Selection> {
+    match selector {
+        Selector::Session(_) => None,
+        Selector::User { id, except } => Some(Selection::User {
+            id: *id,
+            except: *except,
+        }),
+        Selector::Role(role) => Some(Selection::Role(role.clone())),
+        Selector::All => Some(Selection::All),
     }
 }

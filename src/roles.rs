@@ -135,10 +135,7 @@ impl Roles {
         let mut tx = self.cx.db.begin().await?;
         for (name, permissions) in [
             (ADMIN, Permission::ALL),
-            (
-                "moderator",
-                &[UsersRead, SessionsRead, SessionsRevoke, HubRead],
-            ),
+            ("moderator", &[UsersRead, SessionsRead, SessionsRevoke, HubRead]),
             (DEFAULT, &[]),
         ] {
             let names: Vec<String> = permissions.iter().map(ToString::to_string).collect();
@@ -254,13 +251,8 @@ impl Roles {
         let user = users::find_by_email(&mut self.cx.db.read().await?, email)
             .await?
             .ok_or(Error::UserNotFound)?;
-        self.assign(
-            user.id,
-            role,
-            &Authority::Full,
-            &Origin::local(Actor::Operator),
-        )
-        .await
+        self.assign(user.id, role, &Authority::Full, &Origin::local(Actor::Operator))
+            .await
     }
 }
 
@@ -271,24 +263,15 @@ mod tests {
     #[test]
     fn authority_lacks_only_built_in_permissions_that_are_not_held() {
         let held = Authority::Holds(vec!["users:read".into()]);
-        assert_eq!(
-            held.lacks(&["users:read".into(), "app.custom".into()]),
-            None
-        );
-        assert_eq!(
-            held.lacks(&["keys:write".into()]),
-            Some(Permission::KeysWrite)
-        );
+        assert_eq!(held.lacks(&["users:read".into(), "app.custom".into()]), None);
+        assert_eq!(held.lacks(&["keys:write".into()]), Some(Permission::KeysWrite));
         assert_eq!(Authority::Full.lacks(&["keys:write".into()]), None);
     }
 
     #[test]
     fn permissions_are_read_back_from_their_names() {
         for permission in Permission::ALL {
-            assert_eq!(
-                permission.as_str().parse::<Permission>().unwrap(),
-                *permission
-            );
+            assert_eq!(permission.as_str().parse::<Permission>().unwrap(), *permission);
         }
         assert!("users:READ".parse::<Permission>().is_err());
     }

@@ -40,9 +40,7 @@ impl Rng {
                 clippy::expect_used,
                 reason = "a server without randomness must stop, not go on with zeros"
             )]
-            Self::System => {
-                aws_lc_rs::rand::fill(bytes).expect("the system's random generator works")
-            }
+            Self::System => aws_lc_rs::rand::fill(bytes).expect("the system's random generator works"),
             Self::Seeded(rng) => rng
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
@@ -144,9 +142,7 @@ impl fmt::Debug for TokenHash {
 
 /// A sealed text could not be opened: it was altered, belongs elsewhere, or the master secret changed.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "cannot decrypt: the data was altered, or `secrets.master` is not the one it was encrypted under"
-)]
+#[error("cannot decrypt: the data was altered, or `secrets.master` is not the one it was encrypted under")]
 pub struct OpenError;
 
 /// What is derived from `secrets.master`: one key for each purpose, so that no two uses share one.
@@ -182,16 +178,9 @@ impl MasterKey {
         let mut nonce = [0; NONCE_LEN];
         rng.fill(&mut nonce);
         let mut text = plain.to_vec();
-        #[expect(
-            clippy::expect_used,
-            reason = "fails only beyond AES-GCM's length limit"
-        )]
+        #[expect(clippy::expect_used, reason = "fails only beyond AES-GCM's length limit")]
         self.cipher(purpose)
-            .seal_in_place_append_tag(
-                Nonce::assume_unique_for_key(nonce),
-                Aad::from(context),
-                &mut text,
-            )
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(context), &mut text)
             .expect("texts are short");
         [nonce.as_slice(), &text].concat()
     }
@@ -213,9 +202,7 @@ impl MasterKey {
 
     fn cipher(&self, purpose: &str) -> LessSafeKey {
         #[expect(clippy::expect_used, reason = "the key is always 32 bytes")]
-        LessSafeKey::new(
-            UnboundKey::new(&AES_256_GCM, &self.subkey(purpose)).expect("32 bytes are a key"),
-        )
+        LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &self.subkey(purpose)).expect("32 bytes are a key"))
     }
 
     fn subkey(&self, purpose: &str) -> [u8; 32] {
@@ -233,10 +220,7 @@ impl fmt::Debug for MasterKey {
 fn expand(secret: &[u8], info: &str) -> [u8; 32] {
     let mut key = [0; 32];
     let root = hkdf::Salt::new(hkdf::HKDF_SHA256, &[]).extract(secret);
-    #[expect(
-        clippy::expect_used,
-        reason = "32 bytes are below HKDF's limit of 8160"
-    )]
+    #[expect(clippy::expect_used, reason = "32 bytes are below HKDF's limit of 8160")]
     root.expand(&[info.as_bytes()], hkdf::HKDF_SHA256)
         .and_then(|okm| okm.fill(&mut key))
         .expect("HKDF gives 32 bytes");
@@ -273,12 +257,7 @@ mod tests {
     #[test]
     fn debug_shows_no_secret() {
         let token = PlainToken::generate("pcr_", &Rng::System);
-        let shown = format!(
-            "{token:?} {:?} {:?} {:?}",
-            token.hash(),
-            master(),
-            Rng::seeded(1)
-        );
+        let shown = format!("{token:?} {:?} {:?} {:?}", token.hash(), master(), Rng::seeded(1));
         assert_eq!(shown, "PlainToken TokenHash MasterKey Rng");
         assert_eq!(token.expose().len(), "pcr_".len() + 43);
     }

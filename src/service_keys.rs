@@ -57,11 +57,7 @@ impl ServiceKeys {
         Self { cx }
     }
     /// The secret `pck_<id>_<secret>` is shown this once.
-    pub async fn create(
-        &self,
-        _new: NewServiceKey,
-        _by: &Origin,
-    ) -> Result<(ServiceKey, PlainToken), Error> {
+    pub async fn create(&self, _new: NewServiceKey, _by: &Origin) -> Result<(ServiceKey, PlainToken), Error> {
         todo!()
     }
     pub async fn list(&self) -> Result<Vec<ServiceKey>, Error> {

@@ -136,12 +136,7 @@ impl Sessions {
         todo!()
     }
     /// POST /api/auth/logout. Unknown or dead tokens are no error.
-    pub async fn log_out(
-        &self,
-        _proof: LogoutProof,
-        _scope: LogoutScope,
-        _by: &Origin,
-    ) -> Result<(), Error> {
+    pub async fn log_out(&self, _proof: LogoutProof, _scope: LogoutScope, _by: &Origin) -> Result<(), Error> {
         todo!()
     }
     /// Verifies an access token and checks its session in SQL.
@@ -157,11 +152,7 @@ impl Sessions {
         todo!()
     }
     /// A fresh access token for a session whose socket is open, marked `src: "socket"`.
-    pub fn mint_over_socket(
-        &self,
-        _session: &Checked,
-        _state: &AuthState,
-    ) -> Result<AccessToken, Error> {
+    pub fn mint_over_socket(&self, _session: &Checked, _state: &AuthState) -> Result<AccessToken, Error> {
         todo!()
     }
     /// The JWK set (RFC 7517) as JSON.

@@ -71,10 +71,7 @@ pub enum Db {
     /// crowd at sign-in cannot delay a forced logout.
     Postgres { requests: PgPool, reserved: PgPool },
     /// One writer, as SQLite has it; readers see the last commit.
-    Sqlite {
-        writer: SqlitePool,
-        readers: SqlitePool,
-    },
+    Sqlite { writer: SqlitePool, readers: SqlitePool },
 }
 
 /// A unit of work on one connection. Rolls back unless committed.
@@ -120,9 +117,7 @@ impl Db {
                 .max_connections(connections)
                 .acquire_timeout(ACQUIRE_TIMEOUT)
         };
-        let requests = pool(POSTGRES_CONNECTIONS)
-            .connect_with(options.clone())
-            .await?;
+        let requests = pool(POSTGRES_CONNECTIONS).connect_with(options.clone()).await?;
         let reserved = pool(2).connect_lazy_with(options);
         Ok(Self::Postgres { requests, reserved })
     }
@@ -148,9 +143,7 @@ impl Db {
                 .acquire_timeout(ACQUIRE_TIMEOUT)
         };
         let writer = pool(1).connect_with(options.clone()).await?;
-        let readers = pool(SQLITE_READERS)
-            .connect_with(options.read_only(true))
-            .await?;
+        let readers = pool(SQLITE_READERS).connect_with(options.read_only(true)).await?;
         Ok(Self::Sqlite { writer, readers })
     }
 
@@ -185,9 +178,7 @@ impl Db {
             Self::Postgres { requests, .. } => {
                 Tx::Postgres(PostgresHandle::Single(requests.acquire().await?))
             }
-            Self::Sqlite { writer, .. } => {
-                Tx::Sqlite(SqliteHandle::Single(writer.acquire().await?))
-            }
+            Self::Sqlite { writer, .. } => Tx::Sqlite(SqliteHandle::Single(writer.acquire().await?)),
         })
     }
 
@@ -198,9 +189,7 @@ impl Db {
     pub async fn read(&self) -> Result<Tx, Error> {
         Ok(match self {
             Self::Postgres { .. } => self.single().await?,
-            Self::Sqlite { readers, .. } => {
-                Tx::Sqlite(SqliteHandle::Single(readers.acquire().await?))
-            }
+            Self::Sqlite { readers, .. } => Tx::Sqlite(SqliteHandle::Single(readers.acquire().await?)),
         })
     }
 
@@ -243,9 +232,7 @@ impl Db {
 
 impl Tx {
     async fn begin_postgres(pool: &PgPool) -> Result<Self, Error> {
-        Ok(Self::Postgres(PostgresHandle::Transaction(
-            pool.begin().await?,
-        )))
+        Ok(Self::Postgres(PostgresHandle::Transaction(pool.begin().await?)))
     }
 
     async fn begin_sqlite(pool: &SqlitePool) -> Result<Self, Error> {

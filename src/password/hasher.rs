@@ -32,11 +32,7 @@ impl Hasher {
         todo!()
     }
     /// Verifies exactly as typed. Without a stored hash, a dummy is verified and the answer is no: the same work in every branch.
-    pub async fn verify(
-        &self,
-        _typed: &SecretString,
-        _stored: Option<&str>,
-    ) -> Result<Verdict, Overloaded> {
+    pub async fn verify(&self, _typed: &SecretString, _stored: Option<&str>) -> Result<Verdict, Overloaded> {
         todo!()
     }
     /// How many hashes were computed so far. Tests count work with it.

@@ -33,9 +33,7 @@ impl From<sqlx::Error> for Error {
             | sqlx::Error::WorkerCrashed
             | sqlx::Error::BeginFailed => Self::Unavailable(error),
             sqlx::Error::Database(fault) => match fault.kind() {
-                ErrorKind::UniqueViolation | ErrorKind::ForeignKeyViolation => {
-                    Self::Constraint(error)
-                }
+                ErrorKind::UniqueViolation | ErrorKind::ForeignKeyViolation => Self::Constraint(error),
                 _ if fault.code().is_some_and(|code| is_passing(&code)) => Self::Unavailable(error),
                 _ => Self::Other(error),
             },

@@ -104,9 +104,7 @@ from_row!(Entry, |row| Entry {
     },
     at: Timestamp::from_micros(row.try_get("at")?),
     user_id: row.try_get::<Option<Uuid>, _>("user_id")?.map(UserId::from),
-    session_id: row
-        .try_get::<Option<Uuid>, _>("session_id")?
-        .map(SessionId::from),
+    session_id: row.try_get::<Option<Uuid>, _>("session_id")?.map(SessionId::from),
     version: row.try_get("version")?,
     change: serde_json::from_str(row.try_get("data")?).map_err(corrupt)?,
 });
@@ -156,11 +154,7 @@ pub struct Batch {
 /// a reader may move its position only over rows below [`Batch::horizon`]: above it, somebody may
 /// still commit a row that sorts before one already seen. Rows that were applied and not yet passed
 /// are named in `known`, and not given again.
-pub async fn read_after(
-    tx: &mut Tx,
-    position: Position,
-    known: &BTreeSet<Position>,
-) -> Result<Batch, Error> {
+pub async fn read_after(tx: &mut Tx, position: Position, known: &BTreeSet<Position>) -> Result<Batch, Error> {
     let (entries, horizon) = match tx {
         Tx::Postgres(handle) => {
             let conn: &mut sqlx::PgConnection = handle;
@@ -236,6 +230,12 @@ pub async fn present_position(tx: &mut Tx) -> Result<Position, Error> {
     }
 }
 
+/// The newest sequence of all; 0 when the journal is empty.
+pub async fn newest(tx: &mut Tx) -> Result<i64, Error> {
+    const SQL: &str = "select coalesce(max(sequence), 0) from journal";
+    Ok(with_conn!(tx, conn => sqlx::query_scalar(SQL).fetch_one(conn).await?))
+}
+
 /// The newest sequence that concerns the user, with the present epoch. 0 when there is none.
 pub async fn newest_for(tx: &mut Tx, user: UserId) -> Result<(String, i64), Error> {
     const SQL: &str = "select value, coalesce((select max(sequence) from journal j
@@ -244,12 +244,7 @@ pub async fn newest_for(tx: &mut Tx, user: UserId) -> Result<(String, i64), Erro
 }
 
 /// The user's rows after `sequence`, oldest first, at most `limit`.
-pub async fn read_for(
-    tx: &mut Tx,
-    user: UserId,
-    sequence: i64,
-    limit: i64,
-) -> Result<Vec<Entry>, Error> {
+pub async fn read_for(tx: &mut Tx, user: UserId, sequence: i64, limit: i64) -> Result<Vec<Entry>, Error> {
     const SQL: &str = "select * from journal where user_id = $1 and sequence > $2
         and epoch = (select value from meta where key = 'epoch') order by sequence limit $3";
     Ok(with_conn!(tx, conn => {
@@ -259,9 +254,6 @@ pub async fn read_for(
 
 /// Erases rows older than `before`, never the newest one. Answers how many went.
 pub async fn purge(tx: &mut Tx, before: Timestamp) -> Result<u64, Error> {
-    const SQL: &str =
-        "delete from journal where at < $1 and sequence < (select max(sequence) from journal)";
-    Ok(
-        with_conn!(tx, conn => sqlx::query(SQL).bind(before.micros()).execute(conn).await?.rows_affected()),
-    )
+    const SQL: &str = "delete from journal where at < $1 and sequence < (select max(sequence) from journal)";
+    Ok(with_conn!(tx, conn => sqlx::query(SQL).bind(before.micros()).execute(conn).await?.rows_affected()))
 }

@@ -4,14 +4,14 @@ use super::{Error, Tx, with_conn};
 
 /// Writes the first epoch of the journal unless there is one.
 pub async fn begin_epoch(tx: &mut Tx, epoch: &str) -> Result<(), Error> {
-    const SQL: &str =
-        "insert into meta (key, value) values ('epoch', $1) on conflict (key) do nothing";
+    const SQL: &str = "insert into meta (key, value) values ('epoch', $1) on conflict (key) do nothing";
     with_conn!(tx, conn => { sqlx::query(SQL).bind(epoch).execute(conn).await?; });
     Ok(())
 }
 
 /// Proves that the database answers.
 pub async fn ping(tx: &mut Tx) -> Result<(), Error> {
-    let _: i64 = with_conn!(tx, conn => sqlx::query_scalar("select count(*) from meta").fetch_one(conn).await?);
+    let _: i64 =
+        with_conn!(tx, conn => sqlx::query_scalar("select count(*) from meta").fetch_one(conn).await?);
     Ok(())
 }

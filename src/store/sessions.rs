@@ -159,7 +159,8 @@ pub async fn check(tx: &mut Tx, id: SessionId) -> Result<Option<Checked>, Error>
 
 /// The sessions among `ids` that exist, each with its user's auth state. For the sweep.
 pub async fn check_many(tx: &mut Tx, ids: &[SessionId]) -> Result<Vec<Checked>, Error> {
-    const POSTGRES: &str = "select s.id, s.user_id, s.authenticated_at, s.amr, s.generation, s.used_generation,
+    const POSTGRES: &str =
+        "select s.id, s.user_id, s.authenticated_at, s.amr, s.generation, s.used_generation,
         s.idle_expires_at, s.expires_at, s.revoked_at, s.revoked_reason, s.revoked_scope, s.revoked_message,
         u.version, u.site_role, u.status, u.email_verified, r.permissions
         from sessions s join users u on u.id = s.user_id join roles r on r.name = u.site_role
@@ -178,10 +179,7 @@ pub async fn check_many(tx: &mut Tx, ids: &[SessionId]) -> Result<Vec<Checked>, 
         }
         Tx::Sqlite(handle) => {
             let conn: &mut sqlx::SqliteConnection = handle;
-            let ids: Vec<String> = ids
-                .iter()
-                .map(|id| id.uuid().simple().to_string())
-                .collect();
+            let ids: Vec<String> = ids.iter().map(|id| id.uuid().simple().to_string()).collect();
             let ids = serde_json::to_string(&ids).map_err(corrupt)?;
             sqlx::query_as(SQLITE).bind(ids).fetch_all(conn).await?
         }
@@ -195,8 +193,7 @@ pub async fn end(
     ending: &Ending,
     now: Timestamp,
 ) -> Result<Option<UserId>, Error> {
-    const SQL: &str =
-        "update sessions set revoked_at = $2, revoked_reason = $3, revoked_scope = $4,
+    const SQL: &str = "update sessions set revoked_at = $2, revoked_reason = $3, revoked_scope = $4,
         revoked_message = $5 where id = $1 and revoked_at is null returning user_id";
     let user: Option<Uuid> = with_conn!(tx, conn => {
         sqlx::query_scalar(SQL)
@@ -214,31 +211,20 @@ pub async fn end(
 /// Which live sessions [`end_many`] ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
-    User {
-        id: UserId,
-        except: Option<SessionId>,
-    },
+    User { id: UserId, except: Option<SessionId> },
     Role(String),
     All,
 }
 
 /// Ends every selected live session by one statement; answers how many.
-pub async fn end_many(
-    tx: &mut Tx,
-    which: &Selection,
-    ending: &Ending,
-    now: Timestamp,
-) -> Result<u64, Error> {
-    const USER: &str =
-        "update sessions set revoked_at = $1, revoked_reason = $2, revoked_scope = $3,
+pub async fn end_many(tx: &mut Tx, which: &Selection, ending: &Ending, now: Timestamp) -> Result<u64, Error> {
+    const USER: &str = "update sessions set revoked_at = $1, revoked_reason = $2, revoked_scope = $3,
         revoked_message = $4 where revoked_at is null and expires_at > $1 and idle_expires_at > $1
         and user_id = $5 and ($6 is null or id <> $6)";
-    const ROLE: &str =
-        "update sessions set revoked_at = $1, revoked_reason = $2, revoked_scope = $3,
+    const ROLE: &str = "update sessions set revoked_at = $1, revoked_reason = $2, revoked_scope = $3,
         revoked_message = $4 where revoked_at is null and expires_at > $1 and idle_expires_at > $1
         and user_id in (select id from users where site_role = $5)";
-    const ALL: &str =
-        "update sessions set revoked_at = $1, revoked_reason = $2, revoked_scope = $3,
+    const ALL: &str = "update sessions set revoked_at = $1, revoked_reason = $2, revoked_scope = $3,
         revoked_message = $4 where revoked_at is null and expires_at > $1 and idle_expires_at > $1";
     Ok(with_conn!(tx, conn => {
         let sql = match which {

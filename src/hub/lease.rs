@@ -1,0 +1,38 @@
+//! Leases: a socket whose session could not be checked against SQL in time closes with 4101.
+//!
+//! The last layer. It needs no SQL, no bus and no other task to be right.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::Hub;
+use super::outbox::Leave;
+
+/// How often leases are looked at; a lease may be overdrawn by this much.
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// Ends sockets whose lease has run out, until `stop`.
+pub async fn run(hub: Hub, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        hub.end_expired_leases();
+    }
+}
+
+impl Hub {
+    /// Tells every socket whose lease has run out to leave.
+    pub fn end_expired_leases(&self) {
+        let now = self.0.clock.since_boot();
+        for socket in self.0.registry.all() {
+            if socket.lease_expired(now) {
+                socket.outbox.leave(Leave::LeaseExpired);
+            }
+        }
+    }
+}

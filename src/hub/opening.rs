@@ -1,0 +1,120 @@
+//! Opening a socket: register first, read SQL second, be ready third.
+//!
+//! On the other side a revocation commits first and looks the registry up second. Whichever way the
+//! two cross, one sees the other: either the read finds the session ended, or the look-up finds the
+//! socket. `tests/it/opening_model.rs` walks all interleavings, and finds the loss when the order here
+//! is swapped.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Hub;
+use super::journal::event_frame;
+use super::registry::{Registered, Socket};
+use crate::store::sessions::{Checked, EndReason, EndScope, Ending};
+use crate::store::{self, journal, sessions};
+
+/// How long an event can be resumed.
+const RESUME_WINDOW: Duration = Duration::from_secs(600);
+/// How many events can be resumed.
+const RESUME_EVENTS: usize = 64;
+
+/// Where a client that comes back stopped reading.
+#[derive(Clone, Debug)]
+pub struct Resume {
+    pub epoch: String,
+    pub sequence: i64,
+}
+
+/// A socket that may say `ready`.
+#[derive(Debug)]
+pub struct Opened {
+    pub place: Registered,
+    pub session: Checked,
+    pub epoch: String,
+    /// The newest row of the journal that concerns the user, as of the read.
+    pub sequence: i64,
+    /// Event frames that the client has missed.
+    pub missed: Vec<Arc<str>>,
+    pub resumed: bool,
+}
+
+/// How an attempt to open ended.
+#[derive(Debug)]
+pub enum Opening {
+    Opened(Box<Opened>),
+    /// The session has ended.
+    Ended(Ending),
+}
+
+impl Hub {
+    /// Registers `socket`, then reads its session.
+    ///
+    /// # Errors
+    /// When storage fails: the socket must not open.
+    pub async fn open(&self, socket: Socket, resume: Option<Resume>) -> Result<Opening, store::Error> {
+        let place = Registered::new(self, Arc::new(socket));
+        let (user, session) = (place.socket().user_id, place.socket().session_id);
+        // The lease runs from before the query: what it finds is at least as new as that.
+        let asked = self.0.clock.since_boot();
+        let mut tx = self.0.db.read().await?;
+        // The sequence first, the state second: the state is then at least as new as the sequence, and
+        // rows after it reach the socket through its registration.
+        let (epoch, sequence) = journal::newest_for(&mut tx, user).await?;
+        let checked = sessions::check(&mut tx, session)
+            .await?
+            .filter(|checked| checked.user_id == user);
+        let Some(checked) = checked else {
+            let (reason, scope) = (EndReason::Revoked, EndScope::Session);
+            return Ok(Opening::Ended(Ending {
+                reason,
+                scope,
+                message: None,
+            }));
+        };
+        if let Some(ending) = checked.ended(self.0.clock.now()) {
+            return Ok(Opening::Ended(ending));
+        }
+        place.socket().renew_lease(asked, self.0.limits.lease);
+        let missed = match resume {
+            Some(resume) if resume.epoch == epoch => {
+                self.missed(&mut tx, &checked, resume.sequence, sequence).await?
+            }
+            _ => None,
+        };
+        let resumed = missed.is_some();
+        let missed = missed.unwrap_or_default();
+        Ok(Opening::Opened(Box::new(Opened {
+            place,
+            session: checked,
+            epoch,
+            sequence,
+            missed,
+            resumed,
+        })))
+    }
+
+    /// The events in `(after, until]`, or `None` when they are too many, too old, or gone.
+    async fn missed(
+        &self,
+        tx: &mut store::Tx,
+        session: &Checked,
+        after: i64,
+        until: i64,
+    ) -> Result<Option<Vec<Arc<str>>>, store::Error> {
+        if after > until {
+            return Ok(None);
+        }
+        let oldest = self.0.clock.now() - RESUME_WINDOW;
+        // One more than can be resumed, to know that there were more.
+        let limit = i64::try_from(RESUME_EVENTS).unwrap_or(i64::MAX) + 1;
+        let rows = journal::read_for(tx, session.user_id, after, limit).await?;
+        if rows.len() > RESUME_EVENTS || rows.first().is_some_and(|row| row.at < oldest) {
+            return Ok(None);
+        }
+        let events = rows.iter().filter(|row| row.position.sequence <= until);
+        Ok(Some(
+            events.filter_map(|row| event_frame(row, session.id)).collect(),
+        ))
+    }
+}

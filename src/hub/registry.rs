@@ -1,0 +1,203 @@
+//! The sockets that are open on this node, found by user. Synchronous; its guards never leave this file.
+//!
+//! One map alone, keyed by user: a session belongs to one user, so there is no second index that could
+//! disagree with the first, and no two locks to take in the wrong order.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use dashmap::DashMap;
+
+use super::outbox::{Leave, Outbox, Push};
+use super::{Hub, Limits, Tally};
+use crate::clock::Timestamp;
+use crate::ids::{ConnectionId, SessionId, UserId};
+use crate::store::sessions::Ending;
+
+/// One open socket, as the hub sees it.
+#[derive(Debug)]
+pub struct Socket {
+    pub connection_id: ConnectionId,
+    pub user_id: UserId,
+    pub session_id: SessionId,
+    pub since: Timestamp,
+    pub ip: Option<IpAddr>,
+    pub outbox: Outbox,
+    /// Milliseconds since boot until which the session counts as checked.
+    lease_until: AtomicU64,
+    /// The version of the newest auth state that was written to the client.
+    version: AtomicI64,
+}
+
+impl Socket {
+    /// A socket whose lease has not begun.
+    #[must_use]
+    pub fn new(
+        connection_id: ConnectionId,
+        user_id: UserId,
+        session_id: SessionId,
+        since: Timestamp,
+        ip: Option<IpAddr>,
+    ) -> Self {
+        let (lease_until, version) = (AtomicU64::new(u64::MAX), AtomicI64::new(i64::MAX));
+        Self {
+            connection_id,
+            user_id,
+            session_id,
+            since,
+            ip,
+            outbox: Outbox::default(),
+            lease_until,
+            version,
+        }
+    }
+
+    /// The session was found live by a query sent at `asked` (since boot): the lease runs from then.
+    pub fn renew_lease(&self, asked: Duration, lease: Duration) {
+        let until = u64::try_from((asked + lease).as_millis()).unwrap_or(u64::MAX);
+        self.lease_until.store(until, Ordering::SeqCst);
+    }
+
+    /// Whether the lease has run out. Asked before every write, so that a process that was frozen
+    /// writes nothing more to a socket that it could not check.
+    #[must_use]
+    pub fn lease_expired(&self, now: Duration) -> bool {
+        u64::try_from(now.as_millis()).unwrap_or(u64::MAX) >= self.lease_until.load(Ordering::SeqCst)
+    }
+
+    /// The version that the client has been told; `i64::MAX` before it is ready.
+    #[must_use]
+    pub fn version(&self) -> i64 {
+        self.version.load(Ordering::SeqCst)
+    }
+
+    /// The client has been told this version.
+    pub fn told_version(&self, version: i64) {
+        self.version.store(version, Ordering::SeqCst);
+    }
+}
+
+/// All sockets of this node.
+#[derive(Debug, Default)]
+pub struct Registry {
+    users: DashMap<UserId, Vec<Arc<Socket>>>,
+    count: AtomicUsize,
+}
+
+impl Registry {
+    /// How many sockets are open.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.count.load(Ordering::SeqCst)
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Adds a socket. Where the session or the user has more than allowed, the oldest is told to leave.
+    fn add(&self, socket: &Arc<Socket>, limits: &Limits) {
+        let mut sockets = self
+            .users
+            .entry(socket.user_id)
+            .or_insert_with(|| Vec::with_capacity(1));
+        let of_session = |other: &&Arc<Socket>| other.session_id == socket.session_id;
+        if sockets.iter().filter(of_session).count() >= limits.per_session {
+            // Sockets stand in the order of their arrival.
+            if let Some(oldest) = sockets.iter().find(of_session) {
+                oldest.outbox.leave(Leave::TooMany);
+            }
+        } else if sockets.len() >= limits.per_user
+            && let Some(oldest) = sockets.first()
+        {
+            oldest.outbox.leave(Leave::TooMany);
+        }
+        sockets.push(Arc::clone(socket));
+        self.count.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn remove(&self, socket: &Socket) {
+        let removed = self.users.remove_if_mut(&socket.user_id, |_, sockets| {
+            let before = sockets.len();
+            sockets.retain(|other| other.connection_id != socket.connection_id);
+            self.count.fetch_sub(before - sockets.len(), Ordering::SeqCst);
+            sockets.is_empty()
+        });
+        drop(removed);
+    }
+
+    /// Whether the user has a socket here.
+    #[must_use]
+    pub fn has(&self, user: UserId) -> bool {
+        self.users.contains_key(&user)
+    }
+
+    /// Tells the user's sockets that `which` accepts that their session ended.
+    pub fn sign_out(
+        &self,
+        user: UserId,
+        ending: &Ending,
+        tally: &Arc<Tally>,
+        which: impl Fn(&Socket) -> bool,
+    ) {
+        if let Some(sockets) = self.users.get(&user) {
+            for socket in sockets.iter().filter(|socket| which(socket)) {
+                socket.outbox.sign_out(ending, tally.ticket());
+            }
+        }
+    }
+
+    /// Gives `push` to the user's sockets that `which` accepts.
+    pub fn push(&self, user: UserId, push: &Push, which: impl Fn(&Socket) -> bool) {
+        if let Some(sockets) = self.users.get(&user) {
+            for socket in sockets.iter().filter(|socket| which(socket)) {
+                socket.outbox.push(push.clone());
+            }
+        }
+    }
+
+    /// Every socket, as they stand now.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Socket>> {
+        let mut all = Vec::with_capacity(self.len());
+        for sockets in &self.users {
+            all.extend(sockets.value().iter().cloned());
+        }
+        all
+    }
+}
+
+/// A place in the registry; dropping it gives the place up.
+#[derive(Debug)]
+pub struct Registered {
+    hub: Hub,
+    socket: Arc<Socket>,
+}
+
+impl Registered {
+    pub(super) fn new(hub: &Hub, socket: Arc<Socket>) -> Self {
+        hub.0.registry.add(&socket, &hub.0.limits);
+        metrics::gauge!("portcullis_connections").increment(1.0);
+        Self {
+            hub: hub.clone(),
+            socket,
+        }
+    }
+
+    /// The socket that holds the place.
+    #[must_use]
+    pub fn socket(&self) -> &Arc<Socket> {
+        &self.socket
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        self.hub.0.registry.remove(&self.socket);
+        self.socket.outbox.close();
+        metrics::gauge!("portcullis_connections").decrement(1.0);
+    }
+}

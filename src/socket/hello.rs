@@ -1,0 +1,119 @@
+//! From the upgrade to `ready`: the socket token, the registration, the session's read.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use tokio_tungstenite::tungstenite::{Error as WsError, Message};
+
+use super::close::CloseCode;
+use super::protocol::{ClientFrame, Hello, MAX_HELLO};
+use super::wire::{End, Wire};
+use crate::app::App;
+use crate::hub::registry::Socket;
+use crate::hub::{Opened, Opening, Resume, WaitingPlace};
+use crate::ids::ConnectionId;
+use crate::secret::PlainToken;
+use crate::sessions::RedeemError;
+
+/// How long a client may take to say hello.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How a client introduces itself.
+#[derive(Debug)]
+pub enum Introduction {
+    /// The token came as a subprotocol.
+    Token(PlainToken),
+    /// A hello frame is awaited, in this place.
+    Awaited(WaitingPlace),
+}
+
+/// Brings a fresh socket to where it may say `ready`.
+pub async fn greet(
+    app: &App,
+    wire: &mut impl Wire,
+    introduction: Introduction,
+    ip: IpAddr,
+) -> Result<Box<Opened>, End> {
+    let (token, resume) = match introduction {
+        Introduction::Token(token) => (token, None),
+        Introduction::Awaited(place) => {
+            let hello = tokio::select! {
+                hello = tokio::time::timeout(PATIENCE, read_hello(wire)) => hello,
+                () = app.lifecycle.stopped().cancelled() => return Err(End::Closed(CloseCode::ServiceRestart)),
+            };
+            drop(place);
+            let hello = hello.map_err(|_| End::Closed(CloseCode::HelloTimeout))??;
+            let resume = hello.resume.map(|from| Resume {
+                epoch: from.epoch,
+                sequence: from.sequence,
+            });
+            (PlainToken::presented(hello.token), resume)
+        }
+    };
+    open(app, &token, resume, ip).await
+}
+
+async fn open(app: &App, token: &PlainToken, resume: Option<Resume>, ip: IpAddr) -> Result<Box<Opened>, End> {
+    let redeemed = app.sessions.redeem(token).await.map_err(|error| {
+        End::Closed(match error {
+            RedeemError::Invalid => CloseCode::TokenInvalid,
+            RedeemError::Used => CloseCode::TokenUsed,
+            RedeemError::Store(error) => unreadable(&error),
+        })
+    })?;
+    let cx = &app.cx;
+    let connection_id = ConnectionId::generate(&cx.clock, &cx.rng);
+    let socket = Socket::new(
+        connection_id,
+        redeemed.user_id,
+        redeemed.session_id,
+        cx.now(),
+        Some(ip),
+    );
+    let opening = cx.hub.open(socket, resume).await;
+    // Who registered after the drain had looked at the registry sees here that it has begun.
+    if app.lifecycle.draining().is_cancelled() {
+        return Err(End::Closed(CloseCode::Draining));
+    }
+    match opening {
+        Ok(Opening::Opened(opened)) => Ok(opened),
+        Ok(Opening::Ended(ending)) => Err(End::SignedOut(ending)),
+        Err(error) => Err(End::Closed(unreadable(&error))),
+    }
+}
+
+/// Without SQL no socket opens: the client comes back later.
+fn unreadable(error: &crate::store::Error) -> CloseCode {
+    tracing::warn!(%error, "a socket could not be opened");
+    CloseCode::Overloaded
+}
+
+async fn read_hello(wire: &mut impl Wire) -> Result<Hello, End> {
+    loop {
+        let text = match wire.next().await {
+            Some(Ok(Message::Text(text))) => text,
+            Some(Ok(Message::Binary(_))) => return Err(End::Closed(CloseCode::BadFrame)),
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
+            Some(Ok(Message::Close(_))) | None => return Err(End::Gone),
+            Some(Err(error)) => return Err(end_of_error(&error)),
+        };
+        if text.len() > MAX_HELLO {
+            return Err(End::Closed(CloseCode::TooLarge));
+        }
+        return match ClientFrame::parse(&text) {
+            Ok(ClientFrame::Hello(hello)) => Ok(hello),
+            Ok(_) => Err(End::Closed(CloseCode::UnexpectedType)),
+            Err(code) => Err(End::Closed(code)),
+        };
+    }
+}
+
+/// What a failed read means for the socket.
+pub fn end_of_error(error: &WsError) -> End {
+    match error {
+        WsError::Capacity(_) => End::Closed(CloseCode::TooLarge),
+        WsError::Utf8(_) => End::Closed(CloseCode::BadFrame),
+        _ => End::Gone,
+    }
+}

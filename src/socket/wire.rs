@@ -1,0 +1,123 @@
+//! Writing to a socket: every write has a deadline, and an order to end interrupts a write that hangs.
+
+use std::time::Duration;
+
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use tokio_tungstenite::tungstenite::{Error as WsError, Message};
+
+use super::close::CloseCode;
+use super::protocol::ServerFrame;
+use crate::hub::outbox::{Order, Outbox};
+use crate::store::sessions::Ending;
+
+/// How long an ordinary frame may take to be written.
+const WRITE: Duration = Duration::from_secs(8);
+/// How long `signed_out` and its close have; then the TCP connection is dropped.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// A WebSocket, or what stands for it in a test.
+pub trait Wire:
+    Stream<Item = Result<Message, WsError>> + Sink<Message, Error = WsError> + Unpin + Send
+{
+}
+impl<T> Wire for T where
+    T: Stream<Item = Result<Message, WsError>> + Sink<Message, Error = WsError> + Unpin + Send
+{
+}
+
+/// How a socket came to its end, seen from this side.
+#[derive(Debug)]
+pub enum End {
+    /// The session ended: tell the client, then close.
+    SignedOut(Ending),
+    /// This side closes.
+    Closed(CloseCode),
+    /// The other side went away, or closed.
+    Gone,
+}
+
+/// What is left of a socket after its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// Everything was written, or the other side is gone.
+    Clean,
+    /// The client does not read: what is still buffered must not reach it any more.
+    Stuck,
+}
+
+/// Writes `text`, unless it takes too long or `outbox` orders the end meanwhile.
+pub async fn write(wire: &mut impl Wire, outbox: &Outbox, text: String) -> Result<(), End> {
+    let send = wire.send(Message::text(text));
+    let interrupted = async {
+        loop {
+            if let Some(end) = outbox.urgent().and_then(end_of) {
+                return end;
+            }
+            outbox.changed().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        sent = send => sent.map_err(|_| End::Gone),
+        end = interrupted => Err(end),
+        () = tokio::time::sleep(WRITE) => Err(End::Closed(CloseCode::TooSlow)),
+    }
+}
+
+fn end_of(order: Order) -> Option<End> {
+    match order {
+        Order::SignOut(ending) => Some(End::SignedOut(ending)),
+        Order::Leave(why) => Some(End::Closed(CloseCode::of_leave(why))),
+        Order::Reconnect(_) | Order::Write(_) => None,
+    }
+}
+
+/// Says goodbye as `end` asks, and closes. Bounded by two seconds whatever the client does.
+pub async fn finish(wire: &mut impl Wire, end: End) -> Rest {
+    let (code, last) = match end {
+        End::Gone => {
+            // Where the client closed first, its close is answered.
+            let _answered = tokio::time::timeout(GOODBYE, wire.flush()).await;
+            return Rest::Clean;
+        }
+        End::Closed(code) => (code, None),
+        End::SignedOut(Ending {
+            reason,
+            scope,
+            message,
+        }) => {
+            let code = CloseCode::of_ending(reason);
+            let message = message.as_deref();
+            (
+                code,
+                Some(
+                    ServerFrame::SignedOut {
+                        code: code.number(),
+                        reason,
+                        scope,
+                        message,
+                    }
+                    .text(),
+                ),
+            )
+        }
+    };
+    metrics::counter!("portcullis_close_total", "code" => code.number().to_string()).increment(1);
+    let goodbye = async {
+        if let Some(text) = last {
+            wire.feed(Message::text(text)).await?;
+        }
+        wire.send(Message::Close(Some(code.frame()))).await
+    };
+    match tokio::time::timeout(GOODBYE, goodbye).await {
+        Err(_) => Rest::Stuck,
+        Ok(_) => Rest::Clean,
+    }
+}
+
+/// Reads until the client has closed its side, for a moment at most. Dropped with unread input, the TCP
+/// connection would be reset, and the client might lose the close frame that tells it why.
+pub async fn linger(wire: &mut impl Wire) {
+    let closed = async { while let Some(Ok(_)) = wire.next().await {} };
+    let _in_time = tokio::time::timeout(GOODBYE, closed).await;
+}
