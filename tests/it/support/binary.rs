@@ -1,0 +1,104 @@
+//! The real binary, run as an operator runs it.
+
+use std::net::SocketAddr;
+use std::process::{Output, Stdio};
+
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, Command};
+
+use super::database::{self, Folder};
+use super::http::Caller;
+
+/// A folder, a database, and what the binary is told about them.
+#[derive(Debug)]
+pub struct Installation {
+    pub folder: Folder,
+    variables: Vec<(String, String)>,
+}
+
+/// A server process; killed when dropped.
+#[derive(Debug)]
+pub struct Server {
+    pub caller: Caller,
+    pub process: Child,
+    /// What it printed until it listened, the set-up address among it.
+    pub greeting: Vec<String>,
+}
+
+impl Installation {
+    /// As a newcomer has it, but for the port and cheap passwords.
+    pub async fn new() -> Self {
+        let folder = Folder::new();
+        let database = database::fresh(&folder).await;
+        let mut installation = Self { folder, variables: Vec::new() };
+        for (name, value) in [
+            ("DATABASE_URL", database.as_str()),
+            ("PORTCULLIS_HTTP__LISTEN", "127.0.0.1:0"),
+            ("PORTCULLIS_METRICS__LISTEN", ""),
+            ("PORTCULLIS_PASSWORDS__MEMORY_KIB", "1024"),
+            ("PORTCULLIS_PASSWORDS__ITERATIONS", "1"),
+            ("PORTCULLIS_DATA_DIR", "./data"),
+        ] {
+            installation.set(name, value);
+        }
+        installation
+    }
+
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        command.args(arguments).env_clear().envs(self.variables.iter().cloned());
+        command.current_dir(self.folder.path()).kill_on_drop(true);
+        command
+    }
+
+    /// Runs a command to its end.
+    pub async fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).stdin(Stdio::null()).output().await.unwrap()
+    }
+
+    /// Runs a command that must succeed; gives what it printed.
+    pub async fn ask(&self, arguments: &[&str]) -> String {
+        self.ask_with(arguments, "").await
+    }
+
+    /// As [`ask`](Self::ask), with `input` on standard input.
+    pub async fn ask_with(&self, arguments: &[&str], input: &str) -> String {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(input.as_bytes()).await.unwrap();
+        drop(stdin);
+        let output = child.wait_with_output().await.unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Starts `serve` and waits until it listens.
+    pub async fn serve(&self) -> Server {
+        let mut command = self.command(&["serve"]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let mut process = command.spawn().unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut greeting = Vec::new();
+        let mut address = None;
+        while let Some(line) = lines.next_line().await.unwrap() {
+            if let Some(url) = line.strip_prefix("listening on http://") {
+                address = Some(url.parse::<SocketAddr>().unwrap());
+            }
+            let last = line.contains("/setup/") || line.is_empty();
+            greeting.push(line);
+            if address.is_some() && last {
+                break;
+            }
+        }
+        let address = address.expect("the server listens");
+        // Whoever prints into a pipe that nobody reads stops; keep reading until the process ends.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Server { caller: Caller::new(address), process, greeting }
+    }
+}

@@ -1,0 +1,103 @@
+//! Calling REST: requests as a client sends them, answers as a test wants to look at them.
+
+use std::net::SocketAddr;
+
+use reqwest::header::HeaderMap;
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::Value;
+
+/// Calls one server.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub address: SocketAddr,
+    pub client: Client,
+}
+
+/// What came back, read to its end.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub bytes: Vec<u8>,
+}
+
+impl Caller {
+    pub fn new(address: SocketAddr) -> Self {
+        let client = Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
+        Self { address, client }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, self.url(path))
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::GET, path)).await
+    }
+
+    pub async fn get_as(&self, bearer: &str, path: &str) -> Answer {
+        Answer::of(self.request(Method::GET, path).bearer_auth(bearer)).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        Answer::of(self.request(Method::POST, path).json(&body)).await
+    }
+
+    pub async fn post_as(&self, bearer: &str, path: &str, body: Value) -> Answer {
+        Answer::of(self.request(Method::POST, path).bearer_auth(bearer).json(&body)).await
+    }
+
+    pub async fn put_as(&self, bearer: &str, path: &str, body: Value) -> Answer {
+        Answer::of(self.request(Method::PUT, path).bearer_auth(bearer).json(&body)).await
+    }
+
+    pub async fn patch(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::PATCH, path)).await
+    }
+
+    pub async fn delete_as(&self, bearer: &str, path: &str) -> Answer {
+        Answer::of(self.request(Method::DELETE, path).bearer_auth(bearer)).await
+    }
+}
+
+impl Answer {
+    pub async fn of(request: RequestBuilder) -> Self {
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Self { status, headers, bytes: response.bytes().await.unwrap().to_vec() }
+    }
+
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.bytes).unwrap()
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// Fails unless the status is `status`; gives the answer back.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.bytes));
+        self
+    }
+
+    /// Fails unless this is the problem `code` with `status`; gives its body.
+    #[track_caller]
+    pub fn problem(&self, status: u16, code: &str) -> Value {
+        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.bytes));
+        assert_eq!(self.header("content-type"), Some("application/problem+json"));
+        let body = self.json();
+        assert_eq!(body["code"], code, "{body}");
+        assert_eq!(body["status"], status);
+        body
+    }
+}

@@ -1,0 +1,42 @@
+//! The harness: a real server on port 0, a real WebSocket client, and callers that speak the contract.
+//!
+//! Every test has a server, a database and a mailbox of its own. Nothing sleeps: [`eventually`] waits
+//! for a condition, with a deadline.
+
+pub mod app;
+pub mod binary;
+pub mod database;
+pub mod http;
+pub mod mailbox;
+pub mod people;
+pub mod socket;
+
+use std::future::Future;
+use std::time::Duration;
+
+pub use app::{TestApp, Tuning};
+pub use http::Answer;
+pub use people::{Pair, Person};
+pub use socket::TestSocket;
+
+/// How long anything may take before a test gives up on it.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Asks again and again until `probe` answers with something.
+///
+/// # Panics
+/// When it has not within [`DEADLINE`].
+pub async fn eventually<T, F>(what: &str, mut probe: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Option<T>>,
+{
+    let asking = async {
+        loop {
+            if let Some(found) = probe().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, asking).await.unwrap_or_else(|_| panic!("never happened: {what}"))
+}

@@ -1,0 +1,91 @@
+//! People who use the hub: registered, activated, signed in.
+
+use portcullis::accounts::NewUser;
+use portcullis::audit::{Actor, Origin};
+use portcullis::email::Email;
+use portcullis::roles::Permission;
+use portcullis::service_keys::NewServiceKey;
+use serde_json::{Value, json};
+
+use super::app::TestApp;
+use super::http::{Answer, Caller};
+
+/// A password that the policy takes.
+pub const PASSWORD: &str = "correct horse battery staple 9";
+
+/// Somebody with an account.
+#[derive(Clone, Debug)]
+pub struct Person {
+    pub id: String,
+    pub email: String,
+}
+
+/// What a sign-in gave.
+#[derive(Clone, Debug)]
+pub struct Pair {
+    pub access: String,
+    pub refresh: String,
+    pub session: String,
+    pub body: Value,
+}
+
+impl Pair {
+    pub fn of(answer: &Answer) -> Self {
+        let body = answer.json();
+        let text = |key: &str| body[key].as_str().unwrap_or_else(|| panic!("no {key} in {body}")).to_owned();
+        Self { access: text("access_token"), refresh: text("refresh_token"), session: text("session_id"), body }
+    }
+}
+
+impl Caller {
+    pub async fn register(&self, email: &str) -> Answer {
+        self.post("/api/users", json!({ "email": email, "password": PASSWORD })).await
+    }
+
+    pub async fn try_sign_in(&self, email: &str, password: &str) -> Answer {
+        self.post("/api/auth", json!({ "email": email, "password": password })).await
+    }
+
+    pub async fn sign_in(&self, email: &str) -> Pair {
+        Pair::of(&self.try_sign_in(email, PASSWORD).await.expect(200))
+    }
+
+    pub async fn try_refresh(&self, token: &str) -> Answer {
+        self.post("/api/auth/refresh", json!({ "refresh_token": token })).await
+    }
+}
+
+impl TestApp {
+    /// An active user with this role, made as an operator would.
+    pub async fn person(&self, email: &str, role: &str) -> Person {
+        let user = NewUser {
+            email: Email::parse(email).unwrap(),
+            name: None,
+            role: role.to_owned(),
+            active: true,
+            password: Some(PASSWORD.to_owned().into()),
+            invite: false,
+        };
+        let id = self.app.accounts.create(user, &Origin::local(Actor::Operator)).await.unwrap();
+        Person { id: id.to_string(), email: email.to_owned() }
+    }
+
+    /// An active user who has signed in.
+    pub async fn signed_in(&self, email: &str, role: &str) -> (Person, Pair) {
+        let person = self.person(email, role).await;
+        let pair = self.sign_in(email).await;
+        (person, pair)
+    }
+
+    /// The secret of a service key with these scopes.
+    pub async fn service_key(&self, scopes: &[Permission]) -> String {
+        let new = NewServiceKey {
+            name: "a backend".to_owned(),
+            scopes: scopes.to_vec(),
+            allow: Vec::new(),
+            expires_in: None,
+        };
+        let (_, secret) = self.app.service_keys.create(new, &Origin::local(Actor::Operator)).await.unwrap();
+        secret.expose().to_owned()
+    }
+}
