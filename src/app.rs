@@ -86,18 +86,31 @@ impl App {
         migrate: bool,
         Ambient { clock, rng }: Ambient,
     ) -> anyhow::Result<Self> {
-        let db = Db::connect(&config.database_url()).await.context("database.url: cannot open the database")?;
+        let db = Db::connect(&config.database_url())
+            .await
+            .context("database.url: cannot open the database")?;
         if migrate {
             store::migrate::migrate(&db).await?;
         }
         let site = Arc::new(Site::new(&config, bound));
         let master = MasterKey::from_secret(&config.master_secret()?);
         let node = NodeId::generate(&clock, &rng);
-        begin_epoch(&db, &clock, &rng).await.context("the database is not ready: run `portcullis migrate`")?;
+        begin_epoch(&db, &clock, &rng)
+            .await
+            .context("the database is not ready: run `portcullis migrate`")?;
         let limits = hub::Limits::new(&config.hub, open_files());
         let hub = Hub::new(node, db.clone(), clock.clone(), Bus::Local, limits);
         let mail = Outbox::new(&config, &site, master.clone(), clock.clone(), rng.clone());
-        let cx = Context { config, site, clock, rng, master, db, hub, mail };
+        let cx = Context {
+            config,
+            site,
+            clock,
+            rng,
+            master,
+            db,
+            hub,
+            mail,
+        };
         let hasher = Hasher::new(&cx.config.passwords);
         let limits = Limits::new(&cx.config.limits);
         let roles = Roles::new(cx.clone());
@@ -144,14 +157,25 @@ impl App {
         life.spawn(hub::lease::run(cx.hub.clone(), life.stopped().clone()));
         let mailer = Mailer::new(&cx.config, &cx.db)?;
         life.spawn(jobs::mail_outbox::run(cx.clone(), mailer, life.stopped().clone()));
-        life.spawn(jobs::cleanup::run(cx.clone(), self.limits.clone(), life.stopped().clone()));
-        life.spawn(jobs::signing_keys::run(self.sessions.clone(), life.stopped().clone()));
+        life.spawn(jobs::cleanup::run(
+            cx.clone(),
+            self.limits.clone(),
+            life.stopped().clone(),
+        ));
+        life.spawn(jobs::signing_keys::run(
+            self.sessions.clone(),
+            life.stopped().clone(),
+        ));
         if let Some(address) = cx.config.metrics.listen {
             let listener = TcpListener::bind(address).await;
             let listener = listener.with_context(|| format!("metrics.listen: cannot listen on {address}"))?;
             telemetry::serve_metrics(listener, life);
         }
-        life.spawn(http::serve::serve(listener, http::router(self.clone()), life.clone()));
+        life.spawn(http::serve::serve(
+            listener,
+            http::router(self.clone()),
+            life.clone(),
+        ));
         Ok(())
     }
 
@@ -198,11 +222,17 @@ async fn begin_epoch(db: &Db, clock: &Clock, rng: &Rng) -> Result<(), store::Err
 fn open_files() -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
     let current = match setrlimit(Resource::Nofile, raised) {
         Ok(()) => limit.maximum,
         Err(_) => limit.current,
     };
-    let files = current.unwrap_or(1_000_000).saturating_sub(RESERVED_FILES).max(64);
+    let files = current
+        .unwrap_or(1_000_000)
+        .saturating_sub(RESERVED_FILES)
+        .max(64);
     usize::try_from(files).unwrap_or(usize::MAX)
 }

@@ -36,10 +36,16 @@ fn explore(world: &World, opener: &[Step], revoker: &[Step]) -> (u32, u32) {
     }
     let mut total = (0, 0);
     for (sequence, other, is_opener) in [(opener, revoker, true), (revoker, opener, false)] {
-        let Some((step, rest)) = sequence.split_first() else { continue };
+        let Some((step, rest)) = sequence.split_first() else {
+            continue;
+        };
         let mut next = world.clone();
         step(&mut next);
-        let (runs, lost) = if is_opener { explore(&next, rest, other) } else { explore(&next, other, rest) };
+        let (runs, lost) = if is_opener {
+            explore(&next, rest, other)
+        } else {
+            explore(&next, other, rest)
+        };
         total = (total.0 + runs, total.1 + lost);
     }
     total
@@ -47,7 +53,10 @@ fn explore(world: &World, opener: &[Step], revoker: &[Step]) -> (u32, u32) {
 
 #[test]
 fn registering_before_reading_loses_no_revocation() {
-    assert_eq!(explore(&World::default(), &[REGISTER, READ], &[COMMIT, LOOK_UP]), (6, 0));
+    assert_eq!(
+        explore(&World::default(), &[REGISTER, READ], &[COMMIT, LOOK_UP]),
+        (6, 0)
+    );
 }
 
 #[test]

@@ -84,11 +84,21 @@ impl TestApp {
         let listener = socket.listen(4096).unwrap();
         let address = listener.local_addr().unwrap();
         let clock = tuning.clock;
-        let ambient =
-            Ambient { clock: clock.clone().map_or(Clock::System, Clock::Manual), ..Ambient::default() };
-        let app = App::build_with(Arc::new(config), address, true, ambient).await.unwrap();
+        let ambient = Ambient {
+            clock: clock.clone().map_or(Clock::System, Clock::Manual),
+            ..Ambient::default()
+        };
+        let app = App::build_with(Arc::new(config), address, true, ambient)
+            .await
+            .unwrap();
         app.start(listener).await.unwrap();
-        Self { app, caller: Caller::new(address), clock, database_url, _folder: folder }
+        Self {
+            app,
+            caller: Caller::new(address),
+            clock,
+            database_url,
+            _folder: folder,
+        }
     }
 
     /// The wall clock that the server sees.

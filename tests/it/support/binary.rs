@@ -30,7 +30,10 @@ impl Installation {
     pub async fn new() -> Self {
         let folder = Folder::new();
         let database = database::fresh(&folder).await;
-        let mut installation = Self { folder, variables: Vec::new() };
+        let mut installation = Self {
+            folder,
+            variables: Vec::new(),
+        };
         for (name, value) in [
             ("DATABASE_URL", database.as_str()),
             ("PORTCULLIS_HTTP__LISTEN", "127.0.0.1:0"),
@@ -50,14 +53,21 @@ impl Installation {
 
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
-        command.args(arguments).env_clear().envs(self.variables.iter().cloned());
+        command
+            .args(arguments)
+            .env_clear()
+            .envs(self.variables.iter().cloned());
         command.current_dir(self.folder.path()).kill_on_drop(true);
         command
     }
 
     /// Runs a command to its end.
     pub async fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).stdin(Stdio::null()).output().await.unwrap()
+        self.command(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .await
+            .unwrap()
     }
 
     /// Runs a command that must succeed; gives what it printed.
@@ -68,20 +78,30 @@ impl Installation {
     /// As [`ask`](Self::ask), with `input` on standard input.
     pub async fn ask_with(&self, arguments: &[&str], input: &str) -> String {
         let mut command = self.command(arguments);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         stdin.write_all(input.as_bytes()).await.unwrap();
         drop(stdin);
         let output = child.wait_with_output().await.unwrap();
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8(output.stdout).unwrap()
     }
 
     /// Starts `serve` and waits until it listens.
     pub async fn serve(&self) -> Server {
         let mut command = self.command(&["serve"]);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit());
         let mut process = command.spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let mut greeting = Vec::new();
@@ -99,6 +119,10 @@ impl Installation {
         let address = address.expect("the server listens");
         // Whoever prints into a pipe that nobody reads stops; keep reading until the process ends.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Server { caller: Caller::new(address), process, greeting }
+        Server {
+            caller: Caller::new(address),
+            process,
+            greeting,
+        }
     }
 }

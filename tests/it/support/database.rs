@@ -38,7 +38,11 @@ pub fn is_postgres() -> bool {
 
 /// The URL of a fresh, empty database.
 pub async fn fresh(folder: &Folder) -> String {
-    if is_postgres() { fresh_postgres().await } else { sqlite_in(folder) }
+    if is_postgres() {
+        fresh_postgres().await
+    } else {
+        sqlite_in(folder)
+    }
 }
 
 /// The URL of an SQLite file in `folder`.
@@ -52,8 +56,14 @@ pub async fn fresh_postgres() -> String {
     let number = COUNT.fetch_add(1, Ordering::SeqCst);
     let schema = format!("t{}_{number}", std::process::id());
     let mut connection = PgConnection::connect(&server).await.unwrap();
-    connection.execute(AssertSqlSafe(format!("drop schema if exists {schema} cascade"))).await.unwrap();
-    connection.execute(AssertSqlSafe(format!("create schema {schema}"))).await.unwrap();
+    connection
+        .execute(AssertSqlSafe(format!("drop schema if exists {schema} cascade")))
+        .await
+        .unwrap();
+    connection
+        .execute(AssertSqlSafe(format!("create schema {schema}")))
+        .await
+        .unwrap();
     connection.close().await.unwrap();
     let separator = if server.contains('?') { '&' } else { '?' };
     format!("{server}{separator}options=-c%20search_path%3D{schema}")

@@ -23,7 +23,11 @@ pub struct Answer {
 
 impl Caller {
     pub fn new(address: SocketAddr) -> Self {
-        let client = Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
+        let client = Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .unwrap();
         Self { address, client }
     }
 
@@ -68,7 +72,11 @@ impl Answer {
     pub async fn of(request: RequestBuilder) -> Self {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Self { status, headers, bytes: response.bytes().await.unwrap().to_vec() }
+        Self {
+            status,
+            headers,
+            bytes: response.bytes().await.unwrap().to_vec(),
+        }
     }
 
     pub fn text(&self) -> &str {

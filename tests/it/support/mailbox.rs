@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::http::Caller;
 use super::eventually;
+use super::http::Caller;
 
 impl Caller {
     /// Every mail to `address`, newest first.
@@ -24,6 +24,9 @@ impl Caller {
 
     /// Waits for the `count`th mail to `address`; gives the token that it carries.
     pub async fn mailed_token(&self, address: &str, count: usize) -> String {
-        self.mail_to(address, count).await["token"].as_str().expect("the mail has a token").to_owned()
+        self.mail_to(address, count).await["token"]
+            .as_str()
+            .expect("the mail has a token")
+            .to_owned()
     }
 }

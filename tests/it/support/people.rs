@@ -32,18 +32,30 @@ pub struct Pair {
 impl Pair {
     pub fn of(answer: &Answer) -> Self {
         let body = answer.json();
-        let text = |key: &str| body[key].as_str().unwrap_or_else(|| panic!("no {key} in {body}")).to_owned();
-        Self { access: text("access_token"), refresh: text("refresh_token"), session: text("session_id"), body }
+        let text = |key: &str| {
+            body[key]
+                .as_str()
+                .unwrap_or_else(|| panic!("no {key} in {body}"))
+                .to_owned()
+        };
+        Self {
+            access: text("access_token"),
+            refresh: text("refresh_token"),
+            session: text("session_id"),
+            body,
+        }
     }
 }
 
 impl Caller {
     pub async fn register(&self, email: &str) -> Answer {
-        self.post("/api/users", json!({ "email": email, "password": PASSWORD })).await
+        self.post("/api/users", json!({ "email": email, "password": PASSWORD }))
+            .await
     }
 
     pub async fn try_sign_in(&self, email: &str, password: &str) -> Answer {
-        self.post("/api/auth", json!({ "email": email, "password": password })).await
+        self.post("/api/auth", json!({ "email": email, "password": password }))
+            .await
     }
 
     pub async fn sign_in(&self, email: &str) -> Pair {
@@ -51,7 +63,8 @@ impl Caller {
     }
 
     pub async fn try_refresh(&self, token: &str) -> Answer {
-        self.post("/api/auth/refresh", json!({ "refresh_token": token })).await
+        self.post("/api/auth/refresh", json!({ "refresh_token": token }))
+            .await
     }
 }
 
@@ -66,8 +79,16 @@ impl TestApp {
             password: Some(PASSWORD.to_owned().into()),
             invite: false,
         };
-        let id = self.app.accounts.create(user, &Origin::local(Actor::Operator)).await.unwrap();
-        Person { id: id.to_string(), email: email.to_owned() }
+        let id = self
+            .app
+            .accounts
+            .create(user, &Origin::local(Actor::Operator))
+            .await
+            .unwrap();
+        Person {
+            id: id.to_string(),
+            email: email.to_owned(),
+        }
     }
 
     /// An active user who has signed in.
@@ -85,7 +106,12 @@ impl TestApp {
             allow: Vec::new(),
             expires_in: None,
         };
-        let (_, secret) = self.app.service_keys.create(new, &Origin::local(Actor::Operator)).await.unwrap();
+        let (_, secret) = self
+            .app
+            .service_keys
+            .create(new, &Origin::local(Actor::Operator))
+            .await
+            .unwrap();
         secret.expose().to_owned()
     }
 }

@@ -36,13 +36,17 @@ impl Caller {
     /// The upgrade request that a client sends, with these subprotocols.
     pub fn upgrade_request(&self, protocols: &str) -> Request {
         let mut request = format!("ws://{}/ws", self.address).into_client_request().unwrap();
-        request.headers_mut().insert("Sec-WebSocket-Protocol", protocols.parse().unwrap());
+        request
+            .headers_mut()
+            .insert("Sec-WebSocket-Protocol", protocols.parse().unwrap());
         request
     }
 
     /// A socket that has said nothing yet.
     pub async fn connect(&self) -> TestSocket {
-        self.try_connect(self.upgrade_request("portcullis.v1")).await.unwrap()
+        self.try_connect(self.upgrade_request("portcullis.v1"))
+            .await
+            .unwrap()
     }
 
     pub async fn try_connect(&self, request: Request) -> Result<TestSocket, Box<Error>> {
@@ -72,12 +76,15 @@ impl TestSocket {
     /// The next thing that happens; pings of the heartbeat are answered and passed over.
     pub async fn hear(&mut self) -> Heard {
         loop {
-            let message = tokio::time::timeout(DEADLINE, self.wire.next()).await.expect("the socket is silent");
+            let message = tokio::time::timeout(DEADLINE, self.wire.next())
+                .await
+                .expect("the socket is silent");
             match message {
                 Some(Ok(Message::Text(text))) => {
                     let frame: Value = serde_json::from_str(&text).unwrap();
                     if frame["type"] == "ping" {
-                        self.say(json!({ "type": "pong", "version": frame["version"] })).await;
+                        self.say(json!({ "type": "pong", "version": frame["version"] }))
+                            .await;
                         continue;
                     }
                     return Heard::Frame(frame);

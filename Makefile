@@ -1,0 +1,22 @@
+# `make` lists what there is. ARGS passes arguments on: make test ARGS=refresh, make run ARGS=doctor
+
+.DEFAULT_GOAL := help
+.PHONY: help run lint test bench
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## run the hub in development mode on http://127.0.0.1:8080
+	cargo run $(if $(ARGS),-- $(ARGS))
+
+lint: ## check formatting, lints, docs and scripts
+	cargo fmt --check
+	cargo clippy --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked --document-private-items
+	@for script in $$(grep -lIE '^#!.*bash' .ci/run scripts/*); do bash -n $$script || exit 1; done
+
+test: ## install what is missing, run every test on both databases
+	scripts/test $(ARGS)
+
+bench: ## build for release and measure
+	scripts/bench $(ARGS)
