@@ -2,6 +2,11 @@
 //!
 //! Runs on SQLite, or on PostgreSQL with `PORTCULLIS_TEST_DATABASE=postgres`: see `scripts/test`.
 
+#![expect(clippy::disallowed_methods, reason = "tests read the environment and spawn tasks of their own")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a panic is the answer")]
+
 mod support;
 
+mod architecture;
+mod journal;
 mod opening_model;

@@ -1,0 +1,135 @@
+//! Reading the journal: no committed row is lost, however writers overlap.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use portcullis::clock::Timestamp;
+use portcullis::store::journal::{self, Change, NewEntry, Position, StateReason};
+use portcullis::store::{Db, meta, migrate};
+use sqlx::{Connection, PgConnection};
+
+use crate::support::database::{self, Folder};
+
+const WRITERS: usize = 16;
+const ROWS: usize = 100;
+
+async fn database(folder: &Folder) -> Db {
+    let db = Db::connect(&database::fresh(folder).await).await.unwrap();
+    migrate::migrate(&db).await.unwrap();
+    let mut tx = db.begin().await.unwrap();
+    meta::begin_epoch(&mut tx, "one").await.unwrap();
+    tx.commit().await.unwrap();
+    db
+}
+
+fn entry() -> NewEntry {
+    let change = Change::State { reason: StateReason::RoleChanged };
+    NewEntry { user_id: None, session_id: None, version: None, change }
+}
+
+/// Sixteen writers whose transactions overlap in every way.
+async fn write_all(db: &Db) -> BTreeSet<i64> {
+    let mut writers = tokio::task::JoinSet::new();
+    for writer in 0..WRITERS {
+        let db = db.clone();
+        writers.spawn(async move {
+            let mut written = Vec::new();
+            for row in 0..ROWS {
+                let mut tx = db.begin().await.unwrap();
+                let entry = journal::append(&mut tx, entry(), Timestamp::default()).await.unwrap();
+                // Some take their number and commit late.
+                for _ in 0..(writer + row) % 7 {
+                    tokio::task::yield_now().await;
+                    meta::ping(&mut tx).await.unwrap();
+                }
+                tx.commit().await.unwrap();
+                written.push(entry.position.sequence);
+            }
+            written
+        });
+    }
+    writers.join_all().await.into_iter().flatten().collect()
+}
+
+/// Reads beside the writers until they are done, with the position of the contract.
+async fn read_by_position(db: Db, done: Arc<AtomicBool>) -> BTreeSet<i64> {
+    let mut seen = BTreeSet::new();
+    let (mut position, mut applied) = (Position::default(), BTreeSet::new());
+    loop {
+        let last_round = done.load(Ordering::SeqCst);
+        let mut tx = db.read_reserved().await.unwrap();
+        let batch = journal::read_after(&mut tx, position, &applied).await.unwrap();
+        drop(tx);
+        for entry in &batch.entries {
+            assert!(seen.insert(entry.position.sequence), "no row is given twice");
+            applied.insert(entry.position);
+        }
+        while let Some(first) = applied.first().copied().filter(|first| first.xid < batch.horizon) {
+            applied.remove(&first);
+            position = position.max(first);
+        }
+        if last_round && !batch.full {
+            return seen;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_reader_by_position_sees_every_row_of_sixteen_writers() {
+    let folder = Folder::new();
+    let db = database(&folder).await;
+    let done = Arc::new(AtomicBool::new(false));
+    let reader = tokio::spawn(read_by_position(db.clone(), Arc::clone(&done)));
+    let written = write_all(&db).await;
+    done.store(true, Ordering::SeqCst);
+    assert_eq!(written.len(), WRITERS * ROWS);
+    assert_eq!(reader.await.unwrap(), written);
+}
+
+/// The loss itself, step by step, on PostgreSQL: the first writer takes its number and commits last. With
+/// SQLite it cannot happen, since a second writer cannot begin.
+#[tokio::test]
+async fn a_late_commit_is_lost_by_sequence_and_found_by_position() {
+    let url = database::fresh_postgres().await;
+    let db = Db::connect(&url).await.unwrap();
+    migrate::migrate(&db).await.unwrap();
+    let mut tx = db.begin().await.unwrap();
+    meta::begin_epoch(&mut tx, "one").await.unwrap();
+    tx.commit().await.unwrap();
+    let mut plain = PgConnection::connect(&url).await.unwrap();
+    let (mut naive, mut naive_last) = (BTreeSet::new(), 0_i64);
+    let (mut careful, mut position, mut applied) = (BTreeSet::new(), Position::default(), BTreeSet::new());
+
+    let mut slow = db.begin().await.unwrap();
+    let first = journal::append(&mut slow, entry(), Timestamp::default()).await.unwrap();
+    let mut quick = db.begin().await.unwrap();
+    let second = journal::append(&mut quick, entry(), Timestamp::default()).await.unwrap();
+    quick.commit().await.unwrap();
+    let mut slow = Some(slow);
+    for _ in 0..2 {
+        let rows: Vec<i64> = sqlx::query_scalar("select sequence from journal where sequence > $1 order by 1")
+            .bind(naive_last)
+            .fetch_all(&mut plain)
+            .await
+            .unwrap();
+        naive_last = rows.last().copied().unwrap_or(naive_last);
+        naive.extend(rows);
+
+        let mut tx = db.read().await.unwrap();
+        let batch = journal::read_after(&mut tx, position, &applied).await.unwrap();
+        for entry in &batch.entries {
+            careful.insert(entry.position.sequence);
+            applied.insert(entry.position);
+            if entry.position.xid < batch.horizon {
+                position = position.max(entry.position);
+            }
+        }
+        if let Some(slow) = slow.take() {
+            slow.commit().await.unwrap();
+        }
+    }
+    let both = BTreeSet::from([first.position.sequence, second.position.sequence]);
+    assert_eq!(careful, both, "the position of the contract sees both");
+    assert_eq!(naive, BTreeSet::from([second.position.sequence]), "`sequence > last` loses the late commit");
+}
