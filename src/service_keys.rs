@@ -23,7 +23,7 @@ const PREFIX: &str = "pck_";
 const MAX_NAME: usize = 100;
 const MAX_NETWORKS: usize = 100;
 /// The longest a key may live when its end is set: ten years.
-const MAX_LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+const MAX_LIFETIME: Duration = Duration::from_hours(10 * 365 * 24);
 
 /// A service key without its secret.
 #[derive(Clone, Debug)]

@@ -9,6 +9,7 @@ mod jwt;
 mod login;
 mod logout;
 mod refresh;
+mod rotation;
 mod signing_keys;
 mod socket_token;
 
@@ -141,7 +142,13 @@ impl Sessions {
     /// they were encrypted under; or a failure of storage.
     pub async fn new(cx: Context, hasher: Hasher, limits: Limits) -> Result<Self, Error> {
         let keys = SigningKeys::open(&cx).await?;
-        Ok(Self { cx, hasher, limits, keys, ledger: Ledger::default() })
+        Ok(Self {
+            cx,
+            hasher,
+            limits,
+            keys,
+            ledger: Ledger::default(),
+        })
     }
 
     /// The JWK set (RFC 7517) as JSON.

@@ -20,7 +20,7 @@ const MAX_LENGTH: usize = 8 * 1024;
 /// How far clocks may differ when a token expires or begins.
 pub(super) const LEEWAY: Duration = Duration::from_secs(5);
 /// How far in the future a token may have been issued.
-pub(super) const MAX_FUTURE: Duration = Duration::from_secs(60);
+pub(super) const MAX_FUTURE: Duration = Duration::from_mins(1);
 const ALGORITHM: &str = "EdDSA";
 
 /// The header as we write it. Nothing else is accepted: no `jku`, `x5u`, `jwk`, `crit`, and no field twice.

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::access_token::Grant;
-use super::refresh::{FIRST_GENERATION, PREFIX};
+use super::rotation::{FIRST_GENERATION, PREFIX};
 use super::{Error, Sessions, SignIn, TokenPair};
 use crate::audit::{self, Action, Origin, Record};
 use crate::clock::Timestamp;

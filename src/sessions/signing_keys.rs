@@ -130,7 +130,7 @@ impl KeySet {
                     active = Some(Signer {
                         kid: row.kid.clone(),
                         key: open(row, master)?,
-                    })
+                    });
                 }
                 // Opened to learn at the start, not at the next rotation, that the master secret is wrong.
                 KeyStatus::Next => drop(open(row, master)?),
@@ -285,7 +285,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_retired_key_verifies_until_its_end_and_a_withdrawn_one_never() {
-        let end = NOW + Duration::from_secs(300);
+        let end = NOW + Duration::from_mins(5);
         let retired = Row {
             verifies_until: Some(end),
             ..row(KeyStatus::Retired, 3)

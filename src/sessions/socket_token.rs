@@ -19,7 +19,7 @@ use crate::store::{self, Db};
 
 const TYPE: &str = "socket+jwt";
 /// How long a token is remembered beyond its `exp`: for the leeway, and for nodes whose clocks differ.
-const MEMORY: Duration = Duration::from_secs(120);
+const MEMORY: Duration = Duration::from_mins(2);
 /// How often the ledger forgets what has expired.
 const SWEEP: Duration = Duration::from_secs(10);
 
@@ -209,7 +209,7 @@ mod tests {
         let ledger = Ledger::default();
         let (old, young) = (id(), id());
         ledger.issue(old, NOW + Duration::from_secs(20), NOW);
-        ledger.issue(young, NOW + Duration::from_secs(60), NOW);
+        ledger.issue(young, NOW + Duration::from_mins(1), NOW);
         ledger.issue(id(), NOW + Duration::from_secs(90), NOW + Duration::from_secs(30));
         assert!(matches!(ledger.spend(old), Err(RedeemError::Invalid)));
         assert!(ledger.spend(young).is_ok());

@@ -1,6 +1,5 @@
 //! Statements on `refresh_tokens`: the family of each session, by hash alone.
 
-use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::row::from_row;

@@ -1,7 +1,6 @@
 //! Statements on `service_keys`.
 
 use ipnet::IpNet;
-use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::row::{corrupt, from_row};

@@ -1,7 +1,6 @@
 //! Statements on `sessions`.
 
 use serde::{Deserialize, Serialize};
-use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::row::{corrupt, from_row};
@@ -154,13 +153,20 @@ const CHECKED: &str = "select s.id, s.user_id, s.authenticated_at, s.amr, s.gene
     where s.id = $1";
 
 /// The session with its user's auth state. `None`: there is no such session, which counts as revoked.
+///
+/// # Errors
+/// When storage fails.
 pub async fn check(tx: &mut Tx, id: SessionId) -> Result<Option<Checked>, Error> {
     Ok(with_conn!(tx, conn => sqlx::query_as(CHECKED).bind(id.uuid()).fetch_optional(conn).await?))
 }
 
 /// The sessions among `ids` that exist, each with its user's auth state. For the sweep.
+///
+/// # Errors
+/// When storage fails.
 pub async fn check_many(tx: &mut Tx, ids: &[SessionId]) -> Result<Vec<Checked>, Error> {
-    const POSTGRES: &str = "select s.id, s.user_id, s.authenticated_at, s.amr, s.generation, s.used_generation,
+    const POSTGRES: &str =
+        "select s.id, s.user_id, s.authenticated_at, s.amr, s.generation, s.used_generation,
         s.idle_expires_at, s.expires_at, s.revoked_at, s.revoked_reason, s.revoked_scope, s.revoked_message,
         u.version, u.site_role, u.status, u.email_verified, r.permissions
         from sessions s join users u on u.id = s.user_id join roles r on r.name = u.site_role
@@ -179,10 +185,7 @@ pub async fn check_many(tx: &mut Tx, ids: &[SessionId]) -> Result<Vec<Checked>, 
         }
         Tx::Sqlite(handle) => {
             let conn: &mut sqlx::SqliteConnection = handle;
-            let ids: Vec<String> = ids
-                .iter()
-                .map(|id| id.uuid().simple().to_string())
-                .collect();
+            let ids: Vec<String> = ids.iter().map(|id| id.uuid().simple().to_string()).collect();
             let ids = serde_json::to_string(&ids).map_err(corrupt)?;
             sqlx::query_as(SQLITE).bind(ids).fetch_all(conn).await?
         }
@@ -190,14 +193,16 @@ pub async fn check_many(tx: &mut Tx, ids: &[SessionId]) -> Result<Vec<Checked>, 
 }
 
 /// Ends one session; answers its user, or `None` when it does not exist or had ended before.
+///
+/// # Errors
+/// When storage fails.
 pub async fn end(
     tx: &mut Tx,
     id: SessionId,
     ending: &Ending,
     now: Timestamp,
 ) -> Result<Option<UserId>, Error> {
-    const SQL: &str =
-        "update sessions set revoked_at = $2, revoked_reason = $3, revoked_scope = $4,
+    const SQL: &str = "update sessions set revoked_at = $2, revoked_reason = $3, revoked_scope = $4,
         revoked_message = $5 where id = $1 and revoked_at is null returning user_id";
     let user: Option<Uuid> = with_conn!(tx, conn => {
         sqlx::query_scalar(SQL)
@@ -215,31 +220,23 @@ pub async fn end(
 /// Which live sessions [`end_many`] ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
-    User {
-        id: UserId,
-        except: Option<SessionId>,
-    },
+    User { id: UserId, except: Option<SessionId> },
     Role(String),
     All,
 }
 
 /// Ends every selected live session by one statement; answers how many.
-pub async fn end_many(
-    tx: &mut Tx,
-    which: &Selection,
-    ending: &Ending,
-    now: Timestamp,
-) -> Result<u64, Error> {
-    const USER: &str =
-        "update sessions set revoked_at = $1, revoked_reason = $2, revoked_scope = $3,
+///
+/// # Errors
+/// When storage fails.
+pub async fn end_many(tx: &mut Tx, which: &Selection, ending: &Ending, now: Timestamp) -> Result<u64, Error> {
+    const USER: &str = "update sessions set revoked_at = $1, revoked_reason = $2, revoked_scope = $3,
         revoked_message = $4 where revoked_at is null and expires_at > $1 and idle_expires_at > $1
         and user_id = $5 and ($6 is null or id <> $6)";
-    const ROLE: &str =
-        "update sessions set revoked_at = $1, revoked_reason = $2, revoked_scope = $3,
+    const ROLE: &str = "update sessions set revoked_at = $1, revoked_reason = $2, revoked_scope = $3,
         revoked_message = $4 where revoked_at is null and expires_at > $1 and idle_expires_at > $1
         and user_id in (select id from users where site_role = $5)";
-    const ALL: &str =
-        "update sessions set revoked_at = $1, revoked_reason = $2, revoked_scope = $3,
+    const ALL: &str = "update sessions set revoked_at = $1, revoked_reason = $2, revoked_scope = $3,
         revoked_message = $4 where revoked_at is null and expires_at > $1 and idle_expires_at > $1";
     Ok(with_conn!(tx, conn => {
         let sql = match which {
@@ -262,6 +259,9 @@ pub async fn end_many(
 }
 
 /// How many live sessions are selected: what [`end_many`] would end.
+///
+/// # Errors
+/// When storage fails.
 pub async fn count_live(tx: &mut Tx, which: &Selection, now: Timestamp) -> Result<i64, Error> {
     const USER: &str = "select count(*) from sessions where revoked_at is null and expires_at > $1
         and idle_expires_at > $1 and user_id = $2 and ($3 is null or id <> $3)";
@@ -296,6 +296,9 @@ pub struct NewSession {
 }
 
 /// Writes a new session, its refresh generation 1, nothing of it used yet.
+///
+/// # Errors
+/// When storage fails.
 pub async fn insert(tx: &mut Tx, new: &NewSession) -> Result<(), Error> {
     const SQL: &str = "insert into sessions (id, user_id, created_at, authenticated_at, last_seen_at, amr,
         idle_expires_at, expires_at, generation, used_generation, ip, user_agent, device)
@@ -335,6 +338,9 @@ from_row!(Candidate, |row| Candidate {
 });
 
 /// The account with this address, as a sign-in from `ip` sees it.
+///
+/// # Errors
+/// When storage fails.
 pub async fn candidate(tx: &mut Tx, email: &Email, ip: &str) -> Result<Option<Candidate>, Error> {
     const SQL: &str = "select u.*,
         (select t.password_hash from mailed_tokens t where t.user_id = u.id and t.purpose = 'activation'
@@ -347,6 +353,9 @@ pub async fn candidate(tx: &mut Tx, email: &Email, ip: &str) -> Result<Option<Ca
 }
 
 /// Replaces the password's hash by one of the same password, unless somebody changed it meanwhile.
+///
+/// # Errors
+/// When storage fails.
 pub async fn rehash(tx: &mut Tx, user: UserId, old: &str, new: &str) -> Result<bool, Error> {
     const SQL: &str = "update users set password_hash = $3 where id = $1 and password_hash = $2";
     let rows = with_conn!(tx, conn => {
@@ -356,6 +365,9 @@ pub async fn rehash(tx: &mut Tx, user: UserId, old: &str, new: &str) -> Result<b
 }
 
 /// Notes a refresh: `presented` has arrived, `newest` was handed out. Neither number ever falls.
+///
+/// # Errors
+/// When storage fails.
 pub async fn refreshed(
     tx: &mut Tx,
     id: SessionId,
@@ -382,6 +394,9 @@ pub async fn refreshed(
 }
 
 /// Notes that a token of `generation` has arrived, if that is news.
+///
+/// # Errors
+/// When storage fails.
 pub async fn used(tx: &mut Tx, id: SessionId, generation: i64, now: Timestamp) -> Result<(), Error> {
     const SQL: &str = "update sessions set used_generation = $2, last_seen_at = $3
         where id = $1 and used_generation < $2";
@@ -392,6 +407,9 @@ pub async fn used(tx: &mut Tx, id: SessionId, generation: i64, now: Timestamp) -
 }
 
 /// What the person called the device of this session.
+///
+/// # Errors
+/// When storage fails.
 pub async fn device(tx: &mut Tx, id: SessionId) -> Result<Option<String>, Error> {
     const SQL: &str = "select device from sessions where id = $1";
     let found: Option<Option<String>> =

@@ -1,7 +1,5 @@
 //! Statements on `signing_keys`.
 
-use sqlx::Row as _;
-
 use super::row::{corrupt, from_row};
 use super::{Error, Tx, with_conn};
 use crate::clock::Timestamp;
