@@ -217,17 +217,7 @@ impl Sessions {
             },
         };
         let entry = journal::append(&mut tx, entry, now).await?;
-        if let Some(owner) = users::find(&mut tx, user).await? {
-            let letter = Letter::TokenReuse {
-                device: store::sessions::device(&mut tx, session).await?,
-                ip: by.ip.map(|ip| ip.to_string()),
-                name: owner.name,
-            };
-            self.cx
-                .mail
-                .enqueue(&mut tx, &owner.email, Some(user), &letter)
-                .await?;
-        }
+        self.write_to_owner(&mut tx, session, user, by).await?;
         let record = Record::refused(Action::SessionReuse, Code::RefreshReused)
             .user(user)
             .session(session)
@@ -236,6 +226,28 @@ impl Sessions {
         tx.commit().await?;
         self.cx.hub.announce(&[entry]).await;
         self.cx.mail.wake();
+        Ok(())
+    }
+
+    async fn write_to_owner(
+        &self,
+        tx: &mut Tx,
+        session: SessionId,
+        user: UserId,
+        by: &Origin,
+    ) -> Result<(), Error> {
+        let Some(owner) = users::find(tx, user).await? else {
+            return Ok(());
+        };
+        let letter = Letter::TokenReuse {
+            device: store::sessions::device(tx, session).await?,
+            ip: by.ip.map(|ip| ip.to_string()),
+            name: owner.name,
+        };
+        self.cx
+            .mail
+            .enqueue(tx, &owner.email, Some(user), &letter)
+            .await?;
         Ok(())
     }
 
