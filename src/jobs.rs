@@ -1,1 +1,3 @@
 //! Background jobs: each runs until it is told to stop.
+
+pub mod signing_keys;

@@ -1,15 +1,29 @@
 //! Service keys: the credentials of backends.
+//!
+//! A key reads `pck_<id>_<secret>`: the id finds the row, the secret (256 bits) proves the right, and
+//! only its SHA-256 is stored. A key has scopes, may end, and may be bound to networks. Called by `http`
+//! for every request that bears one, and by `cli`.
 
-use ipnet::IpNet;
+use std::net::IpAddr;
+use std::time::Duration;
 
-use crate::audit::Origin;
+use ipnet::{IpNet, Ipv4Net};
+use uuid::Uuid;
+
+use crate::audit::{self, Action, Origin, Record};
 use crate::clock::Timestamp;
 use crate::context::Context;
 use crate::error::FieldError;
 use crate::ids::ServiceKeyId;
 use crate::roles::Permission;
-use crate::secret::PlainToken;
-use crate::store;
+use crate::secret::{PlainToken, TokenHash};
+use crate::store::{self, service_keys};
+
+const PREFIX: &str = "pck_";
+const MAX_NAME: usize = 100;
+const MAX_NETWORKS: usize = 100;
+/// The longest a key may live when its end is set: ten years.
+const MAX_LIFETIME: Duration = Duration::from_hours(10 * 365 * 24);
 
 /// A service key without its secret.
 #[derive(Clone, Debug)]
@@ -24,14 +38,35 @@ pub struct ServiceKey {
     pub revoked_at: Option<Timestamp>,
 }
 
-#[derive(Debug)]
-pub struct NewServiceKey {
-    pub name: String,
-    pub scopes: Vec<Permission>,
-    pub allow: Vec<IpNet>,
-    pub expires_in: Option<std::time::Duration>,
+impl From<service_keys::Row> for ServiceKey {
+    fn from(row: service_keys::Row) -> Self {
+        Self {
+            id: row.id,
+            name: row.name,
+            // A scope that this version does not know gives no right.
+            scopes: row.scopes.iter().filter_map(|scope| scope.parse().ok()).collect(),
+            allow: row.allow,
+            created_at: row.created_at,
+            expires_at: row.expires_at,
+            revoked_at: row.revoked_at,
+        }
+    }
 }
 
+/// The key that is to be made.
+#[derive(Debug)]
+pub struct NewServiceKey {
+    /// 1 to 100 characters, for people.
+    pub name: String,
+    /// At least one.
+    pub scopes: Vec<Permission>,
+    /// CIDRs it may be used from; empty: any.
+    pub allow: Vec<IpNet>,
+    /// At most ten years; `None`: until it is revoked.
+    pub expires_in: Option<Duration>,
+}
+
+/// Why an act with a service key was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("the service key is unknown, expired or revoked")]
@@ -46,6 +81,7 @@ pub enum Error {
     Store(#[from] store::Error),
 }
 
+/// The service. Clones share.
 #[derive(Clone, Debug)]
 pub struct ServiceKeys {
     cx: Context,
@@ -56,22 +92,175 @@ impl ServiceKeys {
     pub fn new(cx: Context) -> Self {
         Self { cx }
     }
-    /// The secret `pck_<id>_<secret>` is shown this once.
-    pub async fn create(&self, _new: NewServiceKey, _by: &Origin) -> Result<(ServiceKey, PlainToken), Error> {
-        todo!()
+
+    /// Makes a key; the secret `pck_<id>_<secret>` is shown this once. That nobody grants what they do
+    /// not hold is for the caller to check.
+    ///
+    /// # Errors
+    /// [`Error::Fields`], or a failure of storage.
+    pub async fn create(&self, new: NewServiceKey, by: &Origin) -> Result<(ServiceKey, PlainToken), Error> {
+        let faults = faults(&new);
+        if !faults.is_empty() {
+            return Err(Error::Fields(faults));
+        }
+        let id = ServiceKeyId::generate(&self.cx.clock, &self.cx.rng);
+        let token = PlainToken::generate(&prefix(id), &self.cx.rng);
+        let now = self.cx.now();
+        let mut scopes: Vec<&str> = new.scopes.iter().map(|scope| scope.as_str()).collect();
+        scopes.sort_unstable();
+        scopes.dedup();
+        let row = service_keys::Row {
+            id,
+            name: new.name.trim().to_owned(),
+            secret_hash: secret_hash(&token).bytes().to_vec(),
+            scopes: scopes.into_iter().map(str::to_owned).collect(),
+            allow: new.allow.into_iter().map(canonical).collect(),
+            created_at: now,
+            expires_at: new.expires_in.map(|lifetime| now + lifetime),
+            revoked_at: None,
+        };
+        let details = serde_json::json!({ "key": id, "scopes": row.scopes, "expires_at": row.expires_at });
+        let mut tx = self.cx.db.begin().await?;
+        service_keys::insert(&mut tx, &row).await?;
+        audit::record(
+            &mut tx,
+            &self.cx,
+            by,
+            Record::done(Action::KeyCreate).details(details),
+        )
+        .await?;
+        tx.commit().await?;
+        Ok((row.into(), token))
     }
+
+    /// Every key, newest first, also those that have expired or were revoked.
+    ///
+    /// # Errors
+    /// When storage fails.
     pub async fn list(&self) -> Result<Vec<ServiceKey>, Error> {
-        todo!()
+        let rows = service_keys::list(&mut self.cx.db.read().await?).await?;
+        Ok(rows.into_iter().map(ServiceKey::from).collect())
     }
-    pub async fn revoke(&self, _id: ServiceKeyId, _by: &Origin) -> Result<(), Error> {
-        todo!()
+
+    /// The key with this id, also when it has expired or was revoked.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], or a failure of storage.
+    pub async fn find(&self, id: ServiceKeyId) -> Result<ServiceKey, Error> {
+        let row = service_keys::find(&mut self.cx.db.read().await?, id).await?;
+        row.map(ServiceKey::from).ok_or(Error::NotFound)
     }
-    /// Checks a presented key (hash in constant time, expiry, revocation, CIDRs).
-    pub async fn authenticate(
-        &self,
-        _presented: &PlainToken,
-        _ip: std::net::IpAddr,
-    ) -> Result<ServiceKey, Error> {
-        todo!()
+
+    /// Revokes a key. One that was revoked before stays so.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], or a failure of storage.
+    pub async fn revoke(&self, id: ServiceKeyId, by: &Origin) -> Result<(), Error> {
+        let mut tx = self.cx.db.begin().await?;
+        if !service_keys::revoke(&mut tx, id, self.cx.now()).await? {
+            let known = service_keys::find(&mut tx, id).await?;
+            return known.map(drop).ok_or(Error::NotFound);
+        }
+        let details = serde_json::json!({ "key": id });
+        audit::record(
+            &mut tx,
+            &self.cx,
+            by,
+            Record::done(Action::KeyRevoke).details(details),
+        )
+        .await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Checks a presented key: secret, expiry, revocation, and the address `ip` of the caller.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]; [`Error::Address`] for a good key in the wrong place; or a failure of storage.
+    pub async fn authenticate(&self, presented: &PlainToken, ip: IpAddr) -> Result<ServiceKey, Error> {
+        let (id, secret) = parse(presented.expose()).ok_or(Error::Invalid)?;
+        let row = service_keys::find(&mut self.cx.db.read().await?, id).await?;
+        let given = TokenHash::of(secret.as_bytes());
+        // An unknown id costs the same comparison, with a hash that no secret has.
+        let stored = row.as_ref().map_or([0; 32].as_slice(), |row| &row.secret_hash);
+        let matches = given.matches(stored);
+        let row = row.filter(|_| matches).ok_or(Error::Invalid)?;
+        let over = row.expires_at.is_some_and(|end| self.cx.now() >= end);
+        if over || row.revoked_at.is_some() {
+            return Err(Error::Invalid);
+        }
+        if !allows(&row.allow, ip) {
+            return Err(Error::Address);
+        }
+        Ok(row.into())
     }
 }
+
+fn prefix(id: ServiceKeyId) -> String {
+    format!("{PREFIX}{}_", id.uuid().simple())
+}
+
+/// The hash of what follows the id.
+fn secret_hash(token: &PlainToken) -> TokenHash {
+    TokenHash::of(parse(token.expose()).map_or("", |(_, secret)| secret).as_bytes())
+}
+
+/// Takes `pck_<id>_<secret>` apart: 32 lower-case hexadecimal digits, 43 characters of base64url.
+fn parse(text: &str) -> Option<(ServiceKeyId, &str)> {
+    let (id, secret) = text.strip_prefix(PREFIX)?.split_once('_')?;
+    let hex = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
+    let base64 = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
+    if id.len() != 32 || !id.bytes().all(hex) || secret.len() != 43 || !secret.bytes().all(base64) {
+        return None;
+    }
+    Some((ServiceKeyId::from(Uuid::try_parse(id).ok()?), secret))
+}
+
+/// A network of IPv4 addresses written in IPv6 (`::ffff:192.0.2.0/120`) is the IPv4 network.
+fn canonical(net: IpNet) -> IpNet {
+    let net = net.trunc();
+    if let (IpAddr::V4(ip), Some(length)) = (net.addr().to_canonical(), net.prefix_len().checked_sub(96))
+        && matches!(net, IpNet::V6(_))
+        && let Ok(net) = Ipv4Net::new(ip, length)
+    {
+        return IpNet::V4(net);
+    }
+    net
+}
+
+/// Whether `ip` is in one of `nets`; no nets allow every address. `::ffff:192.0.2.1` is `192.0.2.1`.
+fn allows(nets: &[IpNet], ip: IpAddr) -> bool {
+    let ip = ip.to_canonical();
+    nets.is_empty() || nets.iter().any(|net| net.contains(&ip))
+}
+
+fn faults(new: &NewServiceKey) -> Vec<FieldError> {
+    let mut faults = Vec::new();
+    let mut fault = |field: &str, code, detail: &str| faults.push(FieldError::new(field, code, detail));
+    if new.name.trim().is_empty() {
+        fault("name", "required", "give the key a name");
+    } else if new.name.chars().count() > MAX_NAME {
+        fault("name", "too_long", "a name has at most 100 characters");
+    } else if new.name.chars().any(char::is_control) {
+        fault("name", "invalid", "a name has no control characters");
+    }
+    if new.scopes.is_empty() {
+        fault("scopes", "required", "a key without a scope can do nothing");
+    }
+    if new.allow.len() > MAX_NETWORKS {
+        fault("allow", "too_long", "a key is bound to at most 100 networks");
+    }
+    if new
+        .expires_in
+        .is_some_and(|lifetime| lifetime.is_zero() || lifetime > MAX_LIFETIME)
+    {
+        fault(
+            "expires_at",
+            "invalid",
+            "a key ends in the future, within ten years",
+        );
+    }
+    faults
+}
+
+#[cfg(test)]
+mod tests;

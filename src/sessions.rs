@@ -1,8 +1,15 @@
 //! Sessions: sign-in, refresh, sign-out, and the tokens that stand for a session.
+//!
+//! A session is one sign-in on one device. It is known by three tokens: a refresh token (opaque, stored
+//! hashed), access tokens and socket tokens (signed, verified by signature and then, always, against the
+//! session in SQL). Called by `http`, `socket` and `jobs`.
 
 mod access_token;
+mod jwt;
 mod login;
+mod logout;
 mod refresh;
+mod rotation;
 mod signing_keys;
 mod socket_token;
 
@@ -10,19 +17,21 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::audit::Origin;
 use crate::clock::Timestamp;
 use crate::context::Context;
 use crate::email::Email;
+use crate::error::Code;
 use crate::ids::{SessionId, UserId};
 use crate::limits::{Exceeded, Limits};
 use crate::password::{Hasher, Overloaded};
 use crate::secret::PlainToken;
-use crate::store::sessions::Checked;
 use crate::store::{
     self,
     users::{AuthState, User},
 };
+
+use signing_keys::SigningKeys;
+use socket_token::Ledger;
 
 /// Why a sign-in or a token was refused.
 #[derive(Debug, thiserror::Error)]
@@ -120,46 +129,55 @@ pub struct Sessions {
     cx: Context,
     hasher: Hasher,
     limits: Limits,
+    keys: SigningKeys,
+    ledger: Ledger,
 }
 
 impl Sessions {
-    /// Loads the signing keys, or makes the first one; signs and verifies once, so that a broken key stops the start.
+    /// Loads the signing keys, or makes the first ones; signs and verifies once, so that a broken key
+    /// stops the start.
+    ///
+    /// # Errors
+    /// [`Error::Signing`] when the keys cannot be used, naming `secrets.master` when it is not the one
+    /// they were encrypted under; or a failure of storage.
     pub async fn new(cx: Context, hasher: Hasher, limits: Limits) -> Result<Self, Error> {
-        Ok(Self { cx, hasher, limits })
+        let keys = SigningKeys::open(&cx).await?;
+        Ok(Self {
+            cx,
+            hasher,
+            limits,
+            keys,
+            ledger: Ledger::default(),
+        })
     }
-    /// POST /api/auth
-    pub async fn sign_in(&self, _who: SignIn, _by: &Origin) -> Result<TokenPair, Error> {
-        todo!()
-    }
-    /// POST /api/auth/refresh
-    pub async fn refresh(&self, _token: &PlainToken, _by: &Origin) -> Result<TokenPair, Error> {
-        todo!()
-    }
-    /// POST /api/auth/logout. Unknown or dead tokens are no error.
-    pub async fn log_out(&self, _proof: LogoutProof, _scope: LogoutScope, _by: &Origin) -> Result<(), Error> {
-        todo!()
-    }
-    /// Verifies an access token and checks its session in SQL.
-    pub async fn authenticate(&self, _bearer: &PlainToken) -> Result<Current, Error> {
-        todo!()
-    }
-    /// GET /api/auth/socket: a socket token and its lifetime. `RefreshRequired` for `from_socket`.
-    pub fn socket_token(&self, _current: &Current) -> Result<(PlainToken, Duration), Error> {
-        todo!()
-    }
-    /// Verifies a socket token and spends it. `InvalidToken` (4102) or `TokenUsed` (4103).
-    pub async fn redeem(&self, _token: &PlainToken) -> Result<Redeemed, RedeemError> {
-        todo!()
-    }
-    /// A fresh access token for a session whose socket is open, marked `src: "socket"`.
-    pub fn mint_over_socket(&self, _session: &Checked, _state: &AuthState) -> Result<AccessToken, Error> {
-        todo!()
-    }
+
     /// The JWK set (RFC 7517) as JSON.
     #[must_use]
     pub fn jwks(&self) -> serde_json::Value {
-        todo!()
+        self.keys.present().jwks(self.cx.now())
     }
+
+    /// Reads the signing keys again. The ones at hand stay in force when that fails.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub async fn reload_keys(&self) -> Result<(), Error> {
+        self.keys.reload().await
+    }
+}
+
+/// The public code of a refusal, for the audit log. `None`: no decision was made about anybody.
+const fn refusal_code(error: &Error) -> Option<Code> {
+    Some(match error {
+        Error::InvalidCredentials => Code::InvalidCredentials,
+        Error::AccountInactive => Code::AccountInactive,
+        Error::AccountDisabled => Code::AccountDisabled,
+        Error::InvalidToken => Code::InvalidToken,
+        Error::SessionRevoked => Code::SessionRevoked,
+        Error::RefreshReused => Code::RefreshReused,
+        Error::RefreshRequired => Code::RefreshRequired,
+        Error::Limited(_) | Error::Overloaded(_) | Error::Store(_) | Error::Signing(_) => return None,
+    })
 }
 
 /// Why a socket token does not open a socket.

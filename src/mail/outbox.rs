@@ -35,4 +35,6 @@ impl Outbox {
     ) -> Result<MailId, store::Error> {
         todo!()
     }
+    /// Tells the sending job that something was committed.
+    pub fn wake(&self) {}
 }

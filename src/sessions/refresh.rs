@@ -1,1 +1,281 @@
-//! See the parent.
+//! Refresh: a refresh token is exchanged for its successor, and an old one raises the alarm.
+//!
+//! A successor is the HMAC of its parent under the master secret, so that the same token presented
+//! again gets the same successor without its text being stored anywhere: tabs that refresh at once, and
+//! clients that lost an answer, converge. What is no such repetition is a copy in other hands.
+
+use std::time::Duration;
+
+use super::access_token::Grant;
+use super::rotation::{self, Decision, Facts, decide};
+use super::{Error, Sessions, TokenPair};
+use crate::audit::{self, Action, Origin, Record};
+use crate::clock::Timestamp;
+use crate::error::Code;
+use crate::ids::{SessionId, UserId};
+use crate::mail::Letter;
+use crate::secret::PlainToken;
+use crate::store::journal::{Change, NewEntry};
+use crate::store::sessions::{Checked, EndReason, EndScope, Ending};
+use crate::store::users::{Status, User};
+use crate::store::{self, Tx, journal, refresh_tokens, users};
+
+/// How an exchange ended. Whatever is not granted has changed nothing yet.
+enum Exchange {
+    Granted(Box<Granted>),
+    Refused {
+        error: Error,
+        owner: Option<(UserId, SessionId)>,
+    },
+    Reused {
+        session: SessionId,
+        user: UserId,
+        generation: i64,
+    },
+}
+
+struct Granted {
+    session: Checked,
+    user: User,
+    refresh_token: PlainToken,
+    generation: i64,
+    ends_at: Timestamp,
+}
+
+impl Sessions {
+    /// POST /api/auth/refresh
+    ///
+    /// # Errors
+    /// [`Error::InvalidToken`], [`Error::SessionRevoked`]; [`Error::RefreshReused`] once the session has
+    /// been ended for it; [`Error::Limited`], or a failure of storage.
+    pub async fn refresh(&self, token: &PlainToken, by: &Origin) -> Result<TokenPair, Error> {
+        self.limits.token(by.ip)?;
+        match self.exchange(token, by).await? {
+            Exchange::Granted(granted) => self.pair(*granted),
+            Exchange::Refused { error, owner } => {
+                self.audit_refused_refresh(&error, owner, by).await?;
+                Err(error)
+            }
+            Exchange::Reused {
+                session,
+                user,
+                generation,
+            } => {
+                self.end_reused(session, user, generation, by).await?;
+                Err(Error::RefreshReused)
+            }
+        }
+    }
+
+    /// One transaction, in which the session is locked first: of all who present a token of one
+    /// session, each sees what the one before has done.
+    async fn exchange(&self, token: &PlainToken, by: &Origin) -> Result<Exchange, Error> {
+        let refused = |error, owner| Ok(Exchange::Refused { error, owner });
+        let hash = token.hash();
+        let mut tx = self.cx.db.begin().await?;
+        let Some(id) = refresh_tokens::lock_session(&mut tx, &hash).await? else {
+            return refused(Error::InvalidToken, None);
+        };
+        let row = refresh_tokens::find(&mut tx, &hash).await?;
+        let session = store::sessions::check(&mut tx, id).await?;
+        let (Some(row), Some(session)) = (row, session) else {
+            return refused(Error::SessionRevoked, None);
+        };
+        let owner = (session.user_id, id);
+        let now = self.cx.now();
+        if let Some(error) = refusal(&session, now) {
+            return refused(error, Some(owner));
+        }
+        let decision = decide(Facts {
+            generation: row.generation,
+            rotated_at: row.rotated_at,
+            used_generation: session.used_generation,
+            now,
+            grace: Duration::from_secs(self.cx.config.tokens.refresh_grace.into()),
+        });
+        let next = rotation::successor(&self.cx.master, token);
+        match decision {
+            Decision::Rotate => {
+                refresh_tokens::rotate(&mut tx, &hash, now).await?;
+                refresh_tokens::insert(&mut tx, &next.hash(), id, row.generation + 1, now).await?;
+            }
+            // Not there: `secrets.master` is another one than when the successor was made.
+            Decision::Repeat if refresh_tokens::find(&mut tx, &next.hash()).await?.is_none() => {
+                return refused(Error::InvalidToken, Some(owner));
+            }
+            Decision::Repeat => {}
+            Decision::Reuse => {
+                return Ok(Exchange::Reused {
+                    session: id,
+                    user: owner.0,
+                    generation: row.generation,
+                });
+            }
+        }
+        self.grant(tx, session, row.generation, next, by).await
+    }
+
+    /// Notes that `presented` arrived and its successor was handed out, and commits.
+    async fn grant(
+        &self,
+        mut tx: Tx,
+        session: Checked,
+        presented: i64,
+        refresh_token: PlainToken,
+        by: &Origin,
+    ) -> Result<Exchange, Error> {
+        let now = self.cx.now();
+        let generation = presented + 1;
+        let idle = now + Duration::from_secs(self.cx.config.tokens.refresh_idle.into());
+        let ends_at = idle.min(session.expires_at);
+        store::sessions::refreshed(&mut tx, session.id, presented, generation, ends_at, now).await?;
+        let Some(user) = users::find(&mut tx, session.user_id).await? else {
+            return Ok(Exchange::Refused {
+                error: Error::SessionRevoked,
+                owner: None,
+            });
+        };
+        let record = Record::done(Action::SessionRefresh)
+            .user(user.id)
+            .session(session.id)
+            .details(serde_json::json!({ "generation": generation }));
+        audit::record(&mut tx, &self.cx, by, record).await?;
+        tx.commit().await?;
+        Ok(Exchange::Granted(Box::new(Granted {
+            session,
+            user,
+            refresh_token,
+            generation,
+            ends_at,
+        })))
+    }
+
+    fn pair(&self, granted: Granted) -> Result<TokenPair, Error> {
+        let Granted {
+            session,
+            user,
+            refresh_token,
+            generation,
+            ends_at,
+        } = granted;
+        let access = self.mint(&Grant {
+            user: user.id,
+            session: session.id,
+            generation,
+            version: user.version,
+            role: &user.site_role,
+            authenticated_at: session.authenticated_at,
+            amr: &session.amr,
+            ends_at,
+            source: None,
+        })?;
+        Ok(TokenPair {
+            access_token: access.token,
+            expires_in: access.expires_in,
+            refresh_token,
+            refresh_expires_in: ends_at.since(self.cx.now()),
+            session_id: session.id,
+            user,
+        })
+    }
+
+    /// Ends the session whose old token was presented, pushes that, and mails the owner.
+    ///
+    /// A transaction of its own, because everybody locks a user before a session, and the exchange holds
+    /// the session already. Nothing is lost between the two: a token that is a reuse once is one for
+    /// ever, since what has arrived never becomes unseen and a moment that has passed does not return.
+    async fn end_reused(
+        &self,
+        session: SessionId,
+        user: UserId,
+        generation: i64,
+        by: &Origin,
+    ) -> Result<(), Error> {
+        let reason = EndReason::RefreshReused;
+        let now = self.cx.now();
+        let mut tx = self.cx.db.begin().await?;
+        users::lock(&mut tx, user).await?;
+        let ending = Ending {
+            reason,
+            scope: EndScope::Session,
+            message: None,
+        };
+        if store::sessions::end(&mut tx, session, &ending, now)
+            .await?
+            .is_none()
+        {
+            // Somebody else has ended it in this moment, and has told.
+            return Ok(());
+        }
+        let entry = NewEntry {
+            user_id: Some(user),
+            session_id: Some(session),
+            version: None,
+            change: Change::SessionEnded {
+                reason,
+                message: None,
+            },
+        };
+        let entry = journal::append(&mut tx, entry, now).await?;
+        self.write_to_owner(&mut tx, session, user, by).await?;
+        let record = Record::refused(Action::SessionReuse, Code::RefreshReused)
+            .user(user)
+            .session(session)
+            .details(serde_json::json!({ "generation": generation }));
+        audit::record(&mut tx, &self.cx, by, record).await?;
+        tx.commit().await?;
+        self.cx.hub.announce(&[entry]).await;
+        self.cx.mail.wake();
+        Ok(())
+    }
+
+    async fn write_to_owner(
+        &self,
+        tx: &mut Tx,
+        session: SessionId,
+        user: UserId,
+        by: &Origin,
+    ) -> Result<(), Error> {
+        let Some(owner) = users::find(tx, user).await? else {
+            return Ok(());
+        };
+        let letter = Letter::TokenReuse {
+            device: store::sessions::device(tx, session).await?,
+            ip: by.ip.map(|ip| ip.to_string()),
+            name: owner.name,
+        };
+        self.cx
+            .mail
+            .enqueue(tx, &owner.email, Some(user), &letter)
+            .await?;
+        Ok(())
+    }
+
+    async fn audit_refused_refresh(
+        &self,
+        error: &Error,
+        owner: Option<(UserId, SessionId)>,
+        by: &Origin,
+    ) -> Result<(), Error> {
+        let Some(code) = super::refusal_code(error) else {
+            return Ok(());
+        };
+        let mut record = Record::refused(Action::SessionRefresh, code);
+        if let Some((user, session)) = owner {
+            record = record.user(user).session(session);
+        }
+        let mut tx = self.cx.db.begin().await?;
+        audit::record(&mut tx, &self.cx, by, record).await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+/// Why no token of this session can be refreshed, if none can.
+fn refusal(session: &Checked, now: Timestamp) -> Option<Error> {
+    match session.ended(now) {
+        Some(ending) if ending.reason == EndReason::Expired => Some(Error::InvalidToken),
+        Some(_) => Some(Error::SessionRevoked),
+        None if session.state.status != Status::Active => Some(Error::SessionRevoked),
+        None => None,
+    }
+}

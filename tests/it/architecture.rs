@@ -16,8 +16,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["secret"]),
     // adapters: no rules
     ("store", PRIMITIVES),
-    ("hub", &["store", "clock", "config", "email", "error", "ids", "metric", "secret"]),
-    ("mail", &["store", "clock", "config", "email", "error", "ids", "metric", "secret"]),
+    (
+        "hub",
+        &[
+            "store", "clock", "config", "email", "error", "ids", "metric", "secret",
+        ],
+    ),
+    (
+        "mail",
+        &[
+            "store", "clock", "config", "email", "error", "ids", "metric", "secret",
+        ],
+    ),
     // what services are built from
     ("context", &["store", "hub", "mail", "clock", "config", "secret"]),
     // services: the rules
@@ -25,23 +35,48 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("limits", PRIMITIVES),
     ("audit", &["context", "store", "error", "ids"]),
     ("roles", SERVICE_GROUND),
-    ("service_keys", &["roles", "audit", "context", "store", "hub", "mail", "limits", "password", "clock", "config", "email", "error", "ids", "metric", "secret"]),
-    ("revocation", &["roles", "sessions", "audit", "context", "store", "hub", "clock", "config", "error", "ids", "metric", "secret"]),
+    (
+        "service_keys",
+        &[
+            "roles", "audit", "context", "store", "hub", "mail", "limits", "password", "clock", "config",
+            "email", "error", "ids", "metric", "secret",
+        ],
+    ),
+    (
+        "revocation",
+        &[
+            "roles", "sessions", "audit", "context", "store", "hub", "clock", "config", "error", "ids",
+            "metric", "secret",
+        ],
+    ),
     ("sessions", SERVICE_GROUND),
-    ("accounts", &["sessions", "roles", "audit", "context", "store", "hub", "mail", "limits", "password", "clock", "config", "email", "error", "ids", "metric", "secret"]),
+    (
+        "accounts",
+        &[
+            "sessions", "roles", "audit", "context", "store", "hub", "mail", "limits", "password", "clock",
+            "config", "email", "error", "ids", "metric", "secret",
+        ],
+    ),
     ("lifecycle", &[]),
 ];
 
 const PRIMITIVES: &[&str] = &["clock", "config", "email", "error", "ids", "metric", "secret"];
-const SERVICE_GROUND: &[&str] =
-    &["audit", "context", "store", "hub", "mail", "limits", "password", "clock", "config", "email", "error", "ids", "metric", "secret"];
+const SERVICE_GROUND: &[&str] = &[
+    "audit", "context", "store", "hub", "mail", "limits", "password", "clock", "config", "email", "error",
+    "ids", "metric", "secret",
+];
 
 /// The edges and the wiring may call what lies below, but not each other. `app` wires everything.
 const EDGES: &[(&str, &[&str])] = &[
     ("http", &["cli", "jobs", "telemetry"]),
     ("socket", &["cli", "jobs", "telemetry"]),
     ("jobs", &["cli", "http", "socket", "telemetry", "app"]),
-    ("telemetry", &["cli", "http", "jobs", "socket", "app", "accounts", "sessions", "store", "hub"]),
+    (
+        "telemetry",
+        &[
+            "cli", "http", "jobs", "socket", "app", "accounts", "sessions", "store", "hub",
+        ],
+    ),
 ];
 
 /// Crates, and the modules that alone may name them.
@@ -78,11 +113,20 @@ fn collect(root: &Path, folder: &Path, found: &mut Vec<Source>) {
             collect(root, &path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let first = path.strip_prefix(root).unwrap().components().next().unwrap();
-            let module = first.as_os_str().to_str().unwrap().trim_end_matches(".rs").to_owned();
+            let module = first
+                .as_os_str()
+                .to_str()
+                .unwrap()
+                .trim_end_matches(".rs")
+                .to_owned();
             let text = std::fs::read_to_string(&path).unwrap();
             let code = text.split("#[cfg(test)]").next().unwrap();
             let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
-            found.push(Source { path, module, text: lines.collect::<Vec<_>>().join("\n") });
+            found.push(Source {
+                path,
+                module,
+                text: lines.collect::<Vec<_>>().join("\n"),
+            });
         }
     }
 }
@@ -97,7 +141,11 @@ fn names_after(text: &str, prefix: &str) -> BTreeSet<String> {
             None => vec![rest],
         };
         for item in list {
-            let word: String = item.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            let word: String = item
+                .trim_start()
+                .chars()
+                .take_while(|c| c.is_alphanumeric() || *c == '_')
+                .collect();
             names.insert(word);
         }
     }
@@ -131,7 +179,9 @@ fn calls_run_downward() {
     let mut faults = Vec::new();
     for source in sources() {
         let used = names_after(&source.text, "crate::");
-        let modules = used.iter().filter(|name| name.chars().all(|c| c.is_lowercase() || c == '_'));
+        let modules = used
+            .iter()
+            .filter(|name| name.chars().all(|c| c.is_lowercase() || c == '_'));
         for name in modules.filter(|name| **name != source.module) {
             let allowed = match MAY_USE.iter().find(|(module, _)| *module == source.module) {
                 Some((_, allowed)) => allowed.contains(&name.as_str()),
@@ -145,7 +195,11 @@ fn calls_run_downward() {
             }
         }
     }
-    assert!(faults.is_empty(), "calls that run upward or sideways:\n{}", faults.join("\n"));
+    assert!(
+        faults.is_empty(),
+        "calls that run upward or sideways:\n{}",
+        faults.join("\n")
+    );
 }
 
 #[test]
@@ -158,13 +212,20 @@ fn foreign_crates_stay_where_they_are_wrapped() {
             let begins = |at: usize| {
                 !source.text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':')
             };
-            let really = source.text.match_indices(&format!("{name}::")).any(|(at, _)| begins(at));
+            let really = source
+                .text
+                .match_indices(&format!("{name}::"))
+                .any(|(at, _)| begins(at));
             if !named.is_empty() && really && !homes.contains(&source.module.as_str()) {
                 faults.push(format!("{} uses {name}", source.path.display()));
             }
         }
     }
-    assert!(faults.is_empty(), "crates outside of their modules:\n{}", faults.join("\n"));
+    assert!(
+        faults.is_empty(),
+        "crates outside of their modules:\n{}",
+        faults.join("\n")
+    );
 }
 
 #[test]
@@ -172,7 +233,11 @@ fn every_module_of_the_crate_is_known_to_the_rules() {
     let known: BTreeSet<&str> = MAY_USE.iter().chain(EDGES).map(|(module, _)| *module).collect();
     let wiring = ["main", "lib", "app", "cli"];
     for source in sources() {
-        assert!(known.contains(source.module.as_str()) || wiring.contains(&source.module.as_str()), "{}", source.module);
+        assert!(
+            known.contains(source.module.as_str()) || wiring.contains(&source.module.as_str()),
+            "{}",
+            source.module
+        );
     }
 }
 
@@ -180,7 +245,11 @@ fn every_module_of_the_crate_is_known_to_the_rules() {
 fn files_stay_small() {
     for source in sources() {
         let lines = std::fs::read_to_string(&source.path).unwrap().lines().count();
-        assert!(lines <= 420, "{} has {lines} lines: split it by what it decides", source.path.display());
+        assert!(
+            lines <= 420,
+            "{} has {lines} lines: split it by what it decides",
+            source.path.display()
+        );
     }
 }
 
@@ -188,12 +257,22 @@ fn files_stay_small() {
 fn every_module_says_what_it_is() {
     for source in sources() {
         let text = std::fs::read_to_string(&source.path).unwrap();
-        assert!(text.starts_with("//!"), "{} has no module documentation", source.path.display());
+        assert!(
+            text.starts_with("//!"),
+            "{} has no module documentation",
+            source.path.display()
+        );
     }
 }
 
 #[test]
 fn the_rules_can_fail() {
-    assert_eq!(names_after("use crate::{store::users, hub};", "crate::"), ["hub", "store"].map(String::from).into());
-    assert_eq!(names_after("let x = crate::http::serve();", "crate::"), ["http".to_owned()].into());
+    assert_eq!(
+        names_after("use crate::{store::users, hub};", "crate::"),
+        ["hub", "store"].map(String::from).into()
+    );
+    assert_eq!(
+        names_after("let x = crate::http::serve();", "crate::"),
+        ["http".to_owned()].into()
+    );
 }

@@ -24,8 +24,15 @@ async fn database(folder: &Folder) -> Db {
 }
 
 fn entry() -> NewEntry {
-    let change = Change::State { reason: StateReason::RoleChanged };
-    NewEntry { user_id: None, session_id: None, version: None, change }
+    let change = Change::State {
+        reason: StateReason::RoleChanged,
+    };
+    NewEntry {
+        user_id: None,
+        session_id: None,
+        version: None,
+        change,
+    }
 }
 
 /// Sixteen writers whose transactions overlap in every way.
@@ -37,7 +44,9 @@ async fn write_all(db: &Db) -> BTreeSet<i64> {
             let mut written = Vec::new();
             for row in 0..ROWS {
                 let mut tx = db.begin().await.unwrap();
-                let entry = journal::append(&mut tx, entry(), Timestamp::default()).await.unwrap();
+                let entry = journal::append(&mut tx, entry(), Timestamp::default())
+                    .await
+                    .unwrap();
                 // Some take their number and commit late.
                 for _ in 0..(writer + row) % 7 {
                     tokio::task::yield_now().await;
@@ -102,17 +111,22 @@ async fn a_late_commit_is_lost_by_sequence_and_found_by_position() {
     let (mut careful, mut position, mut applied) = (BTreeSet::new(), Position::default(), BTreeSet::new());
 
     let mut slow = db.begin().await.unwrap();
-    let first = journal::append(&mut slow, entry(), Timestamp::default()).await.unwrap();
+    let first = journal::append(&mut slow, entry(), Timestamp::default())
+        .await
+        .unwrap();
     let mut quick = db.begin().await.unwrap();
-    let second = journal::append(&mut quick, entry(), Timestamp::default()).await.unwrap();
+    let second = journal::append(&mut quick, entry(), Timestamp::default())
+        .await
+        .unwrap();
     quick.commit().await.unwrap();
     let mut slow = Some(slow);
     for _ in 0..2 {
-        let rows: Vec<i64> = sqlx::query_scalar("select sequence from journal where sequence > $1 order by 1")
-            .bind(naive_last)
-            .fetch_all(&mut plain)
-            .await
-            .unwrap();
+        let rows: Vec<i64> =
+            sqlx::query_scalar("select sequence from journal where sequence > $1 order by 1")
+                .bind(naive_last)
+                .fetch_all(&mut plain)
+                .await
+                .unwrap();
         naive_last = rows.last().copied().unwrap_or(naive_last);
         naive.extend(rows);
 
@@ -131,5 +145,9 @@ async fn a_late_commit_is_lost_by_sequence_and_found_by_position() {
     }
     let both = BTreeSet::from([first.position.sequence, second.position.sequence]);
     assert_eq!(careful, both, "the position of the contract sees both");
-    assert_eq!(naive, BTreeSet::from([second.position.sequence]), "`sequence > last` loses the late commit");
+    assert_eq!(
+        naive,
+        BTreeSet::from([second.position.sequence]),
+        "`sequence > last` loses the late commit"
+    );
 }

@@ -2,8 +2,15 @@
 //!
 //! Runs on SQLite, or on PostgreSQL with `PORTCULLIS_TEST_DATABASE=postgres`: see `scripts/test`.
 
-#![expect(clippy::disallowed_methods, reason = "tests read the environment and spawn tasks of their own")]
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a panic is the answer")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests read the environment and spawn tasks of their own"
+)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "in a test a panic is the answer"
+)]
 
 mod support;
 

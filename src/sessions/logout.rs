@@ -1,0 +1,125 @@
+//! Signing out: this session, the others, or all of a person's.
+//!
+//! Signing out always succeeds for the caller: an unknown or dead token proves nothing and ends nothing.
+
+use super::jwt::Validity;
+use super::{Error, LogoutProof, LogoutScope, Sessions};
+use crate::audit::{self, Action, Origin, Record};
+use crate::clock::Timestamp;
+use crate::ids::{SessionId, UserId};
+use crate::store::journal::{Change, NewEntry};
+use crate::store::sessions::{EndReason, EndScope, Ending, Selection};
+use crate::store::{self, Tx, journal, refresh_tokens, users};
+
+/// What a proof proves.
+#[derive(Clone, Copy)]
+struct Proven {
+    user: UserId,
+    session: SessionId,
+    scope: LogoutScope,
+}
+
+impl Sessions {
+    /// POST /api/auth/logout. Unknown or dead tokens are no error.
+    ///
+    /// An access token that expired ends its own session only, whatever `scope` says.
+    ///
+    /// # Errors
+    /// When storage fails; nothing has ended then.
+    pub async fn log_out(&self, proof: LogoutProof, scope: LogoutScope, by: &Origin) -> Result<(), Error> {
+        let Some(proven) = self.prove(&proof, scope).await? else {
+            return Ok(());
+        };
+        let now = self.cx.now();
+        let mut tx = self.cx.db.begin().await?;
+        users::lock(&mut tx, proven.user).await?;
+        let session = store::sessions::check(&mut tx, proven.session).await?;
+        // A session that has ended has no right left to end others.
+        if !session.is_some_and(|it| it.user_id == proven.user && it.ended(now).is_none()) {
+            return Ok(());
+        }
+        let (ended, change) = end(&mut tx, proven, now).await?;
+        let mut entries = Vec::new();
+        if ended > 0 {
+            let session_id = (proven.scope == LogoutScope::Session).then_some(proven.session);
+            let entry = NewEntry {
+                user_id: Some(proven.user),
+                session_id,
+                version: None,
+                change,
+            };
+            entries.push(journal::append(&mut tx, entry, now).await?);
+        }
+        let record = Record::done(Action::SessionLogout)
+            .user(proven.user)
+            .session(proven.session)
+            .details(serde_json::json!({ "scope": name(proven.scope), "sessions": ended }));
+        audit::record(&mut tx, &self.cx, by, record).await?;
+        tx.commit().await?;
+        self.cx.hub.announce(&entries).await;
+        Ok(())
+    }
+
+    async fn prove(&self, proof: &LogoutProof, scope: LogoutScope) -> Result<Option<Proven>, Error> {
+        match proof {
+            LogoutProof::Access(bearer) => Ok(self.verify_access(bearer).await.map(|token| Proven {
+                user: token.user,
+                session: token.session,
+                scope: match token.validity {
+                    Validity::Live => scope,
+                    Validity::Expired => LogoutScope::Session,
+                },
+            })),
+            LogoutProof::Refresh(token) => {
+                let mut read = self.cx.db.read().await?;
+                let owner = refresh_tokens::owner(&mut read, &token.hash()).await?;
+                Ok(owner.map(|(user, session)| Proven { user, session, scope }))
+            }
+        }
+    }
+}
+
+/// Ends what was asked for; answers how many sessions, and what the journal says of it.
+async fn end(tx: &mut Tx, proven: Proven, now: Timestamp) -> Result<(u64, Change), Error> {
+    let reason = EndReason::Logout;
+    let ending = |scope| Ending {
+        reason,
+        scope,
+        message: None,
+    };
+    let except = match proven.scope {
+        LogoutScope::Session => {
+            let ended = store::sessions::end(tx, proven.session, &ending(EndScope::Session), now).await?;
+            return Ok((
+                ended.map_or(0, |_| 1),
+                Change::SessionEnded {
+                    reason,
+                    message: None,
+                },
+            ));
+        }
+        LogoutScope::Others => Some(proven.session),
+        LogoutScope::All => None,
+    };
+    let which = Selection::User {
+        id: proven.user,
+        except,
+    };
+    let ended = store::sessions::end_many(tx, &which, &ending(EndScope::User), now).await?;
+    Ok((
+        ended,
+        Change::UserSessionsEnded {
+            reason,
+            except,
+            message: None,
+        },
+    ))
+}
+
+const fn name(scope: LogoutScope) -> &'static str {
+    match scope {
+        LogoutScope::Session => "session",
+        LogoutScope::Others => "others",
+        LogoutScope::All => "all",
+    }
+}
