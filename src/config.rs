@@ -8,13 +8,16 @@ mod environment;
 #[cfg(test)]
 mod example;
 mod fault;
+mod keys;
 mod load;
 mod master;
 mod production;
+mod raw;
 mod reader;
 mod section;
 mod setting;
 mod site;
+mod sources;
 
 mod database;
 mod http;
@@ -32,8 +35,7 @@ mod tokens;
 
 use std::path::PathBuf;
 
-use secrecy::SecretString;
-use serde::Deserialize;
+use secrecy::ExposeSecret as _;
 use url::Url;
 
 pub use database::Database;
@@ -57,8 +59,7 @@ pub use site::Site;
 pub use tokens::Tokens;
 
 /// What the server is run for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Env {
     /// Everything in one process, mail caught locally, secrets generated.
     Development,
@@ -113,15 +114,17 @@ impl Config {
         }
     }
 
-    /// Where the data is: `database.url`, or else `sqlite://<data_dir>/portcullis.db`. It may hold a password.
+    /// Where the data is: `database.url`, or else `sqlite://<data_dir>/portcullis.db`. It may hold a
+    /// password: for opening the database, never for a log.
     #[must_use]
-    pub fn database_url(&self) -> SecretString {
-        self.database.url.clone().unwrap_or_else(|| {
-            let folder = self.data_dir.display().to_string();
-            // What sqlx would take for an escape, or for the beginning of options.
-            let folder = folder.replace('%', "%25").replace('?', "%3F");
-            format!("sqlite://{folder}/portcullis.db").into()
-        })
+    pub fn database_url(&self) -> String {
+        if let Some(url) = &self.database.url {
+            return url.expose_secret().to_owned();
+        }
+        let folder = self.data_dir.display().to_string();
+        // What sqlx would take for an escape, or for the beginning of options.
+        let folder = folder.replace('%', "%25").replace('?', "%3F");
+        format!("sqlite://{folder}/portcullis.db")
     }
 }
 
@@ -129,23 +132,15 @@ impl Config {
 mod tests {
     use std::path::Path;
 
-    use secrecy::ExposeSecret;
-
     use super::*;
 
     #[test]
     fn the_database_is_sqlite_in_the_data_folder_unless_set() {
         let mut config = Config::for_development();
-        assert_eq!(
-            config.database_url().expose_secret(),
-            "sqlite://./data/portcullis.db"
-        );
+        assert_eq!(config.database_url(), "sqlite://./data/portcullis.db");
         config.data_dir = Path::new("/srv/50%?").to_owned();
-        assert_eq!(
-            config.database_url().expose_secret(),
-            "sqlite:///srv/50%25%3F/portcullis.db"
-        );
+        assert_eq!(config.database_url(), "sqlite:///srv/50%25%3F/portcullis.db");
         config.database.url = Some("postgres://db/hub".to_owned().into());
-        assert_eq!(config.database_url().expose_secret(), "postgres://db/hub");
+        assert_eq!(config.database_url(), "postgres://db/hub");
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::load::{keys, variable};
+use super::keys::{keys, variable};
 use super::{Config, Environment, Source};
 
 fn path(name: &str) -> PathBuf {

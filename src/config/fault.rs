@@ -17,7 +17,10 @@ pub struct Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}): {}", self.key, self.source, self.problem)
+        match self.source.to_string() {
+            source if source == self.key => write!(f, "{source}: {}", self.problem),
+            source => write!(f, "{} ({source}): {}", self.key, self.problem),
+        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! `[mail]`: how mail leaves the house.
 
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
 use url::Url;
 
 use super::reader::Reader;
@@ -9,8 +8,7 @@ use super::section::section;
 use crate::email::Email;
 
 /// The way out for mail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
     /// Kept, and shown on `/dev/mailbox`. For development.
     Mailbox,

@@ -13,7 +13,7 @@ pub(super) fn check_everywhere(config: &Config, reader: &mut Reader) {
     let caught = config.mail.transport == Transport::Mailbox;
     reader.require(
         "mail.transport",
-        !(caught && !config.http.listen.ip().to_canonical().is_loopback()),
+        !caught || config.http.listen.ip().to_canonical().is_loopback(),
         "the mailbox shows every mail to whoever can call it: set http.listen to a loopback address, or send by smtp",
     );
 }

@@ -7,7 +7,8 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::fault::Fault;
-use super::setting::{Raw, Setting};
+use super::raw::Raw;
+use super::setting::Setting;
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]

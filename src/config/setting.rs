@@ -5,7 +5,6 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use figment::value::Value;
 use ipnet::IpNet;
@@ -13,50 +12,8 @@ use secrecy::SecretString;
 use serde_json::json;
 use url::Url;
 
+use super::raw::Raw;
 use super::{Env, Transport};
-
-/// What a source gave for a key.
-#[derive(Clone)]
-pub(super) enum Raw {
-    /// From the file, typed.
-    Toml(Value),
-    /// From a variable, or from a file that a variable names.
-    Text(String),
-}
-
-impl Raw {
-    fn text(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) => Some(text),
-            Self::Toml(value) => value.as_str(),
-        }
-    }
-
-    fn parsed<T: FromStr>(&self) -> Option<T> {
-        self.text().and_then(|text| text.trim().parse().ok())
-    }
-
-    /// The items of a TOML list of texts, or of a comma-separated text.
-    fn items(&self) -> Option<Vec<String>> {
-        match self {
-            Self::Text(text) => {
-                let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-                Some(items.map(str::to_owned).collect())
-            }
-            Self::Toml(value) => {
-                let items = value.as_array()?.iter();
-                items.map(|item| item.as_str().map(str::to_owned)).collect()
-            }
-        }
-    }
-
-    fn number<T: FromStr + TryFrom<i128>>(&self) -> Option<T> {
-        match self {
-            Self::Text(text) => text.trim().parse().ok(),
-            Self::Toml(value) => T::try_from(value.to_i128()?).ok(),
-        }
-    }
-}
 
 /// A type that a key can have.
 pub(super) trait Setting: Sized {

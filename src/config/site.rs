@@ -17,6 +17,9 @@ pub struct Site {
 
 impl Site {
     /// From the configured `public_url`, or else from the bound address.
+    ///
+    /// # Panics
+    /// Never: `http://` and a socket address always make a URL.
     #[must_use]
     pub fn new(config: &Config, bound: SocketAddr) -> Self {
         let url = config
