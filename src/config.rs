@@ -1,16 +1,65 @@
 //! Configuration: what an operator may set, its defaults and its rules. See `config.example.toml`.
+//!
+//! Defaults, then a file, then the environment, which is read here and nowhere else. Each section is a
+//! file below with its keys, their meaning, defaults and rules. Every fault is collected, so that an
+//! operator mends all of them at once; each names its key, where the value came from, and what to do.
 
-use std::net::{IpAddr, SocketAddr};
+mod environment;
+#[cfg(test)]
+mod example;
+mod fault;
+mod keys;
+mod load;
+mod master;
+mod production;
+mod raw;
+mod reader;
+mod section;
+mod setting;
+mod site;
+mod sources;
+
+mod database;
+mod http;
+mod hub;
+mod limits;
+mod links;
+mod mail;
+mod management;
+mod metrics;
+mod passwords;
+mod redis;
+mod registration;
+mod secrets;
+mod tokens;
+
 use std::path::PathBuf;
 
-use ipnet::IpNet;
-use secrecy::SecretString;
-use serde::Deserialize;
+use secrecy::ExposeSecret as _;
 use url::Url;
 
+pub use database::Database;
+pub use environment::Environment;
+pub use fault::{ConfigErrors, Fault};
+pub use http::Http;
+pub use hub::Hub;
+pub use limits::Limits;
+pub use links::Links;
+pub use load::{DEFAULT_FILE, Loaded, Shown};
+pub use mail::{Mail, Transport};
+pub use management::Management;
+pub use master::MasterError;
+pub use metrics::Metrics;
+pub use passwords::Passwords;
+pub use reader::Source;
+pub use redis::Redis;
+pub use registration::Registration;
+pub use secrets::Secrets;
+pub use site::Site;
+pub use tokens::Tokens;
+
 /// What the server is run for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Env {
     /// Everything in one process, mail caught locally, secrets generated.
     Development,
@@ -19,12 +68,12 @@ pub enum Env {
 }
 
 /// Everything that can be set.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub struct Config {
     pub env: Env,
     /// Base of links and issuer of tokens; `http://` and the bound address unless set.
     pub public_url: Option<Url>,
+    /// The SQLite file and, in development, generated secrets.
     pub data_dir: PathBuf,
     pub http: Http,
     pub management: Management,
@@ -41,186 +90,57 @@ pub struct Config {
     pub limits: Limits,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Http {
-    pub listen: SocketAddr,
-    /// Exact origins (`https://app.example.org`); the origin of `public_url` unless set.
-    pub allowed_origins: Option<Vec<String>>,
-    pub trusted_proxies: Vec<IpNet>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Management {
-    pub allow: Vec<IpNet>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Metrics {
-    /// `None`: off (written as an empty text).
-    pub listen: Option<SocketAddr>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Database {
-    /// `postgres://…` or `sqlite://…`; SQLite in `data_dir` unless set. A secret: it may hold a password.
-    pub url: Option<SecretString>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Redis {
-    pub url: Option<SecretString>,
-    pub prefix: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Transport {
-    Mailbox,
-    Smtp,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Mail {
-    pub transport: Transport,
-    pub smtp_url: Option<SecretString>,
-    pub from: String,
-}
-
-/// Where mails point; `{token}` stands for the token. The hub's own pages unless set.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Links {
-    pub activation: Option<String>,
-    pub recovery: Option<String>,
-    pub email: Option<String>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Secrets {
-    /// At least 32 characters. In development generated into `data_dir`.
-    pub master: Option<SecretString>,
-}
-
-/// Lifetimes in seconds.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Tokens {
-    pub access_ttl: u32,
-    pub socket_ttl: u32,
-    pub refresh_idle: u32,
-    pub refresh_absolute: u32,
-    pub refresh_grace: u32,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Passwords {
-    pub min_length: usize,
-    pub memory_kib: u32,
-    pub iterations: u32,
-    pub parallelism: u32,
-    /// How many hashes may wait for a core; beyond them a request is answered 503 `overloaded`.
-    pub queue: usize,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Registration {
-    pub open: bool,
-}
-
-/// Durations in seconds, fractions allowed.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Hub {
-    pub lease: f64,
-    pub poll: f64,
-    pub sweep: f64,
-    pub drain: f64,
-    /// `None`: from the limit of open files.
-    pub max_connections: Option<usize>,
-    pub per_session: usize,
-    pub per_user: usize,
-    pub waiting_per_address: usize,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Limits {
-    pub enabled: bool,
-}
-
-/// The address under which people reach the hub: the base of links and the issuer of tokens.
-#[derive(Clone, Debug)]
-pub struct Site {
-    base: String,
-    url: Url,
-}
-
-impl Site {
-    /// From the configured `public_url`, or else from the bound address.
+impl Config {
+    /// The defaults, untouched by files and environment. For tests.
     #[must_use]
-    pub fn new(config: &Config, bound: SocketAddr) -> Self {
-        let url = config
-            .public_url
-            .clone()
-            .or_else(|| Url::parse(&format!("http://{}", reachable(bound))).ok());
-        #[expect(
-            clippy::expect_used,
-            reason = "`http://` and a socket address always make a URL"
-        )]
-        let url = url.expect("an address is a URL");
+    pub fn for_development() -> Self {
         Self {
-            base: url.as_str().trim_end_matches('/').to_owned(),
-            url,
+            env: Env::Development,
+            public_url: None,
+            data_dir: PathBuf::from("./data"),
+            http: Http::default(),
+            management: Management::default(),
+            metrics: Metrics::default(),
+            database: Database::default(),
+            redis: Redis::default(),
+            mail: Mail::default(),
+            links: Links::default(),
+            secrets: Secrets::default(),
+            tokens: Tokens::default(),
+            passwords: Passwords::default(),
+            registration: Registration::default(),
+            hub: Hub::default(),
+            limits: Limits::default(),
         }
     }
 
-    /// The `iss` of every token: the public address without a slash at its end.
+    /// Where the data is: `database.url`, or else `sqlite://<data_dir>/portcullis.db`. It may hold a
+    /// password: for opening the database, never for a log.
     #[must_use]
-    pub fn issuer(&self) -> &str {
-        &self.base
-    }
-
-    /// The address of `path`, which begins with a slash.
-    #[must_use]
-    pub fn link(&self, path: &str) -> String {
-        format!("{}{path}", self.base)
-    }
-
-    /// The address of the socket: `ws://…/ws` or `wss://…/ws`.
-    #[must_use]
-    pub fn socket_url(&self) -> String {
-        format!("{}/ws", self.base.replacen("http", "ws", 1))
-    }
-
-    /// Scheme, host and port, as a browser writes them into `Origin`.
-    #[must_use]
-    pub fn origin(&self) -> String {
-        self.url.origin().ascii_serialization()
-    }
-
-    /// The public address.
-    #[must_use]
-    pub fn url(&self) -> &Url {
-        &self.url
+    pub fn database_url(&self) -> String {
+        if let Some(url) = &self.database.url {
+            return url.expose_secret().to_owned();
+        }
+        let folder = self.data_dir.display().to_string();
+        // What sqlx would take for an escape, or for the beginning of options.
+        let folder = folder.replace('%', "%25").replace('?', "%3F");
+        format!("sqlite://{folder}/portcullis.db")
     }
 }
 
-/// A wildcard address is listened on, but cannot be called.
-fn reachable(bound: SocketAddr) -> SocketAddr {
-    match bound.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::new(IpAddr::from([127, 0, 0, 1]), bound.port()),
-        IpAddr::V6(ip) if ip.is_unspecified() => {
-            SocketAddr::new(IpAddr::from(std::net::Ipv6Addr::LOCALHOST), bound.port())
-        }
-        _ => bound,
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn the_database_is_sqlite_in_the_data_folder_unless_set() {
+        let mut config = Config::for_development();
+        assert_eq!(config.database_url(), "sqlite://./data/portcullis.db");
+        config.data_dir = Path::new("/srv/50%?").to_owned();
+        assert_eq!(config.database_url(), "sqlite:///srv/50%25%3F/portcullis.db");
+        config.database.url = Some("postgres://db/hub".to_owned().into());
+        assert_eq!(config.database_url(), "postgres://db/hub");
     }
 }

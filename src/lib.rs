@@ -9,7 +9,7 @@
 //!    accounts  sessions  service_keys  roles  revocation  audit  limits  password    services: the rules
 //!    context                                 what a service is built from
 //!    store   hub   mail                      adapters: closed enums, chosen once at start
-//!    ids  clock  secret  email  error  config   primitives: no I/O
+//!    ids  clock  secret  email  error  config  metric   primitives: no I/O
 //! ```
 
 pub mod accounts;
@@ -28,6 +28,7 @@ pub mod jobs;
 pub mod lifecycle;
 pub mod limits;
 pub mod mail;
+pub mod metric;
 pub mod password;
 pub mod revocation;
 pub mod roles;

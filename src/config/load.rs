@@ -1,0 +1,140 @@
+//! Brings the sources together: defaults, file, environment; then every rule is asked, and every fault told.
+
+use std::path::Path;
+
+use super::keys::keys;
+use super::reader::Reader;
+use super::section::{Key, Section};
+use super::setting::Setting;
+use super::sources::{read_environment, read_file};
+use super::{
+    Config, ConfigErrors, Database, Env, Environment, Http, Hub, Limits, Links, Mail, Management, Metrics,
+    Passwords, Redis, Registration, Secrets, Source, Tokens, production,
+};
+
+/// Read from the working directory when it exists and no other file is named.
+pub const DEFAULT_FILE: &str = "portcullis.toml";
+
+/// A configuration without faults, and where its values came from.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub config: Config,
+    /// Which logs to write, when `RUST_LOG` says so.
+    pub log_filter: Option<String>,
+    /// Every key in order, for `config show`.
+    pub shown: Vec<Shown>,
+}
+
+/// One line of `config show`.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    pub key: &'static str,
+    /// Null when not set; a secret that is set reads `(set)`.
+    pub value: serde_json::Value,
+    pub source: Source,
+    pub secret: bool,
+}
+
+impl Config {
+    /// Reads `file` (which must exist), or else [`DEFAULT_FILE`] if there is one, and the environment of
+    /// this process.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once.
+    pub fn load(file: Option<&Path>) -> Result<Loaded, ConfigErrors> {
+        Self::from_sources(file, &Environment::of_process())
+    }
+
+    /// As [`load`](Self::load), with the given environment.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once.
+    pub fn from_sources(file: Option<&Path>, environment: &Environment) -> Result<Loaded, ConfigErrors> {
+        let mut reader = Reader::default();
+        read_file(&mut reader, file);
+        read_environment(&mut reader, environment);
+        let config = Self::read(&mut reader);
+        config.check(&mut reader);
+        let shown = config.shown(&reader);
+        let faults = reader.into_faults();
+        if !faults.is_empty() {
+            return Err(ConfigErrors(faults));
+        }
+        Ok(Loaded {
+            config,
+            log_filter: environment.log_filter().map(str::to_owned),
+            shown,
+        })
+    }
+
+    fn read(reader: &mut Reader) -> Self {
+        let default = Self::for_development();
+        Self {
+            env: reader.take("env", default.env),
+            public_url: reader.take("public_url", default.public_url),
+            data_dir: reader.take("data_dir", default.data_dir),
+            http: Http::read(reader),
+            management: Management::read(reader),
+            metrics: Metrics::read(reader),
+            database: Database::read(reader),
+            redis: Redis::read(reader),
+            mail: Mail::read(reader),
+            links: Links::read(reader),
+            secrets: Secrets::read(reader),
+            tokens: Tokens::read(reader),
+            passwords: Passwords::read(reader),
+            registration: Registration::read(reader),
+            hub: Hub::read(reader),
+            limits: Limits::read(reader),
+        }
+    }
+
+    fn check(&self, reader: &mut Reader) {
+        if let Some(url) = &self.public_url {
+            super::site::check(url, reader);
+        }
+        self.http.check(reader);
+        self.database.check(reader);
+        self.redis.check(reader);
+        self.mail.check(reader);
+        self.links.check(reader);
+        self.secrets.check(reader);
+        self.tokens.check(reader);
+        self.passwords.check(reader);
+        self.hub.check(reader);
+        production::check_everywhere(self, reader);
+        if self.env == Env::Production {
+            production::check(self, reader);
+        }
+    }
+
+    fn shown(&self, reader: &Reader) -> Vec<Shown> {
+        let top = vec![self.env.show(), self.public_url.show(), self.data_dir.show()];
+        let values = [
+            top,
+            self.http.shown(),
+            self.management.shown(),
+            self.metrics.shown(),
+            self.database.shown(),
+            self.redis.shown(),
+            self.mail.shown(),
+            self.links.shown(),
+            self.secrets.shown(),
+            self.tokens.shown(),
+            self.passwords.shown(),
+            self.registration.shown(),
+            self.hub.shown(),
+            self.limits.shown(),
+        ];
+        let line = |(key, value): (Key, serde_json::Value)| Shown {
+            key: key.name,
+            value,
+            source: reader.source(key.name),
+            secret: key.secret,
+        };
+        keys().zip(values.into_iter().flatten()).map(line).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+//! The names of all metrics, their kinds and meanings, and the values of their labels. Whoever measures takes
+//! the name from here; `telemetry` describes every one of them and starts it at 0.
+//!
+//! Durations are in seconds. Labels have few values, never an id or an address.
+
+/// Requests by `method`, `route` and `status`. Its series are made as routes are called.
+pub const HTTP_REQUESTS: &str = "portcullis_http_requests_total";
+/// Time from a request to its answer, by `method` and `route`. Its series are made as routes are called.
+pub const HTTP_REQUEST: &str = "portcullis_http_request_seconds";
+/// From the commit of a revocation to the close frame of each of its sockets.
+pub const REVOCATION_APPLY: &str = "portcullis_revocation_apply_seconds";
+/// How old the oldest journal row is that this node has not applied.
+pub const JOURNAL_LAG: &str = "portcullis_journal_lag";
+/// Open sockets that the sweep found revoked. Must stay 0.
+pub const ZOMBIE_SOCKETS: &str = "portcullis_zombie_sockets";
+/// Sockets closed because their lease ran out.
+pub const LEASE_EXPIRED: &str = "portcullis_lease_expired_total";
+/// Closed sockets; label `code` is one of [`CLOSE_CODES`].
+pub const CLOSE: &str = "portcullis_close_total";
+/// Sockets open on this node.
+pub const CONNECTIONS: &str = "portcullis_connections";
+/// How often the bus had to be connected again.
+pub const BUS_RECONNECTS: &str = "portcullis_bus_reconnects_total";
+/// Changes that could not be published to other nodes; the journal brings them all the same.
+pub const BUS_PUBLISH_FAILURES: &str = "portcullis_bus_publish_failures_total";
+/// Time that one password hash took, without the wait for its turn.
+pub const PASSWORD_HASH: &str = "portcullis_password_hash_seconds";
+/// Tries to sign in; label `outcome` is one of [`SIGN_IN_OUTCOMES`].
+pub const SIGN_INS: &str = "portcullis_sign_ins_total";
+
+/// Every close code of the socket contract.
+pub const CLOSE_CODES: &[&str] = &[
+    "1000", "1001", "1006", "1011", "1012", "1013", "4001", "4002", "4003", "4005", "4006", "4101", "4102",
+    "4103", "4104", "4201", "4203", "4204", "4206", "4207", "4301", "4302", "4303", "4304", "4306",
+];
+
+/// How a try to sign in ends: `ok`, or the public error code that answers it.
+pub const SIGN_IN_OUTCOMES: &[&str] = &[
+    "ok",
+    "invalid_credentials",
+    "account_inactive",
+    "account_disabled",
+    "rate_limited",
+    "overloaded",
+    "unavailable",
+    "internal",
+];
+
+/// What a metric counts with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Counter,
+    Gauge,
+    /// Seconds, in [`BUCKETS`].
+    Histogram,
+}
+
+/// A metric and the series that it starts with.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    pub name: &'static str,
+    pub kind: Kind,
+    /// One line for whoever reads `/metrics`.
+    pub help: &'static str,
+    pub series: Series,
+}
+
+/// Which series exist from the start.
+#[derive(Clone, Copy, Debug)]
+pub enum Series {
+    /// One, without labels.
+    One,
+    /// One for each value of a label.
+    Each(&'static str, &'static [&'static str]),
+    /// None: they are made as they are needed.
+    Later,
+}
+
+/// Upper bounds in seconds, from a fast close (1 ms) to the lease (30 s).
+pub const BUCKETS: &[f64] = &[
+    0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0,
+];
+
+/// Every metric there is.
+pub const ALL: &[Metric] = &[
+    metric(
+        HTTP_REQUESTS,
+        Kind::Counter,
+        "Requests by route, method and status",
+        Series::Later,
+    ),
+    metric(
+        HTTP_REQUEST,
+        Kind::Histogram,
+        "From a request to its answer, by route and method",
+        Series::Later,
+    ),
+    metric(
+        REVOCATION_APPLY,
+        Kind::Histogram,
+        "From the commit of a revocation to the close frame",
+        Series::One,
+    ),
+    metric(
+        JOURNAL_LAG,
+        Kind::Gauge,
+        "Age in seconds of the oldest journal row not applied on this node",
+        Series::One,
+    ),
+    metric(
+        ZOMBIE_SOCKETS,
+        Kind::Gauge,
+        "Open sockets that the sweep found revoked; must stay 0",
+        Series::One,
+    ),
+    metric(
+        LEASE_EXPIRED,
+        Kind::Counter,
+        "Sockets closed because their lease ran out",
+        Series::One,
+    ),
+    metric(
+        CLOSE,
+        Kind::Counter,
+        "Closed sockets by close code",
+        Series::Each("code", CLOSE_CODES),
+    ),
+    metric(CONNECTIONS, Kind::Gauge, "Sockets open on this node", Series::One),
+    metric(
+        BUS_RECONNECTS,
+        Kind::Counter,
+        "How often the bus had to be connected again",
+        Series::One,
+    ),
+    metric(
+        BUS_PUBLISH_FAILURES,
+        Kind::Counter,
+        "Changes that could not be published to other nodes",
+        Series::One,
+    ),
+    metric(
+        PASSWORD_HASH,
+        Kind::Histogram,
+        "Time of one password hash, without waiting",
+        Series::One,
+    ),
+    metric(
+        SIGN_INS,
+        Kind::Counter,
+        "Tries to sign in by outcome",
+        Series::Each("outcome", SIGN_IN_OUTCOMES),
+    ),
+];
+
+const fn metric(name: &'static str, kind: Kind, help: &'static str, series: Series) -> Metric {
+    Metric {
+        name,
+        kind,
+        help,
+        series,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_one_form_and_none_is_used_twice() {
+        let mut names: Vec<&str> = ALL.iter().map(|metric| metric.name).collect();
+        assert!(names.iter().all(|name| name.starts_with("portcullis_")));
+        for metric in ALL {
+            assert_eq!(
+                metric.kind == Kind::Counter,
+                metric.name.ends_with("_total"),
+                "{}",
+                metric.name
+            );
+        }
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), ALL.len());
+    }
+}
