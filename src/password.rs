@@ -8,3 +8,6 @@ mod policy;
 
 pub use hasher::{Hasher, Overloaded, Verdict};
 pub use policy::{Password, check};
+
+/// The longest password in bytes that is looked at (OWASP ASVS 6.2.9): the cost of a longer one is refused.
+const MAX_BYTES: usize = 1024;
