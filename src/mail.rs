@@ -7,6 +7,7 @@ mod letter;
 pub mod mailbox;
 mod mailer;
 mod outbox;
+mod render;
 
 pub use letter::Letter;
 pub use mailbox::{CaughtMail, caught};

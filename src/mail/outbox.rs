@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use super::Letter;
-use super::letter::Templates;
+use super::render::Templates;
 use crate::clock::{Clock, Timestamp};
 use crate::config::{Config, Site};
 use crate::email::Email;

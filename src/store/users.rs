@@ -183,11 +183,11 @@ pub async fn insert_missing(tx: &mut Tx, user: &NewUser<'_>) -> Result<bool, Err
 
 /// As [`find_by_email`], and [`lock`]s the row.
 pub async fn find_by_email_locked(tx: &mut Tx, email: &Email) -> Result<Option<User>, Error> {
+    const POSTGRES: &str = "select * from users where email = $1 for no key update";
     match tx {
         Tx::Postgres(handle) => {
             let conn: &mut sqlx::PgConnection = handle;
-            const SQL: &str = "select * from users where email = $1 for no key update";
-            Ok(sqlx::query_as(SQL)
+            Ok(sqlx::query_as(POSTGRES)
                 .bind(email.as_str())
                 .fetch_optional(conn)
                 .await?)
