@@ -1,18 +1,42 @@
 //! Accounts: registration, activation, recovery, the first admin, and what operators do to users.
+//!
+//! Called by `http/` and `cli/`. Each act is one transaction with its audit row; what sockets must hear
+//! of is announced after the commit. Locks are taken in one order everywhere: role, user, then the rest.
+//!
+//! While an account is pending, its `password_hash` and `name` are what the newest registration chose.
+//! They open nothing: they take effect with the activation token that carries the same.
 
-use std::sync::Arc;
+mod activation;
+mod operator;
+mod recovery;
+mod registration;
+mod setup;
+
+use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::audit::Origin;
+use crate::audit::{self, Action, Origin, Record};
 use crate::context::Context;
 use crate::email::Email;
-use crate::error::FieldError;
+use crate::error::{Code, FieldError};
 use crate::ids::UserId;
 use crate::limits::{Exceeded, Limits};
-use crate::password::{Hasher, Overloaded};
+use crate::mail::Letter;
+use crate::password::{self, Hasher, Overloaded, Password};
 use crate::secret::PlainToken;
-use crate::store::{self, users::User};
+use crate::store::journal::{self, Change, Entry, NewEntry};
+use crate::store::mailed_tokens::{self, NewToken, Purpose};
+use crate::store::{self, Tx};
+
+pub use operator::NewUser;
+
+/// How long a token lives that proves an address.
+const ACTIVATION: Duration = Duration::from_hours(24);
+/// How long a token lives that sets a new password.
+const RECOVERY: Duration = Duration::from_mins(30);
+/// The longest name, in characters.
+const MAX_NAME: usize = 100;
 
 /// Why an act on an account was refused.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +52,8 @@ pub enum Error {
     NotFound,
     #[error("{0}")]
     Conflict(&'static str),
+    #[error("this would leave nobody with the role `admin`")]
+    LastAdmin,
     #[error(transparent)]
     Limited(#[from] Exceeded),
     #[error(transparent)]
@@ -36,24 +62,28 @@ pub enum Error {
     Store(#[from] store::Error),
 }
 
+impl Error {
+    /// The code that the audit log keeps; `None` for what says nothing about an account (limits, typing
+    /// errors, faults of the server) and would let a stranger fill the log.
+    const fn audited(&self) -> Option<Code> {
+        match self {
+            Self::RegistrationClosed => Some(Code::RegistrationClosed),
+            Self::TokenSpent => Some(Code::TokenSpent),
+            Self::Conflict(_) => Some(Code::Conflict),
+            Self::LastAdmin => Some(Code::LastAdmin),
+            Self::Invalid(_) | Self::NotFound | Self::Limited(_) | Self::Overloaded(_) | Self::Store(_) => {
+                None
+            }
+        }
+    }
+}
+
 /// What a person registers with.
 #[derive(Debug)]
 pub struct Registration {
     pub email: Email,
     pub password: SecretString,
     pub name: Option<String>,
-}
-
-/// The user that an operator or the set-up page creates.
-#[derive(Debug)]
-pub struct NewUser {
-    pub email: Email,
-    pub name: Option<String>,
-    pub role: String,
-    pub active: bool,
-    /// `None` with `invite`: a recovery mail lets the person choose one.
-    pub password: Option<SecretString>,
-    pub invite: bool,
 }
 
 /// The account service. Clones share.
@@ -69,58 +99,165 @@ impl Accounts {
     pub fn new(cx: Context, hasher: Hasher, limits: Limits) -> Self {
         Self { cx, hasher, limits }
     }
-    /// POST /api/users. Ok also for an address that has an account.
-    pub async fn register(&self, _who: Registration, _by: &Origin) -> Result<(), Error> {
-        todo!()
-    }
-    /// PATCH /api/auth/activate/{token}
-    pub async fn activate(&self, _token: &PlainToken, _by: &Origin) -> Result<(), Error> {
-        todo!()
-    }
-    /// POST /api/auth/activate. Ok always, but for limits.
-    pub async fn resend_activation(&self, _email: &Email, _by: &Origin) -> Result<(), Error> {
-        todo!()
-    }
-    /// POST /api/auth/recovery. Ok always, but for limits.
-    pub async fn request_recovery(&self, _email: &Email, _by: &Origin) -> Result<(), Error> {
-        todo!()
-    }
-    /// POST /api/auth/recovery/{token}
-    pub async fn recover(
+
+    /// Writes a refusal to the audit log, in a transaction of its own, and hands the result on.
+    async fn audited<T>(
         &self,
-        _token: &PlainToken,
-        _password: SecretString,
-        _by: &Origin,
-    ) -> Result<(), Error> {
-        todo!()
+        action: Action,
+        user: Option<UserId>,
+        by: &Origin,
+        result: Result<T, Error>,
+    ) -> Result<T, Error> {
+        if let Some(code) = result.as_ref().err().and_then(Error::audited) {
+            let mut row = Record::refused(action, code);
+            row.user = user;
+            let mut tx = self.cx.db.begin().await?;
+            audit::record(&mut tx, &self.cx, by, row).await?;
+            tx.commit().await?;
+        }
+        result
     }
-    /// A fresh set-up token (one hour; ends the older ones) while there is no admin, else `None`.
-    pub async fn offer_setup(&self) -> Result<Option<PlainToken>, Error> {
-        todo!()
+
+    /// Checks a password against the policy, with what is known of the person.
+    fn check_password(
+        &self,
+        typed: &SecretString,
+        email: &Email,
+        name: Option<&str>,
+    ) -> Result<Password, FieldError> {
+        let context = [email.as_str(), name.unwrap_or_default()];
+        password::check(typed.clone(), "password", &context, &self.cx.config.passwords)
     }
-    /// POST /api/setup/{token}: the first admin, in the same transaction that finds that there is none.
-    pub async fn set_up(&self, _token: &PlainToken, _who: Registration, _by: &Origin) -> Result<User, Error> {
-        todo!()
+
+    /// Checks both at once, so that a person sees every fault in one answer.
+    fn check_registration(&self, who: &Registration) -> Result<(Password, Option<String>), Error> {
+        let name = check_name(who.name.as_deref());
+        let password = self.check_password(&who.password, &who.email, who.name.as_deref());
+        match (password, name) {
+            (Ok(password), Ok(name)) => Ok((password, name)),
+            (password, name) => Err(Error::Invalid(
+                password.err().into_iter().chain(name.err()).collect(),
+            )),
+        }
     }
-    /// `user create`
-    pub async fn create(&self, _user: NewUser, _by: &Origin) -> Result<UserId, Error> {
-        todo!()
+
+    /// A fresh token of `purpose`; the user's older ones of that purpose end. For a `user` that does not
+    /// exist it does the same work, and the token opens nothing.
+    async fn replace_token(
+        &self,
+        tx: &mut Tx,
+        purpose: Purpose,
+        user: UserId,
+        email: &Email,
+        grant: Grant<'_>,
+    ) -> Result<PlainToken, store::Error> {
+        let token = PlainToken::generate("pcm_", &self.cx.rng);
+        let now = self.cx.now();
+        mailed_tokens::end(tx, user, purpose).await?;
+        let row = NewToken {
+            hash: token.hash(),
+            purpose,
+            user_id: user,
+            email,
+            password_hash: grant.password_hash,
+            name: grant.name,
+            created_at: now,
+            expires_at: now + grant.lifetime,
+        };
+        mailed_tokens::insert(tx, &row).await?;
+        Ok(token)
     }
-    pub async fn find(&self, _id: UserId) -> Result<User, Error> {
-        todo!()
+
+    /// Enqueues `letter` for `user`; without one, a decoy of it.
+    async fn enqueue_or_pretend(
+        &self,
+        tx: &mut Tx,
+        to: &Email,
+        user: Option<UserId>,
+        letter: &Letter,
+    ) -> Result<(), store::Error> {
+        match user {
+            Some(_) => self.cx.mail.enqueue(tx, to, user, letter).await.map(|_| ()),
+            None => self.cx.mail.enqueue_decoy(tx, to, letter).await,
+        }
     }
-    pub async fn find_by_email(&self, _email: &Email) -> Result<User, Error> {
-        todo!()
+
+    /// An id that no user has.
+    fn nobody(&self) -> UserId {
+        UserId::generate(&self.cx.clock, &self.cx.rng)
     }
-    /// The newest users first, at most `limit`, before the cursor (`created_at`, `id`) when given.
-    pub async fn list(&self, _before: Option<UserId>, _limit: u32) -> Result<Vec<User>, Error> {
-        todo!()
-    }
-    /// Disables or enables; disabling ends every session of the user and pushes.
-    pub async fn set_disabled(&self, _id: UserId, _disabled: bool, _by: &Origin) -> Result<User, Error> {
-        todo!()
+
+    /// Appends a change of `user`, whose row is locked.
+    async fn append(
+        &self,
+        tx: &mut Tx,
+        user: UserId,
+        version: Option<i64>,
+        change: Change,
+    ) -> Result<Entry, store::Error> {
+        let entry = NewEntry {
+            user_id: Some(user),
+            session_id: None,
+            version,
+            change,
+        };
+        journal::append(tx, entry, self.cx.now()).await
     }
 }
 
-#[expect(dead_code, reason = "keeps the import until the bodies are written")]
-type Shared = Arc<()>;
+/// What a mailed token puts into effect, and for how long it can.
+struct Grant<'a> {
+    password_hash: Option<&'a str>,
+    name: Option<&'a str>,
+    lifetime: Duration,
+}
+
+/// A name as it is kept: trimmed, 1 to 100 characters, nothing that controls a terminal or turns the
+/// direction of writing.
+fn check_name(typed: Option<&str>) -> Result<Option<String>, FieldError> {
+    let Some(name) = typed.map(str::trim) else {
+        return Ok(None);
+    };
+    let forbidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if name.is_empty() || name.contains(forbidden) {
+        let detail = "A name has 1 to 100 characters on one line; leave it out if there is none.";
+        return Err(FieldError::new("name", "invalid", detail));
+    }
+    if name.chars().count() > MAX_NAME {
+        return Err(FieldError::new(
+            "name",
+            "too_long",
+            format!("A name has at most {MAX_NAME} characters."),
+        ));
+    }
+    Ok(Some(name.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_trimmed_line() {
+        assert_eq!(check_name(None), Ok(None));
+        assert_eq!(
+            check_name(Some("  Ada Lovelace ")),
+            Ok(Some("Ada Lovelace".into()))
+        );
+        assert_eq!(check_name(Some(&"ж".repeat(100))), Ok(Some("ж".repeat(100))));
+        for (name, code) in [
+            ("", "invalid"),
+            ("   ", "invalid"),
+            ("Ada\r\nBcc: eve@example.org", "invalid"),
+            ("Ada\0", "invalid"),
+            ("\u{1b}[31mAda", "invalid"),
+            ("\u{202e}adA", "invalid"),
+            (&"ж".repeat(101), "too_long"),
+        ] {
+            assert_eq!(check_name(Some(name)).unwrap_err().code, code, "{name:?}");
+        }
+    }
+}

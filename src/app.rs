@@ -92,6 +92,12 @@ impl App {
         if migrate {
             store::migrate::migrate(&db).await?;
         }
+        if config.redis.url.is_some() {
+            tracing::warn!(
+                "redis.url is set, but this version does not use Redis yet: nodes hear of each other's changes \
+                 through the journal, within hub.poll, and count connections and requests each for itself"
+            );
+        }
         let site = Arc::new(Site::new(&config, bound));
         let master = MasterKey::from_secret(&config.master_secret()?);
         let node = NodeId::generate(&clock, &rng);
@@ -155,8 +161,13 @@ impl App {
         life.spawn(tail.run(life.stopped().clone()));
         life.spawn(hub::sweep::run(cx.hub.clone(), life.stopped().clone()));
         life.spawn(hub::lease::run(cx.hub.clone(), life.stopped().clone()));
-        let mailer = Mailer::new(&cx.config, &cx.db)?;
-        life.spawn(jobs::mail_outbox::run(cx.clone(), mailer, life.stopped().clone()));
+        let mailer = Mailer::new(&cx.config.mail)?;
+        life.spawn(jobs::mail_outbox::run(
+            cx.clone(),
+            mailer,
+            cx.mail.due(),
+            life.stopped().clone(),
+        ));
         life.spawn(jobs::cleanup::run(
             cx.clone(),
             self.limits.clone(),

@@ -1,3 +1,5 @@
-//! Background jobs: each runs until it is told to stop.
+//! Background jobs: each runs beside the edges until it is told to stop. `app` spawns them.
 
+pub mod cleanup;
+pub mod mail_outbox;
 pub mod signing_keys;

@@ -4,7 +4,11 @@
 //! are cores, lets a bounded number wait, and refuses beyond.
 
 mod hasher;
+mod phc;
 mod policy;
 
 pub use hasher::{Hasher, Overloaded, Verdict};
 pub use policy::{Password, check};
+
+/// The longest password in bytes that is looked at (OWASP ASVS 6.2.9): the cost of a longer one is refused.
+const MAX_BYTES: usize = 1024;

@@ -1,8 +1,87 @@
-//! The two ways out: SMTP, or the local mailbox of development.
+//! The two ways out: SMTP, or the local mailbox of development. Called by the job `mail_outbox` alone.
+
+mod mailbox;
+mod smtp;
+
+use smtp::Smtp;
+
+use super::Mail;
+use crate::clock::Timestamp;
+use crate::config::{self, Transport};
+use crate::store::{self, Db};
 
 /// Where mails go.
 #[derive(Clone, Debug)]
 pub enum Mailer {
     Mailbox,
-    Smtp,
+    Smtp(Smtp),
+}
+
+/// A setting that no mail can be sent with. Its text names the key.
+#[derive(Debug, thiserror::Error)]
+pub enum SetUpError {
+    #[error("mail.from is not an address of the form `Name <name@example.org>`")]
+    From,
+    #[error("mail.smtp_url is missing")]
+    UrlMissing,
+    #[error(
+        "mail.smtp_url must be smtp://host:port, smtp://host:port?tls=required or smtps://host:port, with user and password where needed"
+    )]
+    Url,
+}
+
+/// Why a mail did not go out. Texts hold nothing of the mail, and nothing that a server said about it.
+#[derive(Debug, thiserror::Error)]
+pub enum DeliveryError {
+    /// May work later.
+    #[error("{0}")]
+    Passing(String),
+    /// The server will not take this mail, ever.
+    #[error("{0}")]
+    Lasting(String),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+impl Mailer {
+    /// The configured way out. Nothing is connected yet; with SMTP, to be called inside of the runtime.
+    ///
+    /// # Errors
+    /// [`SetUpError`]: a setting is wrong.
+    pub fn new(config: &config::Mail) -> Result<Self, SetUpError> {
+        let from = smtp::sender(&config.from)?;
+        Ok(match config.transport {
+            Transport::Mailbox => Self::Mailbox,
+            Transport::Smtp => {
+                let url = config.smtp_url.as_ref().ok_or(SetUpError::UrlMissing)?;
+                Self::Smtp(Smtp::new(url, from)?)
+            }
+        })
+    }
+
+    /// Delivers `mail` and marks it as sent. With SMTP a node that dies between the two sends it twice,
+    /// under the same `Message-ID`.
+    ///
+    /// # Errors
+    /// [`DeliveryError`]; the mail waits still.
+    pub async fn deliver(&self, db: &Db, mail: &Mail, now: Timestamp) -> Result<(), DeliveryError> {
+        match self {
+            Self::Mailbox => Ok(mailbox::deliver(db, mail, now).await?),
+            Self::Smtp(smtp) => {
+                smtp.send(mail, now).await?;
+                Ok(store::mails::mark_sent(&mut db.single().await?, mail.id, now).await?)
+            }
+        }
+    }
+
+    /// Tries to reach the way out, for `portcullis doctor`.
+    ///
+    /// # Errors
+    /// [`DeliveryError::Passing`] when the server cannot be reached, or refuses the credentials.
+    pub async fn probe(&self) -> Result<(), DeliveryError> {
+        match self {
+            Self::Mailbox => Ok(()),
+            Self::Smtp(smtp) => smtp.probe().await,
+        }
+    }
 }

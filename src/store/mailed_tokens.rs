@@ -1,1 +1,154 @@
-//! Statements on `mailed_tokens`.
+//! Statements on `mailed_tokens`: what a mailed link proves, and what it puts into effect.
+
+use uuid::Uuid;
+
+use super::row::{corrupt, from_row};
+use super::{Error, Tx, with_conn};
+use crate::clock::Timestamp;
+use crate::email::Email;
+use crate::ids::UserId;
+use crate::secret::TokenHash;
+
+/// What a token is good for. One of another purpose is an unknown one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    Activation,
+    Recovery,
+}
+
+impl Purpose {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Activation => "activation",
+            Self::Recovery => "recovery",
+        }
+    }
+}
+
+/// A token, as it is written.
+#[derive(Debug)]
+pub struct NewToken<'a> {
+    pub hash: TokenHash,
+    pub purpose: Purpose,
+    pub user_id: UserId,
+    pub email: &'a Email,
+    /// What takes effect with an activation.
+    pub password_hash: Option<&'a str>,
+    pub name: Option<&'a str>,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+/// A token, as it is read.
+#[derive(Debug)]
+pub struct MailedToken {
+    pub user_id: UserId,
+    /// The address that it was mailed to.
+    pub email: Email,
+    pub password_hash: Option<String>,
+    pub name: Option<String>,
+}
+
+from_row!(MailedToken, |row| MailedToken {
+    user_id: UserId::from(row.try_get::<Uuid, _>("user_id")?),
+    email: Email::parse(row.try_get("email")?).map_err(corrupt)?,
+    password_hash: row.try_get("password_hash")?,
+    name: row.try_get("name")?,
+});
+
+/// Writes the token, provided that its user exists. (For an unknown user the statement runs and writes
+/// nothing: a request about an unknown address does the same work as one about a known address.)
+pub async fn insert(tx: &mut Tx, token: &NewToken<'_>) -> Result<(), Error> {
+    const POSTGRES: &str = "insert into mailed_tokens
+        (hash, purpose, user_id, email, password_hash, name, created_at, expires_at)
+        select $1::bytea, $2::text, id, $4::text, $5::text, $6::text, $7::bigint, $8::bigint
+        from users where id = $3";
+    const SQLITE: &str = "insert into mailed_tokens
+        (hash, purpose, user_id, email, password_hash, name, created_at, expires_at)
+        select $1, $2, id, $4, $5, $6, $7, $8 from users where id = $3";
+    // The types of a select list are not inferred from the columns it goes into, on PostgreSQL.
+    let sql = if tx.is_postgres() { POSTGRES } else { SQLITE };
+    with_conn!(tx, conn => {
+        sqlx::query(sql)
+            .bind(token.hash.bytes())
+            .bind(token.purpose.as_str())
+            .bind(token.user_id.uuid())
+            .bind(token.email.as_str())
+            .bind(token.password_hash)
+            .bind(token.name)
+            .bind(token.created_at.micros())
+            .bind(token.expires_at.micros())
+            .execute(conn)
+            .await?;
+    });
+    Ok(())
+}
+
+/// The token, if it could be redeemed now. Decides nothing: see [`consume`].
+pub async fn find_live(
+    tx: &mut Tx,
+    hash: &TokenHash,
+    purpose: Purpose,
+    now: Timestamp,
+) -> Result<Option<MailedToken>, Error> {
+    const SQL: &str = "select user_id, email, password_hash, name from mailed_tokens
+        where hash = $1 and purpose = $2 and expires_at > $3";
+    Ok(with_conn!(tx, conn => {
+        sqlx::query_as(SQL)
+            .bind(hash.bytes())
+            .bind(purpose.as_str())
+            .bind(now.micros())
+            .fetch_optional(conn)
+            .await?
+    }))
+}
+
+/// Redeems the token: of any number of callers, one gets it.
+pub async fn consume(
+    tx: &mut Tx,
+    hash: &TokenHash,
+    purpose: Purpose,
+    now: Timestamp,
+) -> Result<Option<MailedToken>, Error> {
+    const SQL: &str = "delete from mailed_tokens where hash = $1 and purpose = $2 and expires_at > $3
+        returning user_id, email, password_hash, name";
+    Ok(with_conn!(tx, conn => {
+        sqlx::query_as(SQL)
+            .bind(hash.bytes())
+            .bind(purpose.as_str())
+            .bind(now.micros())
+            .fetch_optional(conn)
+            .await?
+    }))
+}
+
+/// Ends the user's tokens of one purpose.
+pub async fn end(tx: &mut Tx, user: UserId, purpose: Purpose) -> Result<(), Error> {
+    const SQL: &str = "delete from mailed_tokens where user_id = $1 and purpose = $2";
+    with_conn!(tx, conn => {
+        sqlx::query(SQL).bind(user.uuid()).bind(purpose.as_str()).execute(conn).await?;
+    });
+    Ok(())
+}
+
+/// Ends all of the user's tokens.
+pub async fn end_all(tx: &mut Tx, user: UserId) -> Result<(), Error> {
+    const SQL: &str = "delete from mailed_tokens where user_id = $1";
+    with_conn!(tx, conn => { sqlx::query(SQL).bind(user.uuid()).execute(conn).await?; });
+    Ok(())
+}
+
+/// When the user's newest token of the purpose was made.
+pub async fn newest(tx: &mut Tx, user: UserId, purpose: Purpose) -> Result<Option<Timestamp>, Error> {
+    const SQL: &str = "select max(created_at) from mailed_tokens where user_id = $1 and purpose = $2";
+    let micros: Option<i64> = with_conn!(tx, conn => {
+        sqlx::query_scalar(SQL).bind(user.uuid()).bind(purpose.as_str()).fetch_one(conn).await?
+    });
+    Ok(micros.map(Timestamp::from_micros))
+}
+
+/// Erases what expired before `before`. Answers how many went.
+pub async fn purge(tx: &mut Tx, before: Timestamp) -> Result<u64, Error> {
+    const SQL: &str = "delete from mailed_tokens where expires_at < $1";
+    Ok(with_conn!(tx, conn => sqlx::query(SQL).bind(before.micros()).execute(conn).await?.rows_affected()))
+}

@@ -1,7 +1,5 @@
 //! Statements on `roles`.
 
-use sqlx::Row as _;
-
 use super::row::{corrupt, from_row};
 use super::{Error, Tx, with_conn};
 use crate::clock::Timestamp;

@@ -416,3 +416,10 @@ pub async fn device(tx: &mut Tx, id: SessionId) -> Result<Option<String>, Error>
         with_conn!(tx, conn => sqlx::query_scalar(SQL).bind(id.uuid()).fetch_optional(conn).await?);
     Ok(found.flatten())
 }
+
+/// Erases sessions that ended, by an act or by time, before `before`, with their refresh tokens. Answers
+/// how many went.
+pub async fn purge(tx: &mut Tx, before: Timestamp) -> Result<u64, Error> {
+    const SQL: &str = "delete from sessions where revoked_at < $1 or expires_at < $1 or idle_expires_at < $1";
+    Ok(with_conn!(tx, conn => sqlx::query(SQL).bind(before.micros()).execute(conn).await?.rows_affected()))
+}

@@ -1,7 +1,6 @@
 //! Statements on `users`.
 
 use serde::Serialize;
-use sqlx::Row as _;
 
 use super::row::{corrupt, from_row};
 use super::{Error, Tx, with_conn};
@@ -143,4 +142,165 @@ pub async fn set_site_role(
 pub async fn count_active_in_role(tx: &mut Tx, role: &str) -> Result<i64, Error> {
     const SQL: &str = "select count(*) from users where site_role = $1 and status = 'active'";
     Ok(with_conn!(tx, conn => sqlx::query_scalar(SQL).bind(role).fetch_one(conn).await?))
+}
+
+/// A user that is about to be written. Its version is 1.
+#[derive(Debug)]
+pub struct NewUser<'a> {
+    pub id: UserId,
+    pub email: &'a Email,
+    pub name: Option<&'a str>,
+    /// `Active` means that the address counts as proven.
+    pub status: Status,
+    pub site_role: &'a str,
+    /// On a pending account: what takes effect when it is activated.
+    pub password_hash: Option<&'a str>,
+    pub created_at: Timestamp,
+}
+
+/// Writes the user unless one has the address; answers whether it was written. Of two that write one
+/// address at once, the second waits for the first and then finds it taken.
+pub async fn insert_missing(tx: &mut Tx, user: &NewUser<'_>) -> Result<bool, Error> {
+    const SQL: &str = "insert into users (id, email, email_verified, name, status, site_role, version,
+        password_hash, created_at, updated_at) values ($1, $2, $3, $4, $5, $6, 1, $7, $8, $8)
+        on conflict (email) do nothing";
+    let written = with_conn!(tx, conn => {
+        sqlx::query(SQL)
+            .bind(user.id.uuid())
+            .bind(user.email.as_str())
+            .bind(user.status == Status::Active)
+            .bind(user.name)
+            .bind(user.status.as_str())
+            .bind(user.site_role)
+            .bind(user.password_hash)
+            .bind(user.created_at.micros())
+            .execute(conn)
+            .await?
+            .rows_affected()
+    });
+    Ok(written == 1)
+}
+
+/// As [`find_by_email`], and [`lock`]s the row.
+pub async fn find_by_email_locked(tx: &mut Tx, email: &Email) -> Result<Option<User>, Error> {
+    const POSTGRES: &str = "select * from users where email = $1 for no key update";
+    match tx {
+        Tx::Postgres(handle) => {
+            let conn: &mut sqlx::PgConnection = handle;
+            Ok(sqlx::query_as(POSTGRES)
+                .bind(email.as_str())
+                .fetch_optional(conn)
+                .await?)
+        }
+        Tx::Sqlite(_) => find_by_email(tx, email).await,
+    }
+}
+
+/// What a new registration chose, for a pending account; it replaces what an older one chose.
+pub async fn replace_pending(
+    tx: &mut Tx,
+    id: UserId,
+    password_hash: &str,
+    name: Option<&str>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    const SQL: &str = "update users set password_hash = $2, name = $3, updated_at = $4
+        where id = $1 and status = 'pending'";
+    with_conn!(tx, conn => {
+        sqlx::query(SQL).bind(id.uuid()).bind(password_hash).bind(name).bind(now.micros()).execute(conn).await?;
+    });
+    Ok(())
+}
+
+/// What takes effect with the proof of an address.
+#[derive(Debug)]
+pub struct Activation<'a> {
+    pub id: UserId,
+    /// The address that was proven; the user must still have it.
+    pub email: &'a Email,
+    pub password_hash: Option<&'a str>,
+    pub name: Option<&'a str>,
+    pub now: Timestamp,
+}
+
+/// Makes a pending account active, with exactly the password and name given, whatever was set before.
+/// Answers the new version; `None` when the account is not pending, or has another address.
+pub async fn activate(tx: &mut Tx, with: &Activation<'_>) -> Result<Option<i64>, Error> {
+    const SQL: &str = "update users set status = 'active', email_verified = true, version = version + 1,
+        password_hash = $3, name = $4, locale = null, avatar_url = null, updated_at = $5
+        where id = $1 and email = $2 and status = 'pending' returning version";
+    Ok(with_conn!(tx, conn => {
+        sqlx::query_scalar(SQL)
+            .bind(with.id.uuid())
+            .bind(with.email.as_str())
+            .bind(with.password_hash)
+            .bind(with.name)
+            .bind(with.now.micros())
+            .fetch_optional(conn)
+            .await?
+    }))
+}
+
+/// Gives an active account another password; answers whether there was one with this address.
+pub async fn set_password(
+    tx: &mut Tx,
+    id: UserId,
+    email: &Email,
+    password_hash: &str,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    const SQL: &str = "update users set password_hash = $3, updated_at = $4
+        where id = $1 and email = $2 and status = 'active'";
+    let changed = with_conn!(tx, conn => {
+        sqlx::query(SQL)
+            .bind(id.uuid())
+            .bind(email.as_str())
+            .bind(password_hash)
+            .bind(now.micros())
+            .execute(conn)
+            .await?
+            .rows_affected()
+    });
+    Ok(changed == 1)
+}
+
+/// Moves the user from one status to another; answers the new version, or `None` when it was not in `from`.
+pub async fn set_status(
+    tx: &mut Tx,
+    id: UserId,
+    from: Status,
+    to: Status,
+    now: Timestamp,
+) -> Result<Option<i64>, Error> {
+    const SQL: &str = "update users set status = $3, version = version + 1, updated_at = $4
+        where id = $1 and status = $2 returning version";
+    Ok(with_conn!(tx, conn => {
+        sqlx::query_scalar(SQL)
+            .bind(id.uuid())
+            .bind(from.as_str())
+            .bind(to.as_str())
+            .bind(now.micros())
+            .fetch_optional(conn)
+            .await?
+    }))
+}
+
+/// Whether anybody holds the role, whatever the status.
+pub async fn any_in_role(tx: &mut Tx, role: &str) -> Result<bool, Error> {
+    const SQL: &str = "select count(*) from users where site_role = $1";
+    let count: i64 = with_conn!(tx, conn => sqlx::query_scalar(SQL).bind(role).fetch_one(conn).await?);
+    Ok(count > 0)
+}
+
+/// The newest users first, at most `limit`, those before `before` when given.
+pub async fn list(tx: &mut Tx, before: Option<UserId>, limit: u32) -> Result<Vec<User>, Error> {
+    const FIRST: &str = "select * from users order by created_at desc, id desc limit $1";
+    const NEXT: &str = "select * from users
+        where (created_at, id) < (select created_at, id from users where id = $2)
+        order by created_at desc, id desc limit $1";
+    let limit = i64::from(limit);
+    Ok(with_conn!(tx, conn => match before {
+        None => sqlx::query_as(FIRST).bind(limit).fetch_all(conn).await?,
+        Some(id) => sqlx::query_as(NEXT).bind(limit).bind(id.uuid()).fetch_all(conn).await?,
+    }))
 }

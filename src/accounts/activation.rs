@@ -1,0 +1,67 @@
+//! Activation: the mailed token proves the address, and what was registered with it takes effect.
+
+use super::{Accounts, Error};
+use crate::audit::{self, Action, Origin, Record};
+use crate::ids::UserId;
+use crate::secret::PlainToken;
+use crate::store::journal::{Change, StateReason};
+use crate::store::mailed_tokens::{self, Purpose};
+use crate::store::users::{self, Activation};
+
+impl Accounts {
+    /// PATCH /api/auth/activate/{token}. Does not sign in.
+    ///
+    /// # Errors
+    /// [`Error::TokenSpent`] for every token that cannot be redeemed; [`Error::Limited`], [`Error::Store`].
+    pub async fn activate(&self, token: &PlainToken, by: &Origin) -> Result<(), Error> {
+        self.limits.token(by.ip)?;
+        let hash = token.hash();
+        let found = {
+            let mut tx = self.cx.db.read().await?;
+            mailed_tokens::find_live(&mut tx, &hash, Purpose::Activation, self.cx.now()).await?
+        };
+        let Some(found) = found else {
+            return self
+                .audited(Action::UserActivate, None, by, Err(Error::TokenSpent))
+                .await;
+        };
+        let result = self.redeem_activation(token, found.user_id, by).await;
+        self.audited(Action::UserActivate, Some(found.user_id), by, result)
+            .await
+    }
+
+    async fn redeem_activation(&self, token: &PlainToken, user: UserId, by: &Origin) -> Result<(), Error> {
+        let now = self.cx.now();
+        let mut tx = self.cx.db.begin().await?;
+        // The user before the token, as everywhere: a registration that ends this token holds the user.
+        users::lock(&mut tx, user).await?;
+        let token = mailed_tokens::consume(&mut tx, &token.hash(), Purpose::Activation, now)
+            .await?
+            .ok_or(Error::TokenSpent)?;
+        let activation = Activation {
+            id: user,
+            email: &token.email,
+            password_hash: token.password_hash.as_deref(),
+            name: token.name.as_deref(),
+            now,
+        };
+        let version = users::activate(&mut tx, &activation)
+            .await?
+            .ok_or(Error::TokenSpent)?;
+        mailed_tokens::end(&mut tx, user, Purpose::Activation).await?;
+        let change = Change::State {
+            reason: StateReason::StatusChanged,
+        };
+        let entry = self.append(&mut tx, user, Some(version), change).await?;
+        audit::record(
+            &mut tx,
+            &self.cx,
+            by,
+            Record::done(Action::UserActivate).user(user),
+        )
+        .await?;
+        tx.commit().await?;
+        self.cx.hub.announce(&[entry]).await;
+        Ok(())
+    }
+}

@@ -1,0 +1,252 @@
+//! What operators do to users: create, find, list, disable, enable.
+
+use secrecy::SecretString;
+
+use super::{ACTIVATION, Accounts, Error, Grant, check_name};
+use crate::audit::{self, Action, Origin, Record};
+use crate::email::Email;
+use crate::error::FieldError;
+use crate::ids::UserId;
+use crate::mail::Letter;
+use crate::roles::ADMIN;
+use crate::store::journal::{Change, StateReason};
+use crate::store::mailed_tokens::{self, Purpose};
+use crate::store::sessions::EndReason;
+use crate::store::users::{self, Status, User};
+use crate::store::{self, Tx};
+
+/// The most users that one call lists.
+const MAX_PAGE: u32 = 200;
+
+/// The user that an operator creates.
+///
+/// With `invite` a mail lets the person choose the password within 24 hours, which also proves the
+/// address. Otherwise there is a `password`; unless `active`, a mail asks for the address to be proven first.
+#[derive(Debug)]
+pub struct NewUser {
+    pub email: Email,
+    pub name: Option<String>,
+    pub role: String,
+    /// Usable at once: the operator vouches for the address.
+    pub active: bool,
+    pub password: Option<SecretString>,
+    pub invite: bool,
+}
+
+/// A [`NewUser`] whose fields were checked.
+struct Checked {
+    name: Option<String>,
+    password_hash: Option<String>,
+}
+
+impl Accounts {
+    /// `user create`.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a field, also for an unknown role; [`Error::Conflict`] for an address that
+    /// is taken; [`Error::Overloaded`], [`Error::Store`].
+    pub async fn create(&self, user: NewUser, by: &Origin) -> Result<UserId, Error> {
+        let result = self.try_create(&user, by).await;
+        self.audited(Action::UserCreate, None, by, result).await
+    }
+
+    async fn try_create(&self, user: &NewUser, by: &Origin) -> Result<UserId, Error> {
+        let checked = self.check_new(user).await?;
+        let id = UserId::generate(&self.cx.clock, &self.cx.rng);
+        let new = users::NewUser {
+            id,
+            email: &user.email,
+            name: checked.name.as_deref(),
+            status: if user.active {
+                Status::Active
+            } else {
+                Status::Pending
+            },
+            site_role: &user.role,
+            password_hash: checked.password_hash.as_deref(),
+            created_at: self.cx.now(),
+        };
+        let mut tx = self.cx.db.begin().await?;
+        store::roles::lock(&mut tx, &user.role).await?;
+        if store::roles::find(&mut tx, &user.role).await?.is_none() {
+            let detail = format!("there is no role `{}`", user.role);
+            return Err(Error::Invalid(vec![FieldError::new(
+                "role",
+                "unknown_role",
+                detail,
+            )]));
+        }
+        if !users::insert_missing(&mut tx, &new).await? {
+            return Err(Error::Conflict("this address has an account already"));
+        }
+        if let Some(letter) = self.first_letter(&mut tx, user, id, &checked).await? {
+            self.cx
+                .mail
+                .enqueue(&mut tx, &user.email, Some(id), &letter)
+                .await?;
+        }
+        let details =
+            serde_json::json!({ "role": user.role, "status": new.status.as_str(), "invited": user.invite });
+        let row = Record::done(Action::UserCreate).user(id).details(details);
+        audit::record(&mut tx, &self.cx, by, row).await?;
+        tx.commit().await?;
+        self.cx.mail.wake();
+        Ok(id)
+    }
+
+    async fn check_new(&self, user: &NewUser) -> Result<Checked, Error> {
+        let mut faults = Vec::new();
+        let name = check_name(user.name.as_deref()).unwrap_or_else(|fault| {
+            faults.push(fault);
+            None
+        });
+        let password = match &user.password {
+            Some(_) if user.invite => {
+                let detail = "Either a password is given, or the person is invited to choose one.";
+                Err(FieldError::new("password", "invalid", detail))
+            }
+            Some(typed) => self
+                .check_password(typed, &user.email, user.name.as_deref())
+                .map(Some),
+            None if user.invite => Ok(None),
+            None => Err(FieldError::new(
+                "password",
+                "required",
+                "A password is needed, or an invitation.",
+            )),
+        };
+        let password = password.unwrap_or_else(|fault| {
+            faults.push(fault);
+            None
+        });
+        if !faults.is_empty() {
+            return Err(Error::Invalid(faults));
+        }
+        let password_hash = match password {
+            Some(password) => Some(self.hasher.hash(&password).await?),
+            None => None,
+        };
+        Ok(Checked { name, password_hash })
+    }
+
+    /// The mail that a new user gets: an invitation, or the request to prove the address.
+    async fn first_letter(
+        &self,
+        tx: &mut Tx,
+        user: &NewUser,
+        id: UserId,
+        checked: &Checked,
+    ) -> Result<Option<Letter>, store::Error> {
+        let name = checked.name.clone();
+        let grant = Grant {
+            password_hash: checked.password_hash.as_deref(),
+            name: checked.name.as_deref(),
+            lifetime: ACTIVATION,
+        };
+        if user.invite {
+            // A recovery token, because that is what the person does: choose a password. It carries the
+            // operator's name for the person, which the recovery of a pending account would wipe.
+            let token = self
+                .replace_token(tx, Purpose::Recovery, id, &user.email, grant)
+                .await?;
+            return Ok(Some(Letter::Invitation { name, token }));
+        }
+        if user.active {
+            return Ok(None);
+        }
+        let token = self
+            .replace_token(tx, Purpose::Activation, id, &user.email, grant)
+            .await?;
+        Ok(Some(Letter::Activation { name, token }))
+    }
+
+    /// The user.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`].
+    pub async fn find(&self, id: UserId) -> Result<User, Error> {
+        users::find(&mut self.cx.db.read().await?, id)
+            .await?
+            .ok_or(Error::NotFound)
+    }
+
+    /// The user with this address.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`].
+    pub async fn find_by_email(&self, email: &Email) -> Result<User, Error> {
+        users::find_by_email(&mut self.cx.db.read().await?, email)
+            .await?
+            .ok_or(Error::NotFound)
+    }
+
+    /// The newest users first, at most `limit` (200), those before the user `before` when given.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn list(&self, before: Option<UserId>, limit: u32) -> Result<Vec<User>, Error> {
+        Ok(users::list(&mut self.cx.db.read().await?, before, limit.min(MAX_PAGE)).await?)
+    }
+
+    /// Disables or enables; disabling ends every session and every mailed token of the user. Both are
+    /// pushed. A user that is so already stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Conflict`] for an account never activated; [`Error::LastAdmin`]; [`Error::Store`].
+    pub async fn set_disabled(&self, id: UserId, disabled: bool, by: &Origin) -> Result<User, Error> {
+        let result = self.try_set_disabled(id, disabled, by).await;
+        self.audited(Action::UserStatus, Some(id), by, result).await
+    }
+
+    async fn try_set_disabled(&self, id: UserId, disabled: bool, by: &Origin) -> Result<User, Error> {
+        let (from, to) = if disabled {
+            (Status::Active, Status::Disabled)
+        } else {
+            (Status::Disabled, Status::Active)
+        };
+        let mut tx = self.cx.db.begin().await?;
+        // Two that disable the last two admins must not pass each other.
+        store::roles::lock(&mut tx, ADMIN).await?;
+        users::lock(&mut tx, id).await?;
+        let user = users::find(&mut tx, id).await?.ok_or(Error::NotFound)?;
+        if user.status == Status::Pending {
+            return Err(Error::Conflict("the account was never activated"));
+        }
+        if user.status == to {
+            return Ok(user);
+        }
+        let is_admin = user.site_role == ADMIN;
+        if disabled && is_admin && users::count_active_in_role(&mut tx, ADMIN).await? <= 1 {
+            return Err(Error::LastAdmin);
+        }
+        let version = users::set_status(&mut tx, id, from, to, self.cx.now())
+            .await?
+            .ok_or(Error::NotFound)?;
+        let mut entries = Vec::new();
+        if disabled {
+            // Before the new state: the sockets close with the reason, and need no state any more.
+            entries.push(
+                self.end_sessions(&mut tx, id, EndReason::AccountDisabled)
+                    .await?
+                    .1,
+            );
+            mailed_tokens::end_all(&mut tx, id).await?;
+        }
+        let change = Change::State {
+            reason: StateReason::StatusChanged,
+        };
+        entries.push(self.append(&mut tx, id, Some(version), change).await?);
+        let details = serde_json::json!({ "from": from.as_str(), "to": to.as_str(), "version": version });
+        audit::record(
+            &mut tx,
+            &self.cx,
+            by,
+            Record::done(Action::UserStatus).user(id).details(details),
+        )
+        .await?;
+        let user = users::find(&mut tx, id).await?.ok_or(Error::NotFound)?;
+        tx.commit().await?;
+        self.cx.hub.announce(&entries).await;
+        Ok(user)
+    }
+}

@@ -1,0 +1,182 @@
+//! Recovery: a mailed token sets a new password and signs everybody out.
+
+use secrecy::SecretString;
+
+use super::{Accounts, Error, Grant, RECOVERY};
+use crate::audit::{self, Action, Origin, Record};
+use crate::email::Email;
+use crate::ids::UserId;
+use crate::mail::Letter;
+use crate::secret::PlainToken;
+use crate::store::journal::{Change, Entry, StateReason};
+use crate::store::mailed_tokens::{self, MailedToken, Purpose};
+use crate::store::sessions::{self, EndReason, EndScope, Ending, Selection};
+use crate::store::users::{self, Activation, Status, User};
+use crate::store::{self, Tx};
+
+impl Accounts {
+    /// POST /api/auth/recovery. Ok always, but for limits; a disabled account gets no mail.
+    ///
+    /// # Errors
+    /// [`Error::Limited`] and [`Error::Store`], neither of which depends on whether the address is known.
+    pub async fn request_recovery(&self, email: &Email, by: &Origin) -> Result<(), Error> {
+        self.limits.mailing(by.ip, email)?;
+        let mut tx = self.cx.db.begin().await?;
+        let user = users::find_by_email_locked(&mut tx, email).await?;
+        // No hash hides a difference here, so there must be none: for an unknown or disabled account the
+        // same statements run for a user that does not exist, and the same letter is rendered, sealed and
+        // written as a decoy. Only the mail job, later and elsewhere, tells the two apart.
+        let user = user.filter(|user| user.status != Status::Disabled);
+        let id = user.as_ref().map_or_else(|| self.nobody(), |user| user.id);
+        // What was set on an account never activated is not trusted: nothing of it comes with the token.
+        let grant = Grant {
+            password_hash: None,
+            name: None,
+            lifetime: RECOVERY,
+        };
+        let token = self
+            .replace_token(&mut tx, Purpose::Recovery, id, email, grant)
+            .await?;
+        let name = user.as_ref().and_then(|user| user.name.clone());
+        let user = user.map(|user| user.id);
+        self.enqueue_or_pretend(&mut tx, email, user, &Letter::Recovery { name, token })
+            .await?;
+        let details = serde_json::json!({ "sent": user.is_some() });
+        let row = Record {
+            user,
+            ..Record::done(Action::RecoveryRequest).details(details)
+        };
+        audit::record(&mut tx, &self.cx, by, row).await?;
+        tx.commit().await?;
+        self.cx.mail.wake();
+        Ok(())
+    }
+
+    /// POST /api/auth/recovery/{token}: sets the password, ends every session and every mailed token of
+    /// the user, and mails a notice. An account never activated becomes active, and what was set before is wiped.
+    ///
+    /// # Errors
+    /// [`Error::TokenSpent`] for every token that cannot be redeemed; [`Error::Invalid`] for a password
+    /// that will not do, which does not spend the token; [`Error::Limited`], [`Error::Overloaded`], [`Error::Store`].
+    pub async fn recover(
+        &self,
+        token: &PlainToken,
+        password: SecretString,
+        by: &Origin,
+    ) -> Result<(), Error> {
+        self.limits.token(by.ip)?;
+        // A look first, so that a stranger with an invented token cannot make us hash.
+        let Some(user) = self.recoverable(token).await? else {
+            return self
+                .audited(Action::RecoveryComplete, None, by, Err(Error::TokenSpent))
+                .await;
+        };
+        let result = self.try_recover(token, &password, &user, by).await;
+        self.audited(Action::RecoveryComplete, Some(user.id), by, result)
+            .await
+    }
+
+    /// Whose password the token could set now.
+    async fn recoverable(&self, token: &PlainToken) -> Result<Option<User>, store::Error> {
+        let mut tx = self.cx.db.read().await?;
+        let found =
+            mailed_tokens::find_live(&mut tx, &token.hash(), Purpose::Recovery, self.cx.now()).await?;
+        match found {
+            Some(found) => users::find(&mut tx, found.user_id).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn try_recover(
+        &self,
+        token: &PlainToken,
+        password: &SecretString,
+        user: &User,
+        by: &Origin,
+    ) -> Result<(), Error> {
+        let password = self
+            .check_password(password, &user.email, user.name.as_deref())
+            .map_err(|fault| Error::Invalid(vec![fault]))?;
+        let hash = self.hasher.hash(&password).await?;
+        // From here on nothing is awaited but SQL, and whoever else redeems this token loses.
+        let mut tx = self.cx.db.begin().await?;
+        users::lock(&mut tx, user.id).await?;
+        let token = mailed_tokens::consume(&mut tx, &token.hash(), Purpose::Recovery, self.cx.now())
+            .await?
+            .ok_or(Error::TokenSpent)?;
+        let mut entries = self.put_password(&mut tx, &token, &hash).await?;
+        mailed_tokens::end_all(&mut tx, token.user_id).await?;
+        let (ended, entry) = self
+            .end_sessions(&mut tx, token.user_id, EndReason::PasswordChanged)
+            .await?;
+        entries.push(entry);
+        let now = users::find(&mut tx, token.user_id)
+            .await?
+            .ok_or(Error::TokenSpent)?;
+        let notice = Letter::PasswordChanged { name: now.name };
+        self.cx
+            .mail
+            .enqueue(&mut tx, &token.email, Some(token.user_id), &notice)
+            .await?;
+        let row = Record::done(Action::RecoveryComplete)
+            .user(token.user_id)
+            .details(
+                serde_json::json!({ "sessions_revoked": ended, "activated": user.status == Status::Pending }),
+            );
+        audit::record(&mut tx, &self.cx, by, row).await?;
+        tx.commit().await?;
+        self.cx.mail.wake();
+        self.cx.hub.announce(&entries).await;
+        Ok(())
+    }
+
+    /// Sets the password of an active account, or activates a pending one with it. The status is decided
+    /// by the statements themselves, under the lock: what was read before may have changed.
+    async fn put_password(&self, tx: &mut Tx, token: &MailedToken, hash: &str) -> Result<Vec<Entry>, Error> {
+        let (user, now) = (token.user_id, self.cx.now());
+        let activation = Activation {
+            id: user,
+            email: &token.email,
+            password_hash: Some(hash),
+            name: token.name.as_deref(),
+            now,
+        };
+        if let Some(version) = users::activate(tx, &activation).await? {
+            let change = Change::State {
+                reason: StateReason::StatusChanged,
+            };
+            return Ok(vec![self.append(tx, user, Some(version), change).await?]);
+        }
+        if users::set_password(tx, user, &token.email, hash, now).await? {
+            return Ok(Vec::new());
+        }
+        // Disabled meanwhile, or another address.
+        Err(Error::TokenSpent)
+    }
+
+    /// Ends every session of the user, whose row is locked; answers how many, and the row to announce.
+    pub(super) async fn end_sessions(
+        &self,
+        tx: &mut Tx,
+        user: UserId,
+        reason: EndReason,
+    ) -> Result<(u64, Entry), store::Error> {
+        let ending = Ending {
+            reason,
+            scope: EndScope::User,
+            message: None,
+        };
+        let which = Selection::User {
+            id: user,
+            except: None,
+        };
+        let ended = sessions::end_many(tx, &which, &ending, self.cx.now()).await?;
+        // Announced also when none was live: a sign-in may be about to open a socket.
+        let change = Change::UserSessionsEnded {
+            reason,
+            except: None,
+            message: None,
+        };
+        Ok((ended, self.append(tx, user, None, change).await?))
+    }
+}

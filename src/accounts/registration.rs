@@ -1,0 +1,146 @@
+//! Registration, and sending the activation mail again.
+//!
+//! Nobody may learn from an answer or from its time whether an address has an account. So each function
+//! runs the same steps in every case: as many hashes, the same statements, one mail rendered and sealed.
+//! Where there is nothing to do, the statements concern a user that does not exist, and the mail is a
+//! decoy which the mail job throws away. What remains of a difference (a row written or not) is a matter
+//! of microseconds beside a commit to disk, or beside argon2.
+
+use std::time::Duration;
+
+use super::{ACTIVATION, Accounts, Error, Grant, Registration};
+use crate::audit::{self, Action, Origin, Record};
+use crate::email::Email;
+use crate::ids::UserId;
+use crate::mail::Letter;
+use crate::roles;
+use crate::store::mailed_tokens::{self, Purpose};
+use crate::store::users::{self, NewUser, Status};
+
+/// At most one activation mail to an address in this time is sent by [`Accounts::resend_activation`].
+const RESEND_PAUSE: Duration = Duration::from_mins(1);
+
+impl Accounts {
+    /// POST /api/users. Ok also for an address that has an account: then its owner gets a mail that says
+    /// so. For an account never activated, password and name are those of the newest registration.
+    ///
+    /// # Errors
+    /// [`Error::RegistrationClosed`], [`Error::Invalid`], [`Error::Limited`], [`Error::Overloaded`] and
+    /// [`Error::Store`], none of which depends on whether the address is known.
+    pub async fn register(&self, who: Registration, by: &Origin) -> Result<(), Error> {
+        let result = self.try_register(&who, by).await;
+        self.audited(Action::UserRegister, None, by, result).await
+    }
+
+    async fn try_register(&self, who: &Registration, by: &Origin) -> Result<(), Error> {
+        if !self.cx.config.registration.open {
+            return Err(Error::RegistrationClosed);
+        }
+        // First the cheap limit, because estimating a password costs; a weak one does not use up mails.
+        self.limits.token(by.ip)?;
+        let (password, name) = self.check_registration(who)?;
+        self.limits.mailing(by.ip, &who.email)?;
+        let hash = self.hasher.hash(&password).await?;
+
+        self.write_registration(&who.email, &hash, name.as_deref(), by)
+            .await
+    }
+
+    async fn write_registration(
+        &self,
+        email: &Email,
+        hash: &str,
+        name: Option<&str>,
+        by: &Origin,
+    ) -> Result<(), Error> {
+        let now = self.cx.now();
+        let fresh = NewUser {
+            id: UserId::generate(&self.cx.clock, &self.cx.rng),
+            email,
+            name,
+            status: Status::Pending,
+            site_role: roles::DEFAULT,
+            password_hash: Some(hash),
+            created_at: now,
+        };
+        let mut tx = self.cx.db.begin().await?;
+        // Of two that register one new address at once, the second waits here for the first, then finds
+        // its row: it goes on as somebody who registers a pending account again.
+        users::insert_missing(&mut tx, &fresh).await?;
+        let owner = users::find_by_email_locked(&mut tx, email).await?;
+        // (`None`: it was deleted between the two statements. The mail then carries a token of nobody.)
+        let pending = owner.as_ref().is_none_or(|owner| owner.status == Status::Pending);
+        let id = owner
+            .as_ref()
+            .filter(|_| pending)
+            .map_or_else(|| self.nobody(), |owner| owner.id);
+        users::replace_pending(&mut tx, id, hash, name, now).await?;
+        let grant = Grant {
+            password_hash: Some(hash),
+            name,
+            lifetime: ACTIVATION,
+        };
+        let token = self
+            .replace_token(&mut tx, Purpose::Activation, id, email, grant)
+            .await?;
+        let letter = match &owner {
+            Some(owner) if !pending => Letter::AlreadyRegistered {
+                name: owner.name.clone(),
+            },
+            _ => Letter::Activation {
+                name: name.map(str::to_owned),
+                token,
+            },
+        };
+        let owner = owner.map(|owner| owner.id);
+        self.cx.mail.enqueue(&mut tx, email, owner, &letter).await?;
+        let details = serde_json::json!({ "known": owner != Some(fresh.id) });
+        let row = Record {
+            user: owner,
+            ..Record::done(Action::UserRegister).details(details)
+        };
+        audit::record(&mut tx, &self.cx, by, row).await?;
+        tx.commit().await?;
+        self.cx.mail.wake();
+        Ok(())
+    }
+
+    /// POST /api/auth/activate. Ok always, but for limits. At most one mail a minute to an address, also
+    /// with limits off and after a restart; the mail of the registration counts.
+    ///
+    /// # Errors
+    /// [`Error::Limited`] and [`Error::Store`], neither of which depends on whether the address is known.
+    pub async fn resend_activation(&self, email: &Email, by: &Origin) -> Result<(), Error> {
+        self.limits.mailing(by.ip, email)?;
+        let now = self.cx.now();
+        let mut tx = self.cx.db.begin().await?;
+        // Locked first: of two that ask at once, the second sees the token of the first.
+        let user = users::find_by_email_locked(&mut tx, email).await?;
+        let asked = user.as_ref().map_or_else(|| self.nobody(), |user| user.id);
+        let newest = mailed_tokens::newest(&mut tx, asked, Purpose::Activation).await?;
+        let rested = newest.is_none_or(|newest| now >= newest + RESEND_PAUSE);
+        let pending = user.filter(|user| user.status == Status::Pending && rested);
+        let id = pending.as_ref().map_or_else(|| self.nobody(), |user| user.id);
+        let grant = Grant {
+            password_hash: pending.as_ref().and_then(|user| user.password_hash.as_deref()),
+            name: pending.as_ref().and_then(|user| user.name.as_deref()),
+            lifetime: ACTIVATION,
+        };
+        let token = self
+            .replace_token(&mut tx, Purpose::Activation, id, email, grant)
+            .await?;
+        let name = pending.as_ref().and_then(|user| user.name.clone());
+        let user = pending.map(|user| user.id);
+        self.enqueue_or_pretend(&mut tx, email, user, &Letter::Activation { name, token })
+            .await?;
+        let details = serde_json::json!({ "sent": user.is_some() });
+        let row = Record {
+            user,
+            ..Record::done(Action::ActivationResend).details(details)
+        };
+        audit::record(&mut tx, &self.cx, by, row).await?;
+        tx.commit().await?;
+        self.cx.mail.wake();
+        Ok(())
+    }
+}

@@ -1,0 +1,59 @@
+//! Erases what has served its time, every ten minutes. Spawned by `serve`, on every node: each statement
+//! can run any number of times.
+//!
+//! Erased are: mailed tokens and set-up tokens that expired, mails that were sent or given up a week ago,
+//! all but the newest 500 mails of the development mailbox, journal rows older than a day, spent socket
+//! tokens that expired, sessions that ended 30 days ago, and the counters of `limits` that are full again.
+
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::context::Context;
+use crate::limits::Limits;
+use crate::store::{self, journal, mailbox, mailed_tokens, mails, sessions, setup_tokens, socket_tokens};
+
+/// How often the job runs. The first time is at the start.
+const EVERY: Duration = Duration::from_mins(10);
+/// How long mails that were sent or given up are listed.
+const MAILS: Duration = Duration::from_hours(7 * 24);
+/// How many mails the development mailbox keeps.
+const MAILBOX: u32 = 500;
+/// How long the journal is kept: a node whose position is older compares everything instead.
+const JOURNAL: Duration = Duration::from_hours(24);
+
+/// How long a session is kept after its end.
+const TOMBSTONES: Duration = Duration::from_hours(30 * 24);
+
+/// Cleans up until `token` is cancelled.
+pub async fn run(cx: Context, limits: Limits, token: CancellationToken) {
+    let mut ticks = interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = token.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        limits.purge();
+        match purge(&cx).await {
+            Ok(0) => {}
+            Ok(rows) => tracing::debug!(rows, "cleaned up"),
+            Err(error) => tracing::warn!(%error, "cannot clean up, trying again later"),
+        }
+    }
+}
+
+/// Erases each kind by a statement of its own, so that none holds the writer for long. Answers how many rows went.
+async fn purge(cx: &Context) -> Result<u64, store::Error> {
+    let now = cx.now();
+    let mut rows = 0;
+    rows += mailed_tokens::purge(&mut cx.db.single().await?, now).await?;
+    rows += setup_tokens::purge(&mut cx.db.single().await?, now).await?;
+    rows += mails::purge(&mut cx.db.single().await?, now - MAILS).await?;
+    rows += mailbox::purge(&mut cx.db.single().await?, MAILBOX).await?;
+    rows += journal::purge(&mut cx.db.single().await?, now - JOURNAL).await?;
+    rows += socket_tokens::purge(&mut cx.db.single().await?, now).await?;
+    rows += sessions::purge(&mut cx.db.single().await?, now - TOMBSTONES).await?;
+    Ok(rows)
+}

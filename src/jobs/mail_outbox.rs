@@ -1,0 +1,153 @@
+//! Sends what waits in the outbox, one mail after the other.
+//!
+//! A mail is claimed by moving its next attempt behind a lease: no transaction is open while it is sent,
+//! two nodes do not send one mail at a time, and what a dead node had in hand is sent by another. A mail
+//! that cannot be sent is tried again with growing pauses for a day, then given up. Spawned by `serve`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::context::Context;
+use crate::mail::{DeliveryError, Mailer};
+use crate::secret::Rng;
+use crate::store;
+use crate::store::mails::{self, Claimed};
+
+/// How often the job looks without having been woken.
+const POLL: Duration = Duration::from_secs(1);
+/// How long one delivery may take. Shorter than [`LEASE`], so that nobody else takes the mail meanwhile.
+const PATIENCE: Duration = Duration::from_secs(45);
+/// How long a claimed mail is hidden from others.
+const LEASE: Duration = Duration::from_mins(1);
+/// The first pause and the longest one.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_mins(15));
+/// After how long a mail is given up: what it carries has expired.
+const GIVE_UP: Duration = Duration::from_hours(24);
+/// How long a delivery may go on once the server stops.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Sends until `token` is cancelled. `wake` ([`Outbox::due`](crate::mail::Outbox::due)) tells of new mails.
+pub async fn run(cx: Context, mailer: Mailer, wake: Arc<Notify>, token: CancellationToken) {
+    let mut ticks = interval(POLL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = token.cancelled() => return,
+            () = wake.notified() => {}
+            _ = ticks.tick() => {}
+        }
+        let stopped = async {
+            token.cancelled().await;
+            sleep(GRACE).await;
+        };
+        tokio::select! {
+            () = stopped => return,
+            result = send_due(&cx, &mailer, &token) => {
+                if let Err(error) = result {
+                    tracing::warn!(%error, "the mail outbox cannot be read");
+                }
+            }
+        }
+    }
+}
+
+/// Sends what is due, until nothing is, the way out is blocked, or the server stops.
+async fn send_due(cx: &Context, mailer: &Mailer, token: &CancellationToken) -> Result<(), store::Error> {
+    while !token.is_cancelled() && mails::any_due(&mut cx.db.read().await?, cx.now()).await? {
+        let now = cx.now();
+        let claimed = mails::claim(&mut cx.db.single().await?, now, now + LEASE).await?;
+        let Some(claimed) = claimed else { return Ok(()) };
+        if let Outcome::Blocked = send(cx, mailer, &claimed).await? {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Whether it is worth trying the next mail at once.
+enum Outcome {
+    Done,
+    Blocked,
+}
+
+async fn send(cx: &Context, mailer: &Mailer, claimed: &Claimed) -> Result<Outcome, store::Error> {
+    let fault = match cx.mail.open(claimed) {
+        Ok(None) => {
+            mails::discard(&mut cx.db.single().await?, claimed.id).await?;
+            return Ok(Outcome::Done);
+        }
+        Ok(Some(mail)) => match timeout(PATIENCE, mailer.deliver(&cx.db, &mail, cx.now())).await {
+            Ok(Ok(())) => return Ok(Outcome::Done),
+            Ok(Err(DeliveryError::Store(error))) => return Err(error),
+            Ok(Err(fault)) => fault,
+            Err(_) => DeliveryError::Passing("the delivery took too long".to_owned()),
+        },
+        // Nobody will ever open it: the token in it cannot be saved.
+        Err(error) => DeliveryError::Lasting(error.to_string()),
+    };
+    let text = fault.to_string();
+    let mut tx = cx.db.single().await?;
+    let age = cx.now().since(claimed.created_at);
+    if matches!(fault, DeliveryError::Lasting(_)) || age >= GIVE_UP {
+        tracing::error!(mail = %claimed.id, kind = claimed.kind, fault = text, "a mail was given up");
+        mails::give_up(&mut tx, claimed.id, &text).await?;
+        return Ok(Outcome::Done);
+    }
+    tracing::warn!(mail = %claimed.id, kind = claimed.kind, attempt = claimed.attempts, fault = text,
+        "a mail could not be sent and waits");
+    mails::postpone(
+        &mut tx,
+        claimed.id,
+        cx.now() + pause(claimed.attempts, &cx.rng),
+        &text,
+    )
+    .await?;
+    Ok(Outcome::Blocked)
+}
+
+/// The pause after `attempts` attempts: doubled each time, within a half of it at random, so that mails
+/// which failed together do not come back together.
+fn pause(attempts: i64, rng: &Rng) -> Duration {
+    let (first, longest) = PAUSES;
+    let doublings = u32::try_from(attempts.saturating_sub(1).clamp(0, 16)).unwrap_or(0);
+    let whole = first.saturating_mul(1 << doublings).min(longest);
+    let half = whole / 2;
+    half + Duration::from_millis(rng.below(u64::try_from(half.as_millis()).unwrap_or(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_a_quarter_of_an_hour_with_jitter() {
+        let rng = Rng::seeded(7);
+        for (attempts, whole) in [
+            (1, 5),
+            (2, 10),
+            (3, 20),
+            (8, 640),
+            (9, 900),
+            (40, 900),
+            (i64::MAX, 900),
+        ] {
+            let pauses: Vec<Duration> = (0..50).map(|_| pause(attempts, &rng)).collect();
+            let whole = Duration::from_secs(whole);
+            assert!(
+                pauses.iter().all(|pause| (whole / 2..=whole).contains(pause)),
+                "{attempts}"
+            );
+            assert!(pauses.iter().any(|pause| *pause != pauses[0]));
+        }
+        assert!(pause(0, &rng) <= Duration::from_secs(5));
+    }
+
+    #[test]
+    fn a_delivery_ends_before_its_lease() {
+        assert!(PATIENCE < LEASE);
+    }
+}
