@@ -20,12 +20,17 @@ impl Accounts {
     /// # Errors
     /// [`Error::Limited`] and [`Error::Store`], neither of which depends on whether the address is known.
     pub async fn request_recovery(&self, email: &Email, by: &Origin) -> Result<(), Error> {
+        Self::on_the_beat(self.try_request_recovery(email, by)).await
+    }
+
+    async fn try_request_recovery(&self, email: &Email, by: &Origin) -> Result<(), Error> {
         self.limits.mailing(by.ip, email)?;
         let mut tx = self.cx.db.begin().await?;
         let user = users::find_by_email_locked(&mut tx, email).await?;
         // No hash hides a difference here, so there must be none: for an unknown or disabled account the
         // same statements run for a user that does not exist, and the same letter is rendered, sealed and
-        // written as a decoy. Only the mail job, later and elsewhere, tells the two apart.
+        // written as a decoy. Only the mail job, later and elsewhere, tells the two apart; what the
+        // database itself makes of it disappears between two beats.
         let user = user.filter(|user| user.status != Status::Disabled);
         let id = user.as_ref().map_or_else(|| self.nobody(), |user| user.id);
         // What was set on an account never activated is not trusted: nothing of it comes with the token.

@@ -3,8 +3,8 @@
 //! Nobody may learn from an answer or from its time whether an address has an account. So each function
 //! runs the same steps in every case: as many hashes, the same statements, one mail rendered and sealed.
 //! Where there is nothing to do, the statements concern a user that does not exist, and the mail is a
-//! decoy which the mail job throws away. What remains of a difference (a row written or not) is a matter
-//! of microseconds beside a commit to disk, or beside argon2.
+//! decoy which the mail job throws away. What remains of a difference (a row written or not) is a part
+//! of a millisecond, and is hidden by answering on a beat: see [`Accounts::on_the_beat`].
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ impl Accounts {
     /// [`Error::RegistrationClosed`], [`Error::Invalid`], [`Error::Limited`], [`Error::Overloaded`] and
     /// [`Error::Store`], none of which depends on whether the address is known.
     pub async fn register(&self, who: Registration, by: &Origin) -> Result<(), Error> {
-        let result = self.try_register(&who, by).await;
+        let result = Self::on_the_beat(self.try_register(&who, by)).await;
         self.audited(Action::UserRegister, None, by, result).await
     }
 
@@ -66,7 +66,7 @@ impl Accounts {
         let mut tx = self.cx.db.begin().await?;
         // Of two that register one new address at once, the second waits here for the first, then finds
         // its row: it goes on as somebody who registers a pending account again.
-        users::insert_missing(&mut tx, &fresh).await?;
+        let known = !users::insert_missing(&mut tx, &fresh).await?;
         let owner = users::find_by_email_locked(&mut tx, email).await?;
         // (`None`: it was deleted between the two statements. The mail then carries a token of nobody.)
         let pending = owner.as_ref().is_none_or(|owner| owner.status == Status::Pending);
@@ -74,7 +74,8 @@ impl Accounts {
             .as_ref()
             .filter(|_| pending)
             .map_or_else(|| self.nobody(), |owner| owner.id);
-        users::replace_pending(&mut tx, id, hash, name, now).await?;
+        let earlier = if known { id } else { self.nobody() };
+        users::replace_pending(&mut tx, earlier, hash, name, now).await?;
         let grant = Grant {
             password_hash: Some(hash),
             name,
@@ -94,7 +95,7 @@ impl Accounts {
         };
         let owner = owner.map(|owner| owner.id);
         self.cx.mail.enqueue(&mut tx, email, owner, &letter).await?;
-        let details = serde_json::json!({ "known": owner != Some(fresh.id) });
+        let details = serde_json::json!({ "known": known });
         let row = Record {
             user: owner,
             ..Record::done(Action::UserRegister).details(details)
@@ -111,6 +112,10 @@ impl Accounts {
     /// # Errors
     /// [`Error::Limited`] and [`Error::Store`], neither of which depends on whether the address is known.
     pub async fn resend_activation(&self, email: &Email, by: &Origin) -> Result<(), Error> {
+        Self::on_the_beat(self.try_resend_activation(email, by)).await
+    }
+
+    async fn try_resend_activation(&self, email: &Email, by: &Origin) -> Result<(), Error> {
         self.limits.mailing(by.ip, email)?;
         let now = self.cx.now();
         let mut tx = self.cx.db.begin().await?;

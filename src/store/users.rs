@@ -112,7 +112,7 @@ pub async fn auth_state(tx: &mut Tx, id: UserId) -> Result<Option<AuthState>, Er
 }
 
 /// Locks the user's row until the transaction ends, so that journal sequences of one user are taken
-/// in the order of their commits. SQLite has one writer, which is the same.
+/// in the order of their commits. `SQLite` has one writer, which is the same.
 pub async fn lock(tx: &mut Tx, id: UserId) -> Result<(), Error> {
     if let Tx::Postgres(handle) = tx {
         let conn: &mut sqlx::PgConnection = handle;
