@@ -163,6 +163,7 @@ impl Accounts {
             email,
             password_hash: grant.password_hash,
             name: grant.name,
+            resent: grant.resent,
             created_at: now,
             expires_at: now + grant.lifetime,
         };
@@ -219,6 +220,8 @@ impl Accounts {
 
 /// What a mailed token puts into effect, and for how long it can.
 struct Grant<'a> {
+    /// Asked for at the route that sends an activation mail again.
+    resent: bool,
     password_hash: Option<&'a str>,
     name: Option<&'a str>,
     lifetime: Duration,

@@ -65,18 +65,18 @@ impl Limits {
         let buckets = || Buckets {
             sign_in: SignIn {
                 total: Total::new(500, 100, 1),
-                address: Keyed::new(30, 30, 60),
-                pair: Keyed::new(10, 10, 60),
+                address: Keyed::new(60, 60, 60),
+                pair: Keyed::new(20, 20, 60),
                 account: Keyed::new(20, 100, HOUR),
             },
             mailing: Mailing {
                 total: Total::new(500, 50, 1),
-                address: Keyed::new(10, 20, HOUR),
+                address: Keyed::new(50, 100, HOUR),
                 account: Keyed::new(5, 10, HOUR),
             },
             token: Token {
                 total: Total::new(5_000, 2_000, 1),
-                address: Keyed::new(60, 120, 60),
+                address: Keyed::new(240, 600, 60),
             },
         };
         Self(config.enabled.then(|| Arc::new(buckets())))

@@ -80,6 +80,8 @@ create table mailed_tokens (
     -- what registration chose: it takes effect only if this token is redeemed
     password_hash text,
     name text,
+    -- sent again on demand: at most once a minute
+    resent boolean not null,
     created_at bigint not null,
     expires_at bigint not null
 );

@@ -35,6 +35,7 @@ impl Accounts {
         let id = user.as_ref().map_or_else(|| self.nobody(), |user| user.id);
         // What was set on an account never activated is not trusted: nothing of it comes with the token.
         let grant = Grant {
+            resent: false,
             password_hash: None,
             name: None,
             lifetime: RECOVERY,

@@ -77,6 +77,7 @@ impl Accounts {
         let earlier = if known { id } else { self.nobody() };
         users::replace_pending(&mut tx, earlier, hash, name, now).await?;
         let grant = Grant {
+            resent: false,
             password_hash: Some(hash),
             name,
             lifetime: ACTIVATION,
@@ -107,7 +108,7 @@ impl Accounts {
     }
 
     /// POST /api/auth/activate. Ok always, but for limits. At most one mail a minute to an address, also
-    /// with limits off and after a restart; the mail of the registration counts.
+    /// with limits off and after a restart; the mail of the registration does not count.
     ///
     /// # Errors
     /// [`Error::Limited`] and [`Error::Store`], neither of which depends on whether the address is known.
@@ -122,11 +123,12 @@ impl Accounts {
         // Locked first: of two that ask at once, the second sees the token of the first.
         let user = users::find_by_email_locked(&mut tx, email).await?;
         let asked = user.as_ref().map_or_else(|| self.nobody(), |user| user.id);
-        let newest = mailed_tokens::newest(&mut tx, asked, Purpose::Activation).await?;
-        let rested = newest.is_none_or(|newest| now >= newest + RESEND_PAUSE);
+        let resent = mailed_tokens::resent_at(&mut tx, asked, Purpose::Activation).await?;
+        let rested = resent.is_none_or(|resent| now >= resent + RESEND_PAUSE);
         let pending = user.filter(|user| user.status == Status::Pending && rested);
         let id = pending.as_ref().map_or_else(|| self.nobody(), |user| user.id);
         let grant = Grant {
+            resent: true,
             password_hash: pending.as_ref().and_then(|user| user.password_hash.as_deref()),
             name: pending.as_ref().and_then(|user| user.name.as_deref()),
             lifetime: ACTIVATION,
