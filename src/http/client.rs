@@ -1,0 +1,364 @@
+//! Who is calling, as far as the network tells: the address that limits count and the audit log keeps.
+//!
+//! Forwarding headers are believed only from `http.trusted_proxies`. The middleware works a [`Client`]
+//! out once a request and leaves it in the request's extensions; extractors and the socket read it.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap, header};
+use ipnet::IpNet;
+
+use crate::audit::{Actor, Origin};
+use crate::config;
+
+/// The longest `User-Agent` that is kept, in characters.
+const MAX_USER_AGENT: usize = 256;
+
+/// The other end of the TCP connection. The accept loop leaves it in the request's extensions.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
+
+/// Where a request comes from.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// The caller's address, IPv4-mapped ones as IPv4.
+    pub ip: IpAddr,
+    /// The other end of the TCP connection: the caller, or a proxy.
+    pub peer: IpAddr,
+    /// The peer is one of `http.trusted_proxies`, so what it says in `X-Forwarded-*` holds.
+    pub trusted_peer: bool,
+    /// The request carries `Forwarded` or an `X-Forwarded-*` header.
+    pub forwarded: bool,
+    /// `ip` is known to be the caller's. It is not when somebody who is not trusted forwards, or when
+    /// the trusted proxies' own trail breaks off.
+    pub certain: bool,
+    /// A trusted proxy says that the caller reached it over TLS. The hub itself speaks none.
+    pub is_encrypted: bool,
+    /// Cut to 256 characters, without control characters.
+    pub user_agent: Option<String>,
+    pub request_id: Arc<str>,
+}
+
+impl Client {
+    /// What the middleware found out about a request, or, where it did not run, what can be found now.
+    #[must_use]
+    pub fn of(extensions: &Extensions, headers: &HeaderMap, config: &config::Http) -> Self {
+        let found = || {
+            let Peer(peer) = extensions.get()?;
+            Some(Self::locate(
+                peer.ip(),
+                headers,
+                &config.trusted_proxies,
+                Arc::from(""),
+            ))
+        };
+        extensions
+            .get()
+            .cloned()
+            .or_else(found)
+            .unwrap_or_else(Self::unknown)
+    }
+
+    /// Reads the trail that the headers lay, as far as it can be trusted.
+    pub(super) fn locate(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet], request_id: Arc<str>) -> Self {
+        let peer = peer.to_canonical();
+        let trusted_peer = contains(trusted, peer);
+        let forwarded = is_forwarded(headers);
+        let (ip, whole) = if trusted_peer {
+            follow(peer, headers, trusted)
+        } else {
+            (peer, true)
+        };
+        let certain = whole && (trusted_peer || !forwarded);
+        let user_agent = headers.get(header::USER_AGENT).map(|value| cut(value.as_bytes()));
+        let is_encrypted = trusted_peer && says_https(headers);
+        Self {
+            ip,
+            peer,
+            trusted_peer,
+            forwarded,
+            certain,
+            is_encrypted,
+            user_agent,
+            request_id,
+        }
+    }
+
+    /// Nobody knows who calls, so nothing is trusted.
+    fn unknown() -> Self {
+        let nowhere = IpAddr::from([0, 0, 0, 0]);
+        let (user_agent, request_id) = (None, Arc::from(""));
+        Self {
+            ip: nowhere,
+            peer: nowhere,
+            trusted_peer: false,
+            forwarded: true,
+            certain: false,
+            is_encrypted: false,
+            user_agent,
+            request_id,
+        }
+    }
+
+    /// Whether the caller's address is certain and inside one of `nets`.
+    #[must_use]
+    pub fn is_inside(&self, nets: &[IpNet]) -> bool {
+        self.certain && contains(nets, self.ip)
+    }
+
+    /// The origin of an act by `actor`, for services and the audit log.
+    #[must_use]
+    pub fn origin(&self, actor: Actor) -> Origin {
+        Origin {
+            actor,
+            ip: Some(self.ip),
+            user_agent: self.user_agent.clone(),
+            request_id: Some(self.request_id.to_string()),
+        }
+    }
+
+    /// The origin of an act by nobody in particular.
+    #[must_use]
+    pub fn anonymous(&self) -> Origin {
+        self.origin(Actor::Anonymous)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Client {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        // Behind the middleware there always is one.
+        Ok(parts.extensions.get().cloned().unwrap_or_else(Self::unknown))
+    }
+}
+
+/// Whether one of `nets` holds `ip`; an IPv4-mapped address counts as IPv4.
+fn contains(nets: &[IpNet], ip: IpAddr) -> bool {
+    let ip = ip.to_canonical();
+    nets.iter().any(|net| net.contains(&ip))
+}
+
+/// Whether anybody on the way says that the request was forwarded.
+fn is_forwarded(headers: &HeaderMap) -> bool {
+    let says_so = |name: &str| name == "forwarded" || name.starts_with("x-forwarded-");
+    headers.keys().any(|name| says_so(name.as_str()))
+}
+
+/// Whether each hop that `X-Forwarded-Proto` names was reached over TLS.
+fn says_https(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all("x-forwarded-proto");
+    let https = |hop: &[u8]| hop.trim_ascii().eq_ignore_ascii_case(b"https");
+    let mut hops = lines
+        .iter()
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .peekable();
+    hops.peek().is_some() && hops.all(https)
+}
+
+/// Walks `X-Forwarded-For` from the right, over trusted hops, to the first that is not one. A hop that
+/// is no address ends the walk at the last good one. Answers whether the trail was whole.
+fn follow(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> (IpAddr, bool) {
+    let mut at = peer;
+    // A trail in `Forwarded` alone is not read: then all that is known is the proxy.
+    let mut whole = !is_forwarded(headers);
+    let lines: Vec<_> = headers.get_all("x-forwarded-for").iter().collect();
+    for line in lines.iter().rev() {
+        for hop in line.as_bytes().rsplit(|byte| *byte == b',') {
+            let Some(ip) = std::str::from_utf8(hop).ok().and_then(address) else {
+                return (at, false);
+            };
+            at = ip;
+            whole = true;
+            if !contains(trusted, ip) {
+                return (at, true);
+            }
+        }
+    }
+    (at, whole)
+}
+
+/// One hop: an address, with a port or in brackets as some proxies write it.
+fn address(hop: &str) -> Option<IpAddr> {
+    let hop = hop.trim_matches([' ', '\t']);
+    let bracketed = || {
+        hop.strip_prefix('[')?
+            .strip_suffix(']')?
+            .parse()
+            .ok()
+            .map(IpAddr::V6)
+    };
+    let ip = hop
+        .parse::<IpAddr>()
+        .ok()
+        .or_else(|| hop.parse::<SocketAddr>().ok().map(|socket| socket.ip()))
+        .or_else(bracketed)?;
+    Some(ip.to_canonical())
+}
+
+/// The text without control characters, cut.
+fn cut(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    text.chars()
+        .filter(|c| !c.is_control())
+        .take(MAX_USER_AGENT)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::{HeaderName, HeaderValue};
+
+    fn client(peer: &str, lines: &[(&str, &str)]) -> Client {
+        let trusted: Vec<IpNet> = ["10.0.0.0/8", "2001:db8:f::/48"]
+            .iter()
+            .map(|net| net.parse().unwrap())
+            .collect();
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(
+                HeaderName::from_bytes(name.as_bytes()).unwrap(),
+                HeaderValue::from_bytes(value.as_bytes()).unwrap(),
+            );
+        }
+        Client::locate(peer.parse().unwrap(), &headers, &trusted, "r".into())
+    }
+
+    const XFF: &str = "x-forwarded-for";
+
+    #[test]
+    fn t13_the_address_is_the_right_most_hop_that_is_not_trusted() {
+        // peer, X-Forwarded-For lines, the address, whether it is certain
+        let matrix: &[(&str, &[&str], &str, bool)] = &[
+            ("198.51.100.7", &[], "198.51.100.7", true),
+            ("198.51.100.7", &["127.0.0.1"], "198.51.100.7", false),
+            ("198.51.100.7", &["127.0.0.1, 10.0.0.1"], "198.51.100.7", false),
+            ("127.0.0.1", &["203.0.113.9"], "127.0.0.1", false),
+            ("::ffff:198.51.100.7", &[], "198.51.100.7", true),
+            ("10.0.0.1", &[], "10.0.0.1", true),
+            ("10.0.0.1", &["203.0.113.9"], "203.0.113.9", true),
+            ("::ffff:10.0.0.1", &["203.0.113.9"], "203.0.113.9", true),
+            ("10.0.0.1", &["127.0.0.1, 203.0.113.9"], "203.0.113.9", true),
+            ("10.0.0.1", &["127.0.0.1", "203.0.113.9"], "203.0.113.9", true),
+            ("10.0.0.1", &["203.0.113.9, 10.1.1.1"], "203.0.113.9", true),
+            ("10.0.0.1", &["203.0.113.9", "10.1.1.1"], "203.0.113.9", true),
+            (
+                "10.0.0.1",
+                &["1.1.1.1, 203.0.113.9, 10.2.2.2, 10.1.1.1"],
+                "203.0.113.9",
+                true,
+            ),
+            ("10.0.0.1", &["10.3.3.3"], "10.3.3.3", true),
+            ("10.0.0.1", &["10.3.3.3, 10.2.2.2"], "10.3.3.3", true),
+            ("10.0.0.1", &["garbage"], "10.0.0.1", false),
+            ("10.0.0.1", &["127.0.0.1, garbage"], "10.0.0.1", false),
+            ("10.0.0.1", &["127.0.0.1, garbage, 10.1.1.1"], "10.1.1.1", false),
+            ("10.0.0.1", &["garbage, 203.0.113.9"], "203.0.113.9", true),
+            ("10.0.0.1", &[""], "10.0.0.1", false),
+            ("10.0.0.1", &["203.0.113.9,"], "10.0.0.1", false),
+            ("10.0.0.1", &["203.0.113.9,,10.1.1.1"], "10.1.1.1", false),
+            ("10.0.0.1", &["127.0.0.1, \u{fc}"], "10.0.0.1", false),
+            ("10.0.0.1", &["  203.0.113.9\t"], "203.0.113.9", true),
+            ("10.0.0.1", &["203.0.113.9:4711"], "203.0.113.9", true),
+            ("10.0.0.1", &["[2001:db8::1]:4711"], "2001:db8::1", true),
+            ("10.0.0.1", &["[2001:db8::1]"], "2001:db8::1", true),
+            ("10.0.0.1", &["::ffff:203.0.113.9"], "203.0.113.9", true),
+            (
+                "10.0.0.1",
+                &["127.0.0.1, ::ffff:203.0.113.9"],
+                "203.0.113.9",
+                true,
+            ),
+            ("10.0.0.1", &["203.0.113.9, ::ffff:10.1.1.1"], "203.0.113.9", true),
+            ("10.0.0.1", &["unknown"], "10.0.0.1", false),
+            ("10.0.0.1", &["0x7f000001"], "10.0.0.1", false),
+            ("10.0.0.1", &["2130706433"], "10.0.0.1", false),
+            ("10.0.0.1", &["127.1"], "10.0.0.1", false),
+            ("10.0.0.1", &["fe80::1%eth0"], "10.0.0.1", false),
+            ("2001:db8:f::1", &["2001:db8:1::5"], "2001:db8:1::5", true),
+            (
+                "2001:db8:f::1",
+                &["2001:db8:1::5, 2001:db8:f:1::2, 10.9.9.9"],
+                "2001:db8:1::5",
+                true,
+            ),
+            ("2001:db8:e::1", &["2001:db8:1::5"], "2001:db8:e::1", false),
+        ];
+        for (peer, lines, ip, certain) in matrix {
+            let lines: Vec<_> = lines.iter().map(|line| (XFF, *line)).collect();
+            let found = client(peer, &lines);
+            assert_eq!(
+                (found.ip.to_string().as_str(), found.certain),
+                (*ip, *certain),
+                "{peer} {lines:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn t13_no_other_header_moves_the_address_and_each_of_them_makes_it_uncertain() {
+        for name in [
+            "forwarded",
+            "x-forwarded-host",
+            "x-forwarded-proto",
+            "x-forwarded-anything",
+        ] {
+            let found = client("127.0.0.1", &[(name, "for=203.0.113.9")]);
+            assert_eq!(found.ip.to_string(), "127.0.0.1", "{name}");
+            assert!(!found.is_inside(&["127.0.0.0/8".parse().unwrap()]), "{name}");
+            // A trusted proxy that lays its trail elsewhere leaves the caller unknown.
+            assert!(
+                !client("10.0.0.1", &[(name, "for=203.0.113.9")]).certain,
+                "{name}"
+            );
+        }
+        for name in ["x-real-ip", "true-client-ip", "cf-connecting-ip", "client-ip"] {
+            assert_eq!(
+                client("10.0.0.1", &[(name, "127.0.0.1")]).ip.to_string(),
+                "10.0.0.1",
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn t02_only_a_trusted_proxy_can_say_that_the_caller_used_tls() {
+        let proto = "x-forwarded-proto";
+        assert!(client("10.0.0.1", &[(proto, "https")]).is_encrypted);
+        assert!(client("10.0.0.1", &[(proto, "HTTPS, https")]).is_encrypted);
+        for (peer, says) in [
+            ("127.0.0.1", "https"),
+            ("10.0.0.1", "http"),
+            ("10.0.0.1", "http, https"),
+            ("10.0.0.1", "https, http"),
+            ("10.0.0.1", ""),
+            ("10.0.0.1", "wss"),
+        ] {
+            assert!(!client(peer, &[(proto, says)]).is_encrypted, "{peer} {says}");
+        }
+        assert!(!client("10.0.0.1", &[]).is_encrypted);
+    }
+
+    #[test]
+    fn the_list_of_managers_counts_mapped_addresses_as_ipv4() {
+        let loopback: Vec<IpNet> = vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
+        for peer in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
+            assert!(client(peer, &[]).is_inside(&loopback), "{peer}");
+        }
+        for peer in ["128.0.0.1", "::2", "::ffff:128.0.0.1"] {
+            assert!(!client(peer, &[]).is_inside(&loopback), "{peer}");
+        }
+    }
+
+    #[test]
+    fn t15_a_user_agent_is_cut_and_holds_no_control_characters() {
+        let agent = format!("a\tb{}", "c".repeat(400));
+        let found = client("127.0.0.1", &[("user-agent", &agent)]).user_agent.unwrap();
+        assert!(found.starts_with("abcc") && found.len() == MAX_USER_AGENT);
+    }
+}
