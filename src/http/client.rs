@@ -29,8 +29,6 @@ pub struct Client {
     pub ip: IpAddr,
     /// The other end of the TCP connection: the caller, or a proxy.
     pub peer: IpAddr,
-    /// The peer is one of `http.trusted_proxies`, so what it says in `X-Forwarded-*` holds.
-    pub trusted_peer: bool,
     /// The request carries `Forwarded` or an `X-Forwarded-*` header.
     pub forwarded: bool,
     /// `ip` is known to be the caller's. It is not when somebody who is not trusted forwards, or when
@@ -79,7 +77,6 @@ impl Client {
         Self {
             ip,
             peer,
-            trusted_peer,
             forwarded,
             certain,
             is_encrypted,
@@ -95,7 +92,6 @@ impl Client {
         Self {
             ip: nowhere,
             peer: nowhere,
-            trusted_peer: false,
             forwarded: true,
             certain: false,
             is_encrypted: false,

@@ -15,6 +15,9 @@ use crate::app::App;
     security(("access_token" = [])),
     responses(CommonProblems, UserProblems, (status = 200, description = "The caller", body = UserJson))
 )]
-pub async fn read(State(app): State<App>, user: CurrentUser) -> Result<Json<UserJson>, Problem> {
-    Ok(Json(app.accounts.find(user.current.user_id).await?.into()))
+pub async fn read(
+    State(app): State<App>,
+    CurrentUser(current): CurrentUser,
+) -> Result<Json<UserJson>, Problem> {
+    Ok(Json(app.accounts.find(current.user_id).await?.into()))
 }

@@ -103,10 +103,6 @@ fn method_label(method: &Method) -> &'static str {
 }
 
 /// The last resort: a panic ends one request, not the server. What it said stays here.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the panic layer hands the payload over"
-)]
 pub fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
     // The panic hook has written message and place; the span of this line has the request id.
     tracing::error!("a handler panicked");

@@ -144,3 +144,6 @@ fn layered(routes: Router, edge: Arc<Edge>) -> Router {
 async fn open_socket(state: State<App>, request: Request) -> Response {
     socket::upgrade(state, request).await
 }
+
+#[cfg(test)]
+mod tests;

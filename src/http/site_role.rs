@@ -37,8 +37,8 @@ impl Read for SiteRoleBody {
     security(("access_token" = [])),
     responses(CommonProblems, UserProblems, (status = 200, description = "The caller's role", body = SiteRoleJson))
 )]
-pub async fn read(user: CurrentUser) -> Json<SiteRoleJson> {
-    Json(user.current.state.into())
+pub async fn read(CurrentUser(current): CurrentUser) -> Json<SiteRoleJson> {
+    Json(current.state.into())
 }
 
 /// Give a user another site role

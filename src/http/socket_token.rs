@@ -34,8 +34,11 @@ pub struct SocketTokenJson {
         (status = 403, description = "`refresh_required`: the access token was minted over a socket", body = super::problem::Body, content_type = "application/problem+json"),
     )
 )]
-pub async fn mint(State(app): State<App>, user: CurrentUser) -> Result<Json<SocketTokenJson>, Problem> {
-    let (token, lifetime) = app.sessions.socket_token(&user.current)?;
+pub async fn mint(
+    State(app): State<App>,
+    CurrentUser(current): CurrentUser,
+) -> Result<Json<SocketTokenJson>, Problem> {
+    let (token, lifetime) = app.sessions.socket_token(&current)?;
     Ok(Json(SocketTokenJson {
         token: token.expose().to_owned(),
         expires_in: lifetime.as_secs(),

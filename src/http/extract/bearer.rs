@@ -5,10 +5,8 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 
-use super::super::client::Client;
 use super::super::problem::Problem;
 use crate::app::App;
-use crate::audit::{Actor, Origin};
 use crate::error::Code;
 use crate::secret::PlainToken;
 use crate::sessions::Current;
@@ -30,22 +28,7 @@ impl<S: Sync> FromRequestParts<S> for Bearer {
 
 /// A signed-in person: the session was checked against SQL at this moment.
 #[derive(Debug)]
-pub struct CurrentUser {
-    pub current: Current,
-    pub client: Client,
-}
-
-impl CurrentUser {
-    /// The origin of an act by this person.
-    pub fn origin(&self) -> Origin {
-        let Current {
-            user_id: id,
-            session_id: session,
-            ..
-        } = self.current;
-        self.client.origin(Actor::User { id, session })
-    }
-}
+pub struct CurrentUser(pub Current);
 
 impl<S: Sync> FromRequestParts<S> for CurrentUser
 where
@@ -55,9 +38,7 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let token = required(&parts.headers)?;
-        let Ok(client) = Client::from_request_parts(parts, state).await;
-        let current = App::from_ref(state).sessions.authenticate(&token).await?;
-        Ok(Self { current, client })
+        Ok(Self(App::from_ref(state).sessions.authenticate(&token).await?))
     }
 }
 

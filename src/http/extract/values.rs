@@ -77,6 +77,7 @@ pub fn text_or_empty(longest: usize) -> impl FnOnce(Value) -> Result<Option<Stri
 }
 
 /// `true` or `false`.
+#[expect(clippy::needless_pass_by_value, reason = "every reader takes the value")]
 pub fn flag(value: Value) -> Result<bool, Fault> {
     value.as_bool().ok_or_else(|| Fault::kind("true or false"))
 }
