@@ -29,7 +29,7 @@ use crate::error::{Code, FieldError};
 #[derive(Clone, Debug)]
 pub struct Problem {
     code: Code,
-    detail: Option<Cow<'static, str>>,
+    detail: Option<String>,
     errors: Vec<FieldError>,
     retry_after: Option<Duration>,
 }
@@ -65,7 +65,7 @@ impl Problem {
 
     /// Says what is wrong with this very request. Never a secret, never what a stranger should not learn.
     #[must_use]
-    pub fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
         self
     }
@@ -106,7 +106,7 @@ impl Problem {
             kind: edge.problem_address(self.code),
             title: entry.title,
             status: entry.status.as_u16(),
-            detail: self.detail.unwrap_or(Cow::Borrowed(entry.detail)),
+            detail: self.detail.map_or(Cow::Borrowed(entry.detail), Cow::Owned),
             code: self.code.as_str(),
             request_id,
             errors: self.errors,
