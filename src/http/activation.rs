@@ -54,6 +54,7 @@ pub async fn activate(
 #[utoipa::path(
     post,
     path = "/api/auth/activate",
+    operation_id = "resend_activation",
     tag = "Account",
     request_body = AddressBody,
     responses(

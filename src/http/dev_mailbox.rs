@@ -80,6 +80,7 @@ pub struct MailSchema {
 #[utoipa::path(
     get,
     path = "/dev/mailbox.json",
+    operation_id = "list_caught_mails",
     tag = "Development",
     responses(CommonProblems, (status = 200, description = "Newest first", body = Mailbox))
 )]
@@ -93,6 +94,7 @@ pub async fn list(State(app): State<App>, _: Near) -> Result<Json<Mailbox>, Prob
 #[utoipa::path(
     get,
     path = "/dev/mailbox",
+    operation_id = "mailbox_page",
     tag = "Development",
     responses(CommonProblems, (status = 200, description = "HTML", content_type = "text/html", body = String))
 )]

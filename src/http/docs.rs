@@ -24,6 +24,7 @@ const FILES: &[(&str, &str)] = &[
 #[utoipa::path(
     get,
     path = "/api/docs",
+    operation_id = "docs_page",
     tag = "Around it",
     responses(CommonProblems, (status = 200, description = "Swagger UI", content_type = "text/html", body = String))
 )]

@@ -18,6 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[utoipa::path(
     get,
     path = "/healthz",
+    operation_id = "healthz",
     tag = "Around it",
     responses((status = 200, description = "It does", body = StatusJson))
 )]
@@ -29,6 +30,7 @@ pub async fn live() -> Json<StatusJson> {
 #[utoipa::path(
     get,
     path = "/readyz",
+    operation_id = "readyz",
     tag = "Around it",
     responses(
         (status = 200, description = "It can", body = StatusJson),

@@ -14,6 +14,7 @@ use crate::app::App;
 #[utoipa::path(
     get,
     path = "/",
+    operation_id = "home_page",
     tag = "Pages",
     responses(CommonProblems, (status = 200, description = "HTML", content_type = "text/html", body = String))
 )]

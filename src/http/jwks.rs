@@ -15,6 +15,7 @@ use crate::app::App;
 #[utoipa::path(
     get,
     path = "/.well-known/jwks.json",
+    operation_id = "read_jwks",
     tag = "Around it",
     responses(CommonProblems, (status = 200, description = "A JWK set; may be cached for 5 minutes", body = serde_json::Value))
 )]

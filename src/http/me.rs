@@ -11,6 +11,7 @@ use crate::app::App;
 #[utoipa::path(
     get,
     path = "/api/users/me",
+    operation_id = "read_me",
     tag = "Account",
     security(("access_token" = [])),
     responses(CommonProblems, UserProblems, (status = 200, description = "The caller", body = UserJson))

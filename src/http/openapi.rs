@@ -72,6 +72,7 @@ pub fn write(mut document: OpenApi, base: &str) -> Document {
 #[utoipa::path(
     get,
     path = "/api/openapi.json",
+    operation_id = "read_openapi",
     tag = "Around it",
     responses(problem::CommonProblems, (status = 200, description = "OpenAPI 3.1", body = serde_json::Value))
 )]

@@ -69,6 +69,7 @@ impl Pages {
 #[utoipa::path(
     get,
     path = "/activate/{token}",
+    operation_id = "activation_page",
     tag = "Pages",
     params(("token" = String, Path, description = "From the mail")),
     responses(CommonProblems, (status = 200, description = "HTML; consumes nothing", content_type = "text/html", body = String))
@@ -81,6 +82,7 @@ pub async fn activation(Extension(edge): Extension<Arc<Edge>>) -> Response {
 #[utoipa::path(
     get,
     path = "/recovery/{token}",
+    operation_id = "recovery_page",
     tag = "Pages",
     params(("token" = String, Path, description = "From the mail")),
     responses(CommonProblems, (status = 200, description = "HTML; consumes nothing", content_type = "text/html", body = String))
@@ -93,6 +95,7 @@ pub async fn recovery(Extension(edge): Extension<Arc<Edge>>) -> Response {
 #[utoipa::path(
     get,
     path = "/setup/{token}",
+    operation_id = "setup_page",
     tag = "Pages",
     params(("token" = String, Path, description = "From the address that `serve` prints")),
     responses(CommonProblems, (status = 200, description = "HTML; consumes nothing", content_type = "text/html", body = String))

@@ -15,6 +15,7 @@ use crate::error::Code;
 #[utoipa::path(
     get,
     path = "/problems/{code}",
+    operation_id = "problem_page",
     tag = "Pages",
     params(("code" = String, Path, description = "As in `code` of a problem")),
     responses(

@@ -31,6 +31,7 @@ impl Read for PasswordBody {
 #[utoipa::path(
     post,
     path = "/api/auth/recovery",
+    operation_id = "request_recovery",
     tag = "Account",
     request_body = AddressBody,
     responses(

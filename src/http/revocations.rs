@@ -120,6 +120,7 @@ fn read_selector(fields: &mut Fields) -> Option<Selector> {
 
 /// How far a revocation has reached.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Revocation)]
 pub struct RevocationJson {
     /// `null` for a dry run.
     #[schema(value_type = Option<uuid::Uuid>)]
@@ -173,6 +174,7 @@ impl From<Outcome> for RevocationJson {
 #[utoipa::path(
     post,
     path = "/api/revocations",
+    operation_id = "revoke_sessions",
     tag = "Management",
     security(("access_token" = []), ("service_key" = ["sessions:revoke"])),
     params(WaitQuery),

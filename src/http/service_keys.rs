@@ -101,6 +101,7 @@ pub struct ServiceKeyJson {
 
 /// A new service key, with its secret this once.
 #[derive(Serialize, ToSchema)]
+#[schema(as = NewServiceKey)]
 pub struct NewServiceKeyJson {
     #[serde(flatten)]
     key: ServiceKeyJson,
@@ -142,6 +143,7 @@ impl From<ServiceKey> for ServiceKeyJson {
 #[utoipa::path(
     get,
     path = "/api/service_keys",
+    operation_id = "list_service_keys",
     tag = "Management",
     security(("access_token" = []), ("service_key" = ["keys:write"])),
     responses(CommonProblems, ManagementProblems, (status = 200, description = "All of them", body = ServiceKeyList))
@@ -160,6 +162,7 @@ pub async fn list(State(app): State<App>, _: Management<KeysWrite>) -> Result<Js
 #[utoipa::path(
     post,
     path = "/api/service_keys",
+    operation_id = "create_service_key",
     tag = "Management",
     security(("access_token" = []), ("service_key" = ["keys:write"])),
     request_body = ServiceKeyBody,
@@ -207,6 +210,7 @@ pub async fn create(
 #[utoipa::path(
     get,
     path = "/api/service_keys/{id}",
+    operation_id = "read_service_key",
     tag = "Management",
     security(("access_token" = []), ("service_key" = ["keys:write"])),
     params(("id" = uuid::Uuid, Path, description = "The key's id")),
@@ -235,6 +239,7 @@ pub async fn read(
 #[utoipa::path(
     delete,
     path = "/api/service_keys/{id}",
+    operation_id = "revoke_service_key",
     tag = "Management",
     security(("access_token" = []), ("service_key" = ["keys:write"])),
     params(("id" = uuid::Uuid, Path, description = "The key's id")),

@@ -33,6 +33,7 @@ impl Read for SiteRoleBody {
 #[utoipa::path(
     get,
     path = "/api/auth/site_role",
+    operation_id = "read_site_role",
     tag = "Sign-in",
     security(("access_token" = [])),
     responses(CommonProblems, UserProblems, (status = 200, description = "The caller's role", body = SiteRoleJson))
@@ -47,6 +48,7 @@ pub async fn read(CurrentUser(current): CurrentUser) -> Json<SiteRoleJson> {
 #[utoipa::path(
     put,
     path = "/api/users/{id}/site_role",
+    operation_id = "assign_site_role",
     tag = "Management",
     security(("access_token" = []), ("service_key" = ["roles:write"])),
     params(("id" = uuid::Uuid, Path, description = "The user's id")),

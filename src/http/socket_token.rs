@@ -25,6 +25,7 @@ pub struct SocketTokenJson {
 #[utoipa::path(
     get,
     path = "/api/auth/socket",
+    operation_id = "create_socket_token",
     tag = "Sign-in",
     security(("access_token" = [])),
     responses(

@@ -49,6 +49,7 @@ pub struct UserList {
 #[utoipa::path(
     get,
     path = "/api/users",
+    operation_id = "list_users",
     tag = "Management",
     security(("access_token" = []), ("service_key" = ["users:read"])),
     params(ListQuery),
@@ -83,6 +84,7 @@ pub async fn list(
 #[utoipa::path(
     get,
     path = "/api/users/{id}",
+    operation_id = "read_user",
     tag = "Management",
     security(("access_token" = []), ("service_key" = ["users:read"])),
     params(("id" = uuid::Uuid, Path, description = "The user's id")),

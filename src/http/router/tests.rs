@@ -190,7 +190,7 @@ async fn t24_preflights_are_answered_for_known_origins_alone() {
 fn the_document_lists_every_route_with_its_errors() {
     let document = serde_json::to_value(openapi()).unwrap();
     let paths = document["paths"].as_object().unwrap();
-    let mut routes = Vec::new();
+    let (mut routes, mut ids) = (Vec::new(), Vec::new());
     for (path, item) in paths {
         for (method, operation) in item.as_object().unwrap() {
             if method.parse::<Method>().is_ok() && operation["responses"].is_object() {
@@ -201,6 +201,7 @@ fn the_document_lists_every_route_with_its_errors() {
                     responses.keys().any(|status| status < &"400".to_owned()),
                     "{method} {path}"
                 );
+                ids.push(operation["operationId"].as_str().unwrap());
                 routes.push(format!("{} {path}", method.to_uppercase()));
             }
         }
@@ -240,6 +241,9 @@ fn the_document_lists_every_route_with_its_errors() {
         "PUT /api/users/{id}/site_role",
     ];
     assert_eq!(routes, expected);
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), expected.len(), "each operation has an id of its own");
     let schemas = document["components"]["schemas"].as_object().unwrap();
     let text = document.to_string();
     for (at, _) in text.match_indices("#/components/schemas/") {
