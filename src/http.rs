@@ -1,11 +1,45 @@
-//! REST.
+//! REST: routes, extractors, problems and pages. The edge parses, authorises, calls one service
+//! function and renders; it decides nothing else.
+//!
+//! [`router()`] shows every route on one screen. A request passes `path` (trailing slash), then the
+//! layers of `middleware` (request id, client address, span, metrics, headers, problems), `cors`, the
+//! panic handler and `host`, and then its handler, whose extractors say who may call it.
+
+mod activation;
+mod assets;
 pub mod client;
+mod cors;
+mod dev_mailbox;
+mod docs;
+mod edge;
+mod extract;
+mod headers;
+mod health;
+mod home;
+mod host;
+mod jwks;
+mod logout;
+mod me;
+mod middleware;
+mod openapi;
+mod pages;
+mod path;
 pub mod problem;
+mod problems;
+mod recovery;
+mod refresh;
+mod registration;
+mod render;
+mod revocations;
+mod router;
 pub mod serve;
-pub use client::Peer;
-pub fn openapi() -> serde_json::Value {
-    todo!()
-}
-pub fn router(_app: crate::app::App) -> axum::Router {
-    todo!()
-}
+mod service_keys;
+mod setup;
+mod sign_in;
+mod site_role;
+mod socket_token;
+mod users;
+
+pub use client::{Client, Peer};
+pub use problem::Problem;
+pub use router::{openapi, router};

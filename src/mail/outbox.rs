@@ -202,20 +202,10 @@ pub(super) mod tests {
     }
 
     pub fn config() -> Config {
-        serde_json::from_value(serde_json::json!({
-            "env": "development", "public_url": "https://auth.example.org", "data_dir": "data",
-            "http": { "listen": "127.0.0.1:0", "trusted_proxies": [] },
-            "management": { "allow": [] }, "metrics": {}, "database": {}, "redis": { "prefix": "p" },
-            "mail": { "transport": "mailbox", "from": "Portcullis <no-reply@example.org>" },
-            "links": {}, "secrets": {},
-            "tokens": { "access_ttl": 300, "socket_ttl": 30, "refresh_idle": 1, "refresh_absolute": 1, "refresh_grace": 30 },
-            "passwords": { "min_length": 12, "memory_kib": 1024, "iterations": 1, "parallelism": 1, "queue": 32 },
-            "registration": { "open": true },
-            "hub": { "lease": 30.0, "poll": 1.0, "sweep": 10.0, "drain": 20.0, "per_session": 16, "per_user": 64,
-                "waiting_per_address": 100 },
-            "limits": { "enabled": false },
-        }))
-        .unwrap()
+        let mut config = Config::for_development();
+        config.public_url = Some("https://auth.example.org".parse().unwrap());
+        config.mail.from = "Portcullis <no-reply@example.org>".to_owned();
+        config
     }
 
     fn outbox() -> Outbox {

@@ -1,0 +1,73 @@
+//! What the layers around the routes know: facts worked out once from the configuration, and the
+//! templates of the pages. Shared by an `Extension`.
+
+use ipnet::IpNet;
+
+use super::cors::Origins;
+use super::host::Hosts;
+use super::pages::Pages;
+use crate::config::{Env, Transport};
+use crate::context::Context;
+use crate::error::Code;
+use crate::secret::Rng;
+
+/// The edge's own facts.
+#[derive(Debug)]
+pub struct Edge {
+    /// The public address, without a slash at its end.
+    pub base: String,
+    /// People reach the hub by TLS, so browsers are told to use nothing else.
+    pub https: bool,
+    pub rng: Rng,
+    pub hosts: Hosts,
+    pub origins: Origins,
+    pub trusted_proxies: Vec<IpNet>,
+    pub pages: Pages,
+    pub development: bool,
+    /// Mail is caught locally, and `/dev/mailbox` shows it.
+    pub mailbox: bool,
+}
+
+impl Edge {
+    /// Works everything out from what the services are built from.
+    pub fn new(cx: &Context) -> Self {
+        let (config, site) = (&cx.config, &cx.site);
+        Self {
+            base: site.issuer().to_owned(),
+            https: site.url().scheme() == "https",
+            rng: cx.rng.clone(),
+            hosts: Hosts::new(config, site),
+            origins: Origins::new(config, site),
+            trusted_proxies: config.http.trusted_proxies.clone(),
+            pages: Pages::new(root(site.url().path())),
+            development: config.env == Env::Development,
+            mailbox: config.mail.transport == Transport::Mailbox,
+        }
+    }
+
+    /// The `type` of a problem.
+    pub fn problem_address(&self, code: Code) -> String {
+        format!("{}/problems/{code}", self.base)
+    }
+
+    /// `https://auth.example.org`, one trusted network, a repeatable rng.
+    #[cfg(test)]
+    pub fn for_tests() -> Self {
+        Self {
+            base: "https://auth.example.org".into(),
+            https: true,
+            rng: Rng::seeded(1),
+            hosts: Hosts::of("auth.example.org", None),
+            origins: Origins::of(&["https://app.example.org"]),
+            trusted_proxies: vec![IpNet::from(std::net::IpAddr::from([10, 0, 0, 1]))],
+            pages: Pages::new(String::new()),
+            development: false,
+            mailbox: false,
+        }
+    }
+}
+
+/// The path under which people reach the hub, without a slash at its end: mostly empty.
+pub fn root(path: &str) -> String {
+    path.trim_end_matches('/').to_owned()
+}

@@ -1,0 +1,31 @@
+//! `GET /`: what runs here, and where to go.
+
+use std::sync::Arc;
+
+use axum::extract::{Extension, State};
+use axum::response::Response;
+use minijinja::context;
+
+use super::edge::Edge;
+use super::problem::CommonProblems;
+use crate::app::App;
+
+/// Home page
+#[utoipa::path(
+    get,
+    path = "/",
+    operation_id = "home_page",
+    tag = "Pages",
+    responses(CommonProblems, (status = 200, description = "HTML", content_type = "text/html", body = String))
+)]
+pub async fn page(State(app): State<App>, Extension(edge): Extension<Arc<Edge>>) -> Response {
+    let values = context! {
+        issuer => app.cx.site.issuer(),
+        socket => app.cx.site.socket_url(),
+        mailbox => edge.mailbox,
+        development => edge.development,
+        version => env!("CARGO_PKG_VERSION"),
+        database => app.cx.db.kind(),
+    };
+    edge.pages.render("home.html", values)
+}

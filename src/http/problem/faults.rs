@@ -1,0 +1,120 @@
+//! What services say, as problems: the one place where their errors get a code and a status.
+
+use std::fmt::Display;
+
+use super::Problem;
+use crate::error::Code;
+use crate::limits::Exceeded;
+use crate::password::Overloaded;
+use crate::roles::Permission;
+use crate::{accounts, revocation, roles, service_keys, sessions, store};
+
+/// A fault of the server: logged with the request's span, told to nobody.
+fn internal(error: &dyn Display) -> Problem {
+    tracing::error!(%error, "internal error");
+    Problem::new(Code::Internal)
+}
+
+/// 403 that names the permission which was missing.
+pub fn lacking(permission: Permission) -> Problem {
+    Problem::new(Code::Forbidden).detail(format!("this needs the permission `{permission}`"))
+}
+
+impl From<store::Error> for Problem {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Unavailable(_) => {
+                tracing::warn!(%error, "storage is unavailable");
+                Self::new(Code::Unavailable)
+            }
+            _ => internal(&error),
+        }
+    }
+}
+
+impl From<Exceeded> for Problem {
+    fn from(limit: Exceeded) -> Self {
+        Self::new(Code::RateLimited).retry_after(limit.retry_after)
+    }
+}
+
+impl From<Overloaded> for Problem {
+    fn from(_: Overloaded) -> Self {
+        Self::new(Code::Overloaded)
+    }
+}
+
+impl From<accounts::Error> for Problem {
+    fn from(error: accounts::Error) -> Self {
+        use accounts::Error;
+        match error {
+            Error::RegistrationClosed => Self::new(Code::RegistrationClosed),
+            Error::TokenSpent => Self::new(Code::TokenSpent),
+            Error::Invalid(errors) => Self::fields(errors),
+            Error::NotFound => Self::new(Code::NotFound).detail("there is no such user"),
+            Error::Conflict(detail) => Self::new(Code::Conflict).detail(detail),
+            Error::LastAdmin => Self::new(Code::LastAdmin),
+            Error::Limited(limit) => limit.into(),
+            Error::Overloaded(overloaded) => overloaded.into(),
+            Error::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<sessions::Error> for Problem {
+    fn from(error: sessions::Error) -> Self {
+        use sessions::Error;
+        match error {
+            Error::InvalidCredentials => Self::new(Code::InvalidCredentials),
+            Error::AccountInactive => Self::new(Code::AccountInactive),
+            Error::AccountDisabled => Self::new(Code::AccountDisabled),
+            Error::InvalidToken => Self::new(Code::InvalidToken),
+            Error::SessionRevoked => Self::new(Code::SessionRevoked),
+            Error::RefreshReused => Self::new(Code::RefreshReused),
+            Error::RefreshRequired => Self::new(Code::RefreshRequired),
+            Error::Limited(limit) => limit.into(),
+            Error::Overloaded(overloaded) => overloaded.into(),
+            Error::Store(error) => error.into(),
+            Error::Signing(_) => internal(&error),
+        }
+    }
+}
+
+impl From<roles::Error> for Problem {
+    fn from(error: roles::Error) -> Self {
+        use roles::Error;
+        match error {
+            Error::UserNotFound => Self::new(Code::NotFound).detail("there is no such user"),
+            Error::Invalid(errors) => Self::fields(errors),
+            Error::Lacking(permission) => lacking(permission),
+            Error::LastAdmin => Self::new(Code::LastAdmin),
+            Error::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<revocation::Error> for Problem {
+    fn from(error: revocation::Error) -> Self {
+        use revocation::Error;
+        match error {
+            Error::NotFound(what) => Self::new(Code::NotFound).detail(format!("there is no such {what}")),
+            Error::Lacking(permission) => lacking(permission),
+            Error::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<service_keys::Error> for Problem {
+    fn from(error: service_keys::Error) -> Self {
+        use service_keys::Error;
+        match error {
+            Error::Invalid => Self::new(Code::InvalidToken),
+            Error::Address => {
+                Self::new(Code::AddressNotAllowed).detail("the service key may not be used from this address")
+            }
+            Error::NotFound => Self::new(Code::NotFound).detail("there is no such service key"),
+            Error::Fields(errors) => Self::fields(errors),
+            Error::Store(error) => error.into(),
+        }
+    }
+}

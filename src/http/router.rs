@@ -1,0 +1,149 @@
+//! Every route on one screen, by who may call it, and the layers around them.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Extension, Request, State};
+use axum::middleware::from_fn;
+use axum::response::Response;
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::routes;
+
+use super::edge::Edge;
+use super::problem::{CommonProblems, get_only, method_not_allowed, not_found};
+use super::{
+    activation, assets, cors, dev_mailbox, docs, health, home, host, jwks, logout, me, middleware,
+    openapi as document, pages, path, problems, recovery, refresh, registration, revocations, service_keys,
+    setup, sign_in, site_role, socket_token, users,
+};
+use crate::app::App;
+use crate::socket;
+
+type Routes = OpenApiRouter<App>;
+
+/// Nobody signed in: limits, or a mailed token, stand in front.
+fn public() -> Routes {
+    Routes::default()
+        .routes(routes!(registration::register))
+        .routes(routes!(activation::activate))
+        .routes(routes!(activation::resend))
+        .routes(routes!(sign_in::sign_in))
+        .routes(routes!(refresh::refresh))
+        .routes(routes!(logout::log_out))
+        .routes(routes!(recovery::request))
+        .routes(routes!(recovery::recover))
+        .routes(routes!(setup::set_up))
+        .routes(routes!(jwks::read))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+}
+
+/// A signed-in person.
+fn user() -> Routes {
+    Routes::default()
+        .routes(routes!(me::read))
+        .routes(routes!(site_role::read))
+        // GET mints here, so HEAD is refused.
+        .routes(routes!(socket_token::mint).map(|route| route.head(get_only).fallback(get_only)))
+        .routes(routes!(open_socket).map(|route| route.head(get_only).fallback(get_only)))
+}
+
+/// A manager inside `management.allow`, or a service key, each with the permission that the handler names.
+fn management() -> Routes {
+    Routes::default()
+        .routes(routes!(users::list))
+        .routes(routes!(users::read))
+        .routes(routes!(site_role::assign))
+        .routes(routes!(revocations::revoke))
+        .routes(routes!(service_keys::list, service_keys::create))
+        .routes(routes!(service_keys::read, service_keys::revoke))
+}
+
+/// Pages and documents for people. Nothing here is secret, so it may be compressed.
+fn around() -> Routes {
+    Routes::default()
+        .routes(routes!(home::page))
+        .routes(routes!(pages::activation))
+        .routes(routes!(pages::recovery))
+        .routes(routes!(pages::setup))
+        .routes(routes!(problems::page))
+        .routes(routes!(document::read))
+        .routes(routes!(docs::page))
+        .merge(docs::router().merge(assets::router()).into())
+        .layer(CompressionLayer::new())
+}
+
+/// Callers on this machine, while mail is caught instead of sent.
+fn development() -> Routes {
+    Routes::default()
+        .routes(routes!(dev_mailbox::page))
+        .routes(routes!(dev_mailbox::list))
+}
+
+fn every(mailbox: bool) -> Routes {
+    let frame = Routes::with_openapi(document::frame());
+    let routes = frame
+        .merge(public())
+        .merge(user())
+        .merge(management())
+        .merge(around());
+    if mailbox {
+        routes.merge(development())
+    } else {
+        routes
+    }
+}
+
+/// The `OpenAPI` document of a production server.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    every(false).into_openapi()
+}
+
+/// Every route with its layers. The accept loop adds [`Peer`](super::Peer) to each request.
+pub fn router(app: App) -> Router {
+    let edge = Arc::new(Edge::new(&app.cx));
+    let (routes, document) = every(edge.mailbox).split_for_parts();
+    let document = document::write(document, &edge.base);
+    layered(routes.with_state(app).layer(Extension(document)), edge)
+}
+
+/// Puts the layers around `routes`: outermost first, after the trailing slash is gone.
+fn layered(routes: Router, edge: Arc<Edge>) -> Router {
+    let layers = ServiceBuilder::new()
+        .layer(Extension(edge))
+        .layer(from_fn(middleware::observe))
+        .layer(from_fn(cors::apply))
+        .layer(CatchPanicLayer::custom(middleware::panicked))
+        .layer(from_fn(host::check));
+    let routes = routes
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(layers);
+    // Before routing, which a layer of the router itself would be too late for.
+    Router::new().fallback_service(ServiceBuilder::new().map_request(path::normalise).service(routes))
+}
+
+/// Open a socket
+///
+/// RFC 6455 with the subprotocol `portcullis.v1`. See the socket's protocol.
+#[utoipa::path(
+    get,
+    path = "/ws",
+    tag = "Socket",
+    responses(
+        CommonProblems,
+        (status = 101, description = "The socket is open and waits for a hello"),
+        (status = 403, description = "`origin_refused`", body = super::problem::Body, content_type = "application/problem+json"),
+    )
+)]
+async fn open_socket(state: State<App>, request: Request) -> Response {
+    socket::upgrade(state, request).await
+}
+
+#[cfg(test)]
+mod tests;
