@@ -49,7 +49,7 @@ async fn run(sockets: usize) -> anyhow::Result<()> {
     report.memory(sockets - base, server.resident_bytes()?.saturating_sub(before));
 
     for _ in 0..trials {
-        report.logout(crowd.revoke_one(&server.service_key).await?);
+        report.logout(&crowd.revoke_one(&server.service_key).await?);
     }
     report.unexpected(crowd.unexpected());
     report.print();

@@ -40,7 +40,7 @@ impl Report {
         self.bytes_per_socket = bytes as f64 / number(sockets);
     }
 
-    pub fn logout(&mut self, took: Logout) {
+    pub fn logout(&mut self, took: &Logout) {
         self.closed.push(took.closed.as_secs_f64() * 1_000.0);
         self.answered.push(took.answered.as_secs_f64() * 1_000.0);
     }

@@ -15,7 +15,7 @@ use crate::store::sessions::{Checked, EndReason, EndScope, Ending};
 use crate::store::{self, journal, sessions};
 
 /// How long an event can be resumed.
-const RESUME_WINDOW: Duration = Duration::from_secs(600);
+const RESUME_WINDOW: Duration = Duration::from_mins(10);
 /// How many events can be resumed.
 const RESUME_EVENTS: usize = 64;
 

@@ -32,7 +32,7 @@ pub async fn run(hub: Hub, stop: CancellationToken) {
         match hub.sweep(&Tally::begin()).await {
             // An ended session that only the sweep noticed: a layer above has failed.
             Ok(zombies) => {
-                metrics::gauge!("portcullis_zombie_sockets").set(u32::try_from(zombies).unwrap_or(u32::MAX))
+                metrics::gauge!("portcullis_zombie_sockets").set(u32::try_from(zombies).unwrap_or(u32::MAX));
             }
             Err(error) => tracing::warn!(%error, "open sockets could not be compared with the database"),
         }

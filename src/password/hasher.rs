@@ -251,7 +251,7 @@ mod tests {
     async fn t12_beyond_the_queue_work_is_refused_and_a_dropped_request_keeps_its_core() {
         let hasher = Hasher::new(&config(1024, 1));
         let cores = hasher.0.cores.available_permits();
-        let (release, gate) = std::sync::mpsc::channel::<()>();
+        let (release, gate) = std::sync::mpsc::sync_channel::<()>(0);
         let gate = Arc::new(std::sync::Mutex::new(gate));
         for _ in 0..cores {
             let gate = Arc::clone(&gate);

@@ -32,7 +32,7 @@ const PING_EVERY: Duration = Duration::from_secs(25);
 const PONG_WITHIN: Duration = Duration::from_secs(10);
 /// For how long after `ready` a connection mints access tokens. Then the client must refresh over
 /// HTTP, so that a stolen access token cannot live on by sockets alone.
-const MINTS_FOR: Duration = Duration::from_secs(12 * 3600);
+const MINTS_FOR: Duration = Duration::from_hours(12);
 /// Between which bounds clients spread their return.
 const RETRY: Retry = Retry {
     min_ms: 500,
@@ -99,7 +99,7 @@ pub async fn serve(app: &App, wire: &mut impl Wire, opened: Box<Opened>) -> (End
         ready_at: app.cx.clock.since_boot(),
         timer: Timer::Ping(now + first),
         frames: Pace::new(20, Duration::from_secs(10)),
-        tokens: Pace::new(10, Duration::from_secs(60)),
+        tokens: Pace::new(10, Duration::from_mins(1)),
         controls: Pace::new(10, Duration::from_secs(1)),
         place,
         session,

@@ -141,10 +141,10 @@ fn offered_protocols(headers: &HeaderMap) -> Result<Offered, Problem> {
         for offered in value.split(',').map(str::trim) {
             if offered == SUBPROTOCOL {
                 speaks = true;
-            } else if let Some(text) = offered.strip_prefix(TOKEN_SUBPROTOCOL) {
-                if token.replace(PlainToken::presented(text)).is_some() {
-                    return Err(bad_request("more than one token was offered"));
-                }
+            } else if let Some(text) = offered.strip_prefix(TOKEN_SUBPROTOCOL)
+                && token.replace(PlainToken::presented(text)).is_some()
+            {
+                return Err(bad_request("more than one token was offered"));
             }
         }
     }

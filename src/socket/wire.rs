@@ -47,7 +47,7 @@ pub enum Rest {
 
 /// Writes `text`, unless it takes too long or `outbox` orders the end meanwhile.
 pub async fn write(wire: &mut impl Wire, outbox: &Outbox, text: String) -> Result<(), End> {
-    let send = wire.send(Message::text(text));
+    let writing = wire.send(Message::text(text));
     let interrupted = async {
         loop {
             if let Some(end) = outbox.urgent().and_then(end_of) {
@@ -58,7 +58,7 @@ pub async fn write(wire: &mut impl Wire, outbox: &Outbox, text: String) -> Resul
     };
     tokio::select! {
         biased;
-        sent = send => sent.map_err(|_| End::Gone),
+        written = writing => written.map_err(|_| End::Gone),
         end = interrupted => Err(end),
         () = tokio::time::sleep(WRITE) => Err(End::Closed(CloseCode::TooSlow)),
     }

@@ -155,48 +155,13 @@ pub struct Batch {
 /// still commit a row that sorts before one already seen. Rows that were applied and not yet passed
 /// are named in `known`, and not given again.
 pub async fn read_after(tx: &mut Tx, position: Position, known: &BTreeSet<Position>) -> Result<Batch, Error> {
+    // Known rows are fetched again, and must not take the place of new ones.
+    let limit = BATCH + i64::try_from(known.len()).unwrap_or(0);
     let (entries, horizon) = match tx {
-        Tx::Postgres(handle) => {
-            let conn: &mut sqlx::PgConnection = handle;
-            // One statement, one snapshot: rows and horizon belong together. The outer join gives the
-            // horizon also when there is no row.
-            const SQL: &str = "select h.horizon, j.* from
-                (select pg_snapshot_xmin(pg_current_snapshot())::text::bigint as horizon) h
-                left join lateral (
-                    select * from journal
-                    where epoch = (select value from meta where key = 'epoch') and (xid, sequence) > ($1, $2)
-                    order by xid, sequence limit $3
-                ) j on true";
-            let limit = BATCH + i64::try_from(known.len()).unwrap_or(0);
-            let rows = sqlx::query(SQL)
-                .bind(position.xid)
-                .bind(position.sequence)
-                .bind(limit)
-                .fetch_all(conn)
-                .await?;
-            let horizon = rows.first().map_or(Ok(0), |row| row.try_get("horizon"))?;
-            let mut entries = Vec::new();
-            for row in &rows {
-                if row.try_get::<Option<i64>, _>("sequence")?.is_some() {
-                    entries.push(<Entry as sqlx::FromRow<_>>::from_row(row)?);
-                }
-            }
-            (entries, horizon)
-        }
-        Tx::Sqlite(handle) => {
-            let conn: &mut sqlx::SqliteConnection = handle;
-            const SQL: &str = "select * from journal
-                where epoch = (select value from meta where key = 'epoch') and sequence > $1
-                order by sequence limit $2";
-            let entries: Vec<Entry> = sqlx::query_as(SQL)
-                .bind(position.sequence)
-                .bind(BATCH)
-                .fetch_all(conn)
-                .await?;
-            (entries, i64::MAX)
-        }
+        Tx::Postgres(handle) => read_postgres(handle, position, limit).await?,
+        Tx::Sqlite(handle) => (read_sqlite(handle, position, limit).await?, i64::MAX),
     };
-    let full = i64::try_from(entries.len()).is_ok_and(|count| count >= BATCH);
+    let full = i64::try_from(entries.len()).is_ok_and(|count| count >= limit);
     let entries = entries
         .into_iter()
         .filter(|entry| !known.contains(&entry.position))
@@ -208,26 +173,70 @@ pub async fn read_after(tx: &mut Tx, position: Position, known: &BTreeSet<Positi
     })
 }
 
+async fn read_postgres(
+    conn: &mut sqlx::PgConnection,
+    position: Position,
+    limit: i64,
+) -> Result<(Vec<Entry>, i64), Error> {
+    // One statement, one snapshot: rows and horizon belong together. The outer join gives the horizon
+    // also when there is no row.
+    const SQL: &str = "select h.horizon, j.* from
+        (select pg_snapshot_xmin(pg_current_snapshot())::text::bigint as horizon) h
+        left join lateral (
+            select * from journal
+            where epoch = (select value from meta where key = 'epoch') and (xid, sequence) > ($1, $2)
+            order by xid, sequence limit $3
+        ) j on true";
+    let query = sqlx::query(SQL)
+        .bind(position.xid)
+        .bind(position.sequence)
+        .bind(limit);
+    let rows = query.fetch_all(conn).await?;
+    let horizon = rows.first().map_or(Ok(0), |row| row.try_get("horizon"))?;
+    let mut entries = Vec::with_capacity(rows.len());
+    for row in &rows {
+        if row.try_get::<Option<i64>, _>("sequence")?.is_some() {
+            entries.push(<Entry as sqlx::FromRow<_>>::from_row(row)?);
+        }
+    }
+    Ok((entries, horizon))
+}
+
+async fn read_sqlite(
+    conn: &mut sqlx::SqliteConnection,
+    position: Position,
+    limit: i64,
+) -> Result<Vec<Entry>, Error> {
+    const SQL: &str = "select * from journal
+        where epoch = (select value from meta where key = 'epoch') and sequence > $1
+        order by sequence limit $2";
+    Ok(sqlx::query_as(SQL)
+        .bind(position.sequence)
+        .bind(limit)
+        .fetch_all(conn)
+        .await?)
+}
+
 /// The position of a reader that begins now: everything committed so far lies behind it.
 pub async fn present_position(tx: &mut Tx) -> Result<Position, Error> {
-    match tx {
+    const POSTGRES: &str = "select pg_snapshot_xmin(pg_current_snapshot())::text::bigint";
+    const SQLITE: &str = "select coalesce(max(sequence), 0) from journal";
+    Ok(match tx {
         Tx::Postgres(handle) => {
             let conn: &mut sqlx::PgConnection = handle;
-            const SQL: &str = "select pg_snapshot_xmin(pg_current_snapshot())::text::bigint";
-            Ok(Position {
-                xid: sqlx::query_scalar(SQL).fetch_one(conn).await?,
+            Position {
+                xid: sqlx::query_scalar(POSTGRES).fetch_one(conn).await?,
                 sequence: 0,
-            })
+            }
         }
         Tx::Sqlite(handle) => {
             let conn: &mut sqlx::SqliteConnection = handle;
-            const SQL: &str = "select coalesce(max(sequence), 0) from journal";
-            Ok(Position {
+            Position {
                 xid: 0,
-                sequence: sqlx::query_scalar(SQL).fetch_one(conn).await?,
-            })
+                sequence: sqlx::query_scalar(SQLITE).fetch_one(conn).await?,
+            }
         }
-    }
+    })
 }
 
 /// The newest sequence of all; 0 when the journal is empty.

@@ -13,7 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("email", &[]),
     ("secret", &[]),
     ("ids", &["clock", "secret"]),
-    ("config", &["secret"]),
+    ("config", &["secret", "email"]),
     // adapters: no rules
     ("store", PRIMITIVES),
     (

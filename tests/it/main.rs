@@ -17,3 +17,4 @@ mod support;
 mod architecture;
 mod journal;
 mod opening_model;
+mod walk;

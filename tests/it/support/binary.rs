@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 use std::process::{Output, Stdio};
+use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
 use super::database::{self, Folder};
+use super::eventually;
 use super::http::Caller;
 
 /// A folder, a database, and what the binary is told about them.
@@ -21,8 +23,8 @@ pub struct Installation {
 pub struct Server {
     pub caller: Caller,
     pub process: Child,
-    /// What it printed until it listened, the set-up address among it.
-    pub greeting: Vec<String>,
+    /// What it has printed so far.
+    printed: Arc<Mutex<Vec<String>>>,
 }
 
 impl Installation {
@@ -104,25 +106,38 @@ impl Installation {
             .stderr(Stdio::inherit());
         let mut process = command.spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let mut greeting = Vec::new();
-        let mut address = None;
-        while let Some(line) = lines.next_line().await.unwrap() {
-            if let Some(url) = line.strip_prefix("listening on http://") {
-                address = Some(url.parse::<SocketAddr>().unwrap());
+        let first = lines
+            .next_line()
+            .await
+            .unwrap()
+            .expect("the server says where it listens");
+        let address = first
+            .strip_prefix("listening on http://")
+            .expect("the first line names the address");
+        let caller = Caller::new(address.parse::<SocketAddr>().unwrap());
+        let printed = Arc::new(Mutex::new(Vec::new()));
+        let print = Arc::clone(&printed);
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                print.lock().unwrap().push(line);
             }
-            let last = line.contains("/setup/") || line.is_empty();
-            greeting.push(line);
-            if address.is_some() && last {
-                break;
-            }
-        }
-        let address = address.expect("the server listens");
-        // Whoever prints into a pipe that nobody reads stops; keep reading until the process ends.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        });
         Server {
-            caller: Caller::new(address),
+            caller,
             process,
-            greeting,
+            printed,
         }
+    }
+}
+
+impl Server {
+    /// The token in the address that makes the first admin.
+    pub async fn setup_token(&self) -> String {
+        eventually("the set-up address is printed", || async {
+            let printed = self.printed.lock().unwrap();
+            let after = printed.iter().find_map(|line| line.split_once("/setup/"))?.1;
+            after.split_whitespace().next().map(str::to_owned)
+        })
+        .await
     }
 }

@@ -14,10 +14,7 @@ pub mod socket;
 use std::future::Future;
 use std::time::Duration;
 
-pub use app::{TestApp, Tuning};
-pub use http::Answer;
-pub use people::{Pair, Person};
-pub use socket::TestSocket;
+pub use people::Pair;
 
 /// How long anything may take before a test gives up on it.
 pub const DEADLINE: Duration = Duration::from_secs(20);

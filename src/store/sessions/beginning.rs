@@ -1,0 +1,93 @@
+//! Statements that begin a session: what a sign-in reads, and what it writes.
+
+use super::super::row::{corrupt, from_row};
+use super::super::users::User;
+use super::super::{Error, Tx, with_conn};
+use crate::clock::Timestamp;
+use crate::email::Email;
+use crate::ids::{SessionId, UserId};
+
+/// A session that begins.
+#[derive(Debug)]
+pub struct NewSession {
+    pub id: SessionId,
+    pub user_id: UserId,
+    /// When it begins, which is when credentials were proven.
+    pub at: Timestamp,
+    /// How they were proven (RFC 8176).
+    pub amr: Vec<String>,
+    pub idle_expires_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub ip: Option<String>,
+    pub user_agent: Option<String>,
+    pub device: Option<String>,
+}
+
+/// Writes a new session, its refresh generation 1, nothing of it used yet.
+///
+/// # Errors
+/// When storage fails.
+pub async fn insert(tx: &mut Tx, new: &NewSession) -> Result<(), Error> {
+    const SQL: &str = "insert into sessions (id, user_id, created_at, authenticated_at, last_seen_at, amr,
+        idle_expires_at, expires_at, generation, used_generation, ip, user_agent, device)
+        values ($1, $2, $3, $3, $3, $4, $5, $6, 1, 0, $7, $8, $9)";
+    let amr = serde_json::to_string(&new.amr).map_err(corrupt)?;
+    with_conn!(tx, conn => {
+        sqlx::query(SQL)
+            .bind(new.id.uuid())
+            .bind(new.user_id.uuid())
+            .bind(new.at.micros())
+            .bind(&amr)
+            .bind(new.idle_expires_at.micros())
+            .bind(new.expires_at.micros())
+            .bind(new.ip.as_deref().unwrap_or_default())
+            .bind(new.user_agent.as_deref())
+            .bind(new.device.as_deref())
+            .execute(conn)
+            .await?;
+    });
+    Ok(())
+}
+
+/// Who may be signing in: everything that decides it, in one read.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    pub user: User,
+    /// What a registration that was never activated chose: the newest activation token's password.
+    pub pending_hash: Option<String>,
+    /// The account has had a session from the asking address.
+    pub known: bool,
+}
+
+from_row!(Candidate, |row| Candidate {
+    user: <User as sqlx::FromRow<_>>::from_row(row)?,
+    pending_hash: row.try_get("pending_hash")?,
+    known: row.try_get("known")?,
+});
+
+/// The account with this address, as a sign-in from `ip` sees it.
+///
+/// # Errors
+/// When storage fails.
+pub async fn candidate(tx: &mut Tx, email: &Email, ip: &str) -> Result<Option<Candidate>, Error> {
+    const SQL: &str = "select u.*,
+        (select t.password_hash from mailed_tokens t where t.user_id = u.id and t.purpose = 'activation'
+            order by t.created_at desc limit 1) as pending_hash,
+        exists (select 1 from sessions s where s.user_id = u.id and s.ip = $2) as known
+        from users u where u.email = $1";
+    Ok(with_conn!(tx, conn => {
+        sqlx::query_as(SQL).bind(email.as_str()).bind(ip).fetch_optional(conn).await?
+    }))
+}
+
+/// Replaces the password's hash by one of the same password, unless somebody changed it meanwhile.
+///
+/// # Errors
+/// When storage fails.
+pub async fn rehash(tx: &mut Tx, user: UserId, old: &str, new: &str) -> Result<bool, Error> {
+    const SQL: &str = "update users set password_hash = $3 where id = $1 and password_hash = $2";
+    let rows = with_conn!(tx, conn => {
+        sqlx::query(SQL).bind(user.uuid()).bind(old).bind(new).execute(conn).await?.rows_affected()
+    });
+    Ok(rows == 1)
+}

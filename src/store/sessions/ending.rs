@@ -1,0 +1,101 @@
+//! Statements that end sessions, count those that would end, and erase those long ended.
+
+use super::super::{Error, Tx, with_conn};
+use super::Ending;
+use crate::clock::Timestamp;
+use crate::ids::{SessionId, UserId};
+use uuid::Uuid;
+
+/// Ends one session; answers its user, or `None` when it does not exist or had ended before.
+///
+/// # Errors
+/// When storage fails.
+pub async fn end(
+    tx: &mut Tx,
+    id: SessionId,
+    ending: &Ending,
+    now: Timestamp,
+) -> Result<Option<UserId>, Error> {
+    const SQL: &str = "update sessions set revoked_at = $2, revoked_reason = $3, revoked_scope = $4,
+        revoked_message = $5 where id = $1 and revoked_at is null returning user_id";
+    let user: Option<Uuid> = with_conn!(tx, conn => {
+        sqlx::query_scalar(SQL)
+            .bind(id.uuid())
+            .bind(now.micros())
+            .bind(ending.reason.as_str())
+            .bind(ending.scope.as_str())
+            .bind(ending.message.as_deref())
+            .fetch_optional(conn)
+            .await?
+    });
+    Ok(user.map(UserId::from))
+}
+
+/// Which live sessions [`end_many`] ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selection {
+    User { id: UserId, except: Option<SessionId> },
+    Role(String),
+    All,
+}
+
+/// Ends every selected live session by one statement; answers how many.
+///
+/// # Errors
+/// When storage fails.
+pub async fn end_many(tx: &mut Tx, which: &Selection, ending: &Ending, now: Timestamp) -> Result<u64, Error> {
+    const USER: &str = "update sessions set revoked_at = $1, revoked_reason = $2, revoked_scope = $3,
+        revoked_message = $4 where revoked_at is null and expires_at > $1 and idle_expires_at > $1
+        and user_id = $5 and ($6 is null or id <> $6)";
+    const ROLE: &str = "update sessions set revoked_at = $1, revoked_reason = $2, revoked_scope = $3,
+        revoked_message = $4 where revoked_at is null and expires_at > $1 and idle_expires_at > $1
+        and user_id in (select id from users where site_role = $5)";
+    const ALL: &str = "update sessions set revoked_at = $1, revoked_reason = $2, revoked_scope = $3,
+        revoked_message = $4 where revoked_at is null and expires_at > $1 and idle_expires_at > $1";
+    Ok(with_conn!(tx, conn => {
+        let sql = match which {
+            Selection::User { .. } => USER,
+            Selection::Role(_) => ROLE,
+            Selection::All => ALL,
+        };
+        let query = sqlx::query(sql)
+            .bind(now.micros())
+            .bind(ending.reason.as_str())
+            .bind(ending.scope.as_str())
+            .bind(ending.message.as_deref());
+        let query = match which {
+            Selection::User { id, except } => query.bind(id.uuid()).bind(except.map(SessionId::uuid)),
+            Selection::Role(role) => query.bind(role),
+            Selection::All => query,
+        };
+        query.execute(conn).await?.rows_affected()
+    }))
+}
+
+/// How many live sessions are selected: what [`end_many`] would end.
+///
+/// # Errors
+/// When storage fails.
+pub async fn count_live(tx: &mut Tx, which: &Selection, now: Timestamp) -> Result<i64, Error> {
+    const USER: &str = "select count(*) from sessions where revoked_at is null and expires_at > $1
+        and idle_expires_at > $1 and user_id = $2 and ($3 is null or id <> $3)";
+    const ROLE: &str = "select count(*) from sessions where revoked_at is null and expires_at > $1
+        and idle_expires_at > $1 and user_id in (select id from users where site_role = $2)";
+    const ALL: &str = "select count(*) from sessions where revoked_at is null and expires_at > $1
+        and idle_expires_at > $1";
+    Ok(with_conn!(tx, conn => match which {
+        Selection::User { id, except } => {
+            let query = sqlx::query_scalar(USER).bind(now.micros()).bind(id.uuid());
+            query.bind(except.map(SessionId::uuid)).fetch_one(conn).await?
+        }
+        Selection::Role(role) => sqlx::query_scalar(ROLE).bind(now.micros()).bind(role).fetch_one(conn).await?,
+        Selection::All => sqlx::query_scalar(ALL).bind(now.micros()).fetch_one(conn).await?,
+    }))
+}
+
+/// Erases sessions that ended, by an act or by time, before `before`, with their refresh tokens. Answers
+/// how many went.
+pub async fn purge(tx: &mut Tx, before: Timestamp) -> Result<u64, Error> {
+    const SQL: &str = "delete from sessions where revoked_at < $1 or expires_at < $1 or idle_expires_at < $1";
+    Ok(with_conn!(tx, conn => sqlx::query(SQL).bind(before.micros()).execute(conn).await?.rows_affected()))
+}
