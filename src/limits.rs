@@ -66,7 +66,7 @@ impl Limits {
             sign_in: SignIn {
                 total: Total::new(500, 100, 1),
                 address: Keyed::new(60, 60, 60),
-                pair: Keyed::new(20, 20, 60),
+                pair: Keyed::new(15, 15, 60),
                 account: Keyed::new(20, 100, HOUR),
             },
             mailing: Mailing {
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn t08_guessing_at_one_account_from_one_address_is_slowed_and_told_for_how_long() {
         let (limits, ada) = (limits(), email("ada@example.org"));
-        for _ in 0..10 {
+        for _ in 0..15 {
             assert_eq!(limits.sign_in(Some(ip("192.0.2.1")), &ada, false), Ok(()));
         }
         let wait = limits
