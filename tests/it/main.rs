@@ -15,6 +15,19 @@
 mod support;
 
 mod architecture;
+mod drain;
 mod journal;
+mod journal_tail;
+mod lease;
 mod opening_model;
+mod opening_race;
+mod presence_caps;
+mod resume;
+mod slow_reader;
+mod socket_close;
+mod socket_frames;
+mod socket_handshake;
+mod socket_hello;
+mod socket_limits;
+mod sweep;
 mod walk;

@@ -7,8 +7,10 @@ pub mod app;
 pub mod binary;
 pub mod database;
 pub mod http;
+pub mod hub;
 pub mod mailbox;
 pub mod people;
+pub mod proxy;
 pub mod socket;
 
 use std::future::Future;

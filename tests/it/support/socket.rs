@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::DEADLINE;
-use super::http::Caller;
+use super::http::{Answer, Caller};
 
 /// An open socket, seen from the client.
 #[derive(Debug)]
@@ -40,6 +40,28 @@ impl Caller {
             .headers_mut()
             .insert("Sec-WebSocket-Protocol", protocols.parse().unwrap());
         request
+    }
+
+    /// Sends an upgrade with these headers beside what RFC 6455 asks for; gives the answer, 101 included.
+    pub async fn upgrade(&self, headers: &[(&str, &str)]) -> Answer {
+        let mut request = self.request(reqwest::Method::GET, "/ws");
+        let standard = [
+            ("Connection", "Upgrade"),
+            ("Upgrade", "websocket"),
+            ("Sec-WebSocket-Version", "13"),
+            ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ];
+        let given = |name: &str| headers.iter().any(|(given, _)| *given == name);
+        for (name, value) in standard.iter().filter(|(name, _)| !given(name)).chain(headers) {
+            request = request.header(*name, *value);
+        }
+        Answer::of(request).await
+    }
+
+    /// A socket whose token travels as a subprotocol.
+    pub async fn connect_with(&self, token: &str) -> TestSocket {
+        let protocols = format!("portcullis.v1, portcullis.token.{token}");
+        self.try_connect(self.upgrade_request(&protocols)).await.unwrap()
     }
 
     /// A socket that has said nothing yet.
@@ -109,6 +131,23 @@ impl TestSocket {
         match self.hear().await {
             Heard::Closed(code) => code,
             other => panic!("expected a close, heard {other:?}"),
+        }
+    }
+
+    /// Says hello with `token`.
+    pub async fn hello(&mut self, token: &str) {
+        self.say(json!({ "type": "hello", "token": token })).await;
+    }
+
+    /// Everything up to the end: the frames, and the code of the close, or `None` without one.
+    pub async fn to_the_end(&mut self) -> (Vec<Value>, Option<u16>) {
+        let mut frames = Vec::new();
+        loop {
+            match self.hear().await {
+                Heard::Frame(frame) => frames.push(frame),
+                Heard::Closed(code) => return (frames, Some(code)),
+                Heard::Gone => return (frames, None),
+            }
         }
     }
 
