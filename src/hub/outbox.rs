@@ -157,6 +157,13 @@ impl Outbox {
         self.lock().sign_out.is_some()
     }
 
+    /// Whether the socket was told to close, for whatever reason.
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        let queue = self.lock();
+        queue.sign_out.is_some() || queue.leave.is_some()
+    }
+
     /// Waits until something was put in. May wake once without cause.
     pub async fn changed(&self) {
         self.wake.notified().await;

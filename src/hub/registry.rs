@@ -98,20 +98,22 @@ impl Registry {
         self.len() == 0
     }
 
-    /// Adds a socket. Where the session or the user has more than allowed, the oldest is told to leave.
+    /// Adds a socket. Where the session or the user has more than allowed, the oldest is told to leave;
+    /// those that were told before are as good as gone, and make no room a second time.
     fn add(&self, socket: &Arc<Socket>, limits: &Limits) {
         let mut sockets = self
             .users
             .entry(socket.user_id)
             .or_insert_with(|| Vec::with_capacity(1));
-        let of_session = |other: &&Arc<Socket>| other.session_id == socket.session_id;
+        let stays = |other: &&Arc<Socket>| !other.outbox.is_leaving();
+        let of_session = |other: &&Arc<Socket>| other.session_id == socket.session_id && stays(other);
         if sockets.iter().filter(of_session).count() >= limits.per_session {
             // Sockets stand in the order of their arrival.
             if let Some(oldest) = sockets.iter().find(of_session) {
                 oldest.outbox.leave(Leave::TooMany);
             }
-        } else if sockets.len() >= limits.per_user
-            && let Some(oldest) = sockets.first()
+        } else if sockets.iter().filter(stays).count() >= limits.per_user
+            && let Some(oldest) = sockets.iter().find(stays)
         {
             oldest.outbox.leave(Leave::TooMany);
         }
@@ -157,6 +159,14 @@ impl Registry {
                 socket.outbox.push(push.clone());
             }
         }
+    }
+
+    /// Every socket of the user, as they stand now.
+    #[must_use]
+    pub fn of(&self, user: UserId) -> Vec<Arc<Socket>> {
+        self.users
+            .get(&user)
+            .map_or_else(Vec::new, |sockets| sockets.clone())
     }
 
     /// Every socket, as they stand now.
