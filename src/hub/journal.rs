@@ -97,7 +97,11 @@ impl Tail {
             hub.sweep(&tally).await?;
         }
         for (at, entry) in entries.iter().enumerate() {
-            hub.sign_out(entry, &tally);
+            match (&entry.change, entry.user_id) {
+                // Read late, it must spare the sessions born since: SQL knows which ones ended.
+                (Change::UserSessionsEnded { .. }, Some(user)) => hub.sweep_user(user, &tally).await?,
+                _ => hub.sign_out(entry, &tally),
+            }
             let Some(user) = entry.user_id.filter(|user| hub.0.registry.has(*user)) else {
                 continue;
             };

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::outbox::Push;
 use super::registry::Socket;
 use super::{Hub, Tally};
-use crate::ids::SessionId;
+use crate::ids::{SessionId, UserId};
 use crate::store;
 use crate::store::journal::StateReason;
 use crate::store::sessions::{self, Checked, EndReason, EndScope, Ending};
@@ -45,8 +45,25 @@ impl Hub {
     /// # Errors
     /// When storage fails; the leases of the sockets not reached run on.
     pub async fn sweep(&self, tally: &Arc<Tally>) -> Result<usize, store::Error> {
+        self.compare_all(self.0.registry.all(), tally).await
+    }
+
+    /// Compares one user's sockets, as [`sweep`](Self::sweep) compares all.
+    ///
+    /// # Errors
+    /// As [`sweep`](Self::sweep).
+    pub(super) async fn sweep_user(&self, user: UserId, tally: &Arc<Tally>) -> Result<(), store::Error> {
+        self.compare_all(self.0.registry.of(user), tally).await?;
+        Ok(())
+    }
+
+    async fn compare_all(
+        &self,
+        sockets: Vec<Arc<Socket>>,
+        tally: &Arc<Tally>,
+    ) -> Result<usize, store::Error> {
         let mut by_session: HashMap<SessionId, Vec<Arc<Socket>>> = HashMap::new();
-        for socket in self.0.registry.all() {
+        for socket in sockets {
             by_session.entry(socket.session_id).or_default().push(socket);
         }
         let ids: Vec<SessionId> = by_session.keys().copied().collect();
