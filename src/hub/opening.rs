@@ -53,7 +53,20 @@ impl Hub {
     /// # Errors
     /// When storage fails: the socket must not open.
     pub async fn open(&self, socket: Socket, resume: Option<Resume>) -> Result<Opening, store::Error> {
-        let place = Registered::new(self, Arc::new(socket));
+        self.admit(self.register(socket), resume).await
+    }
+
+    /// Gives `socket` its place: from now on it can be signed out.
+    #[must_use]
+    pub fn register(&self, socket: Socket) -> Registered {
+        Registered::new(self, Arc::new(socket))
+    }
+
+    /// Reads the session of a socket that has its place: nobody can read first and register second.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn admit(&self, place: Registered, resume: Option<Resume>) -> Result<Opening, store::Error> {
         let (user, session) = (place.socket().user_id, place.socket().session_id);
         // The lease runs from before the query: what it finds is at least as new as that.
         let asked = self.0.clock.since_boot();
@@ -102,7 +115,8 @@ impl Hub {
         after: i64,
         until: i64,
     ) -> Result<Option<Vec<Arc<str>>>, store::Error> {
-        if after > until {
+        // Where the rows behind it were erased, those after it may be gone as well.
+        if after > until || !journal::reaches_back_to(tx, after).await? {
             return Ok(None);
         }
         let oldest = self.0.clock.now() - RESUME_WINDOW;

@@ -261,6 +261,13 @@ pub async fn read_for(tx: &mut Tx, user: UserId, sequence: i64, limit: i64) -> R
     }))
 }
 
+/// Whether the present epoch still has a row at or before `sequence`: then none after it was erased.
+pub async fn reaches_back_to(tx: &mut Tx, sequence: i64) -> Result<bool, Error> {
+    const SQL: &str = "select exists (select 1 from journal
+        where sequence <= $1 and epoch = (select value from meta where key = 'epoch'))";
+    Ok(with_conn!(tx, conn => sqlx::query_scalar(SQL).bind(sequence).fetch_one(conn).await?))
+}
+
 /// Erases rows older than `before`, never the newest one. Answers how many went.
 pub async fn purge(tx: &mut Tx, before: Timestamp) -> Result<u64, Error> {
     const SQL: &str = "delete from journal where at < $1 and sequence < (select max(sequence) from journal)";
