@@ -168,7 +168,12 @@ impl<W: Wire> Connection<'_, W> {
         if socket.lease_expired(self.app.cx.clock.since_boot()) {
             return Err(End::Closed(CloseCode::LeaseExpired));
         }
-        write(self.wire, &socket.outbox, text).await
+        tokio::select! {
+            biased;
+            written = write(self.wire, &socket.outbox, text) => written,
+            // Also a write that hangs must not hold the end of the process up.
+            () = self.app.lifecycle.stopped().cancelled() => Err(End::Closed(CloseCode::ServiceRestart)),
+        }
     }
 
     async fn obey(&mut self, order: Order) -> Result<(), End> {
@@ -248,7 +253,7 @@ impl<W: Wire> Connection<'_, W> {
             Message::Binary(_) => return Err(End::Closed(CloseCode::BadFrame)),
             Message::Close(_) => return Err(End::Gone),
             Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {
-                let counted = self.controls.count(std::time::Instant::now());
+                let counted = self.controls.count(Instant::now().into_std());
                 return counted.map_err(|_| End::Closed(CloseCode::TooManyFrames));
             }
         };
@@ -257,7 +262,7 @@ impl<W: Wire> Connection<'_, W> {
         if let ClientFrame::Pong { version } = frame {
             return self.heard_pong(version).await;
         }
-        let counted = self.frames.count(std::time::Instant::now());
+        let counted = self.frames.count(Instant::now().into_std());
         counted.map_err(|_| End::Closed(CloseCode::TooManyFrames))?;
         match frame {
             ClientFrame::Token { id } => self.answer_token(&id).await,
@@ -276,16 +281,16 @@ impl<W: Wire> Connection<'_, W> {
             // Pongs are free, but not without end.
             return self
                 .controls
-                .count(std::time::Instant::now())
+                .count(Instant::now().into_std())
                 .map_err(|_| End::Closed(CloseCode::TooManyFrames));
         }
-        let counted = self.frames.count(std::time::Instant::now());
+        let counted = self.frames.count(Instant::now().into_std());
         counted.map_err(|_| End::Closed(CloseCode::TooManyFrames))?;
         self.send_state(StateReason::Refreshed).await
     }
 
     async fn answer_token(&mut self, id: &Value) -> Result<(), End> {
-        if let Err(wait) = self.tokens.count(std::time::Instant::now()) {
+        if let Err(wait) = self.tokens.count(Instant::now().into_std()) {
             let detail = "at most 10 tokens a minute; wait before you ask again";
             return self
                 .refuse(Some(id), Code::RateLimited, detail, Some(millis(wait)))

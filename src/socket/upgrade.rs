@@ -187,19 +187,25 @@ impl Switch {
         let (stream, early) = (parts.io.into_inner(), parts.read_buf.to_vec());
         let mut wire = WebSocketStream::from_partially_read(stream, early, Role::Server, Some(config)).await;
         // Boxed: what greeting needs is given back before the long wait begins.
-        let rest = match Box::pin(greet(&app, &mut wire, self.introduction, self.ip)).await {
+        let (rest, place) = match Box::pin(greet(&app, &mut wire, self.introduction, self.ip)).await {
             Ok(opened) => {
                 let (end, place) = connection::serve(&app, &mut wire, opened).await;
-                let rest = Box::pin(finish(&mut wire, end)).await;
-                drop(place);
-                rest
+                (Box::pin(finish(&mut wire, end)).await, Some(place))
             }
-            Err(end) => Box::pin(finish(&mut wire, end)).await,
+            Err(end) => (Box::pin(finish(&mut wire, end)).await, None),
         };
         match rest {
-            Rest::Clean => Box::pin(linger(&mut wire)).await,
-            // Reset: what the client has not read by now, it shall not read later.
-            Rest::Stuck => drop(wire.get_ref().set_zero_linger()),
+            Rest::Clean => {
+                drop(place);
+                Box::pin(linger(&mut wire)).await;
+            }
+            Rest::Stuck => {
+                // Reset: what the client has not read by now, it shall not read later. Only then does
+                // its place go, and with it the receipt that it is closed.
+                let _may_fail = wire.get_ref().set_zero_linger();
+                drop(wire);
+                drop(place);
+            }
         }
     }
 }

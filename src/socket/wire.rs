@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
 use super::close::CloseCode;
@@ -117,7 +119,18 @@ pub async fn finish(wire: &mut impl Wire, end: End) -> Rest {
 
 /// Reads until the client has closed its side, for a moment at most. Dropped with unread input, the TCP
 /// connection would be reset, and the client might lose the close frame that tells it why.
-pub async fn linger(wire: &mut impl Wire) {
-    let closed = async { while let Some(Ok(_)) = wire.next().await {} };
+pub async fn linger<S>(wire: &mut WebSocketStream<S>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let closed = async {
+        while let Some(Ok(_)) = wire.next().await {}
+        // What follows a frame that was refused is no frame any more, and is read all the same.
+        let stream = wire.get_mut();
+        let mut unread = [0; 1024];
+        stream.shutdown().await?;
+        while stream.read(&mut unread).await? > 0 {}
+        std::io::Result::Ok(())
+    };
     let _in_time = tokio::time::timeout(GOODBYE, closed).await;
 }
