@@ -15,6 +15,7 @@
 mod support;
 
 mod architecture;
+mod database_cut;
 mod drain;
 mod journal;
 mod journal_tail;

@@ -1,1 +1,95 @@
-//! x
+//! How many sockets one session and one user may have: the oldest makes room, and its session lives.
+
+use crate::support::Pair;
+use crate::support::app::{TestApp, Tuning};
+use crate::support::socket::TestSocket;
+
+const ADA: &str = "ada@example.org";
+
+async fn hub(per_session: usize, per_user: usize) -> TestApp {
+    let configured = Tuning::new().configure(move |config| {
+        config.hub.per_session = per_session;
+        config.hub.per_user = per_user;
+    });
+    let hub = configured.spawn().await;
+    hub.person(ADA, "user").await;
+    hub
+}
+
+async fn open(hub: &TestApp, pair: &Pair) -> TestSocket {
+    hub.open(&pair.access).await.0
+}
+
+#[tokio::test]
+async fn the_oldest_socket_of_a_session_makes_room() {
+    let hub = hub(3, 64).await;
+    let (one, two) = (hub.sign_in(ADA).await, hub.sign_in(ADA).await);
+    let (mut a, mut b) = (open(&hub, &one).await, open(&hub, &one).await);
+    let (_c, mut other) = (open(&hub, &one).await, open(&hub, &two).await);
+    let _d = open(&hub, &one).await;
+    assert_eq!(a.closed().await, 4306, "without signed_out");
+    let _e = open(&hub, &one).await;
+    assert_eq!(b.closed().await, 4306);
+    hub.sockets_become(4).await;
+    // The session lives, and so does the other one's socket.
+    hub.get_as(&one.access, "/api/auth/site_role").await.expect(200);
+    other.say(serde_json::json!({ "type": "x" })).await;
+    other.frame("error").await;
+}
+
+#[tokio::test]
+async fn the_oldest_socket_of_a_user_makes_room() {
+    let hub = hub(16, 3).await;
+    let (one, two) = (hub.sign_in(ADA).await, hub.sign_in(ADA).await);
+    let mut a = open(&hub, &one).await;
+    let _rest = (open(&hub, &two).await, open(&hub, &one).await);
+    let (_, bob) = hub.signed_in("bob@example.org", "user").await;
+    let _strangers = [
+        open(&hub, &bob).await,
+        open(&hub, &bob).await,
+        open(&hub, &bob).await,
+    ];
+    let _new = open(&hub, &two).await;
+    assert_eq!(a.closed().await, 4306);
+    hub.sockets_become(6).await;
+    hub.get_as(&one.access, "/api/auth/site_role").await.expect(200);
+}
+
+/// Each of a burst must send another one away, also while those before it are still leaving.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_burst_does_not_get_past_the_caps() {
+    for (per_session, per_user) in [(2, 64), (16, 2)] {
+        let hub = hub(per_session, per_user).await;
+        let pair = hub.sign_in(ADA).await;
+        let mut tokens = Vec::new();
+        for _ in 0..24 {
+            tokens.push(hub.socket_token(&pair.access).await);
+        }
+        let opening: Vec<_> = tokens
+            .into_iter()
+            .map(|token| {
+                let caller = hub.caller.clone();
+                tokio::spawn(async move {
+                    let mut socket = caller.connect_with(&token).await;
+                    socket.frame("ready").await;
+                    socket
+                })
+            })
+            .collect();
+        let mut sockets = Vec::new();
+        for socket in opening {
+            sockets.push(socket.await.unwrap());
+        }
+        hub.sockets_become(2).await;
+        let mut ended = 0;
+        for socket in sockets {
+            let mut socket = socket;
+            let quiet = std::time::Duration::from_millis(20);
+            if let Ok((frames, code)) = tokio::time::timeout(quiet, socket.to_the_end()).await {
+                assert_eq!((frames.len(), code), (0, Some(4306)));
+                ended += 1;
+            }
+        }
+        assert_eq!(ended, 22);
+    }
+}
