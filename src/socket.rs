@@ -5,6 +5,8 @@
 
 mod close;
 mod connection;
+#[cfg(test)]
+mod harness;
 mod hello;
 mod pace;
 mod protocol;

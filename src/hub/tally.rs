@@ -17,7 +17,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    pub(super) fn begin() -> Arc<Self> {
+    pub(crate) fn begin() -> Arc<Self> {
         Arc::new(Self {
             began: Instant::now(),
             open: AtomicUsize::new(0),
@@ -27,7 +27,7 @@ impl Tally {
         })
     }
 
-    pub(super) fn ticket(self: &Arc<Self>) -> Ticket {
+    pub(crate) fn ticket(self: &Arc<Self>) -> Ticket {
         self.open.fetch_add(1, Ordering::SeqCst);
         Ticket(Arc::clone(self))
     }

@@ -364,3 +364,6 @@ impl<W: Wire> Connection<'_, W> {
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

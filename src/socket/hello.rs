@@ -117,3 +117,65 @@ pub fn end_of_error(error: &WsError) -> End {
         _ => End::Gone,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{Client, Stage, line, near};
+    use super::*;
+
+    /// How greeting ends for a client that does as `script` does, and after how long.
+    async fn greeted(stage: &Stage, script: impl AsyncFnOnce(&mut Client)) -> (End, Duration) {
+        let (mut wire, mut client) = line(8);
+        let ip = IpAddr::from([127, 0, 0, 1]);
+        let place = stage.app.cx.hub.wait_for_hello(ip).unwrap();
+        let began = tokio::time::Instant::now();
+        let greeting = async {
+            let end = greet(&stage.app, &mut wire, Introduction::Awaited(place), ip).await;
+            (end.unwrap_err(), began.elapsed())
+        };
+        let (ended, ()) = tokio::join!(greeting, script(&mut client));
+        ended
+    }
+
+    #[tokio::test]
+    async fn who_says_no_hello_in_five_seconds_is_closed() {
+        let stage = Stage::set().await;
+        let silent = greeted(&stage, async |client| client.stay().await).await;
+        let pinging = greeted(&stage, async |client| {
+            // What is no hello wins no time.
+            for _ in 0..10 {
+                client.send(Message::Ping(Vec::new().into())).await;
+                tokio::time::sleep(Duration::from_millis(900)).await;
+            }
+        })
+        .await;
+        for (end, after) in [silent, pinging] {
+            assert!(matches!(end, End::Closed(CloseCode::HelloTimeout)), "{end:?}");
+            assert!(near(after, PATIENCE), "{after:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hello_at_the_last_moment_is_heard() {
+        let stage = Stage::set().await;
+        let (end, after) = greeted(&stage, async |client| {
+            tokio::time::sleep(Duration::from_millis(4_900)).await;
+            client.say(r#"{"type":"hello","token":"none"}"#).await;
+        })
+        .await;
+        assert!(matches!(end, End::Closed(CloseCode::TokenInvalid)), "{end:?}");
+        assert!(after < PATIENCE);
+    }
+
+    #[tokio::test]
+    async fn the_end_of_the_process_does_not_wait_for_a_hello() {
+        let stage = Stage::set().await;
+        let (end, after) = greeted(&stage, async |client| {
+            stage.app.lifecycle.stopped().cancel();
+            client.stay().await;
+        })
+        .await;
+        assert!(matches!(end, End::Closed(CloseCode::ServiceRestart)), "{end:?}");
+        assert!(near(after, Duration::ZERO), "{after:?}");
+    }
+}
