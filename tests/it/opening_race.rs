@@ -97,7 +97,7 @@ async fn round(hub: Arc<TestApp>, key: String, at: usize) -> Outcome {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn t04_in_five_hundred_races_no_socket_outlives_its_session() {
     let configured = Tuning::new().configure(|config| {
-        // The announcement alone must be enough.
+        // The announcement, and the reading that it wakes, must be enough.
         (config.hub.poll, config.hub.sweep, config.hub.lease) = (3600.0, 3600.0, 7200.0);
         config.hub.per_user = 1000;
     });
