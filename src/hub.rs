@@ -16,19 +16,20 @@ mod tally;
 mod waiting;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::config;
-use crate::ids::NodeId;
+use crate::ids::{NodeId, UserId};
 use crate::store::Db;
 use crate::store::journal::{Change, Entry};
 use crate::store::sessions::{EndScope, Ending};
 use bus::Bus;
 pub use opening::{Opened, Opening, Resume};
-use registry::Registry;
+use registry::{Registry, Socket};
 pub use tally::{Tally, Ticket};
 use waiting::Waiting;
 pub use waiting::WaitingPlace;
@@ -44,6 +45,8 @@ struct Inner {
     clock: Clock,
     bus: Bus,
     registry: Registry,
+    /// How many sockets there are, from the upgrade until they are closed.
+    sockets: AtomicUsize,
     waiting: Waiting,
     limits: Limits,
     /// Wakes the journal's tail before its time.
@@ -90,6 +93,7 @@ impl Hub {
             clock,
             bus,
             registry: Registry::default(),
+            sockets: AtomicUsize::new(0),
             waiting: Waiting::default(),
             limits,
             hint: Notify::new(),
@@ -120,10 +124,16 @@ impl Hub {
         WaitingPlace::take(self, address)
     }
 
-    /// True while another socket fits.
+    /// Takes room for one more socket, to be held from the upgrade until it is closed. `None`: full.
     #[must_use]
-    pub fn has_room(&self) -> bool {
-        self.0.registry.len() + self.0.waiting.len() < self.0.limits.connections
+    pub fn take_room(&self) -> Option<Room> {
+        let most = self.0.limits.connections;
+        let one_more = |count: usize| (count < most).then_some(count + 1);
+        let taken = self
+            .0
+            .sockets
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more);
+        taken.is_ok().then(|| Room(self.clone()))
     }
 
     /// Applies committed journal rows to this node's sockets at once, then tells the other nodes.
@@ -134,13 +144,27 @@ impl Hub {
     pub async fn announce(&self, entries: &[Entry]) -> Arc<Tally> {
         let tally = Tally::begin();
         for entry in entries {
-            self.sign_out(entry, &tally);
             if entry.change == Change::Bulk {
-                self.sweep_for(&tally).await;
+                self.sweep_for(None, &tally).await;
+            } else {
+                self.sign_out(entry, &tally);
             }
         }
+        self.hint(entries);
+        tally
+    }
+
+    /// As [`announce`](Self::announce), for who does not wait: the journal's tail does all of it.
+    pub fn hint(&self, entries: &[Entry]) {
         self.0.hint.notify_one();
         self.0.bus.publish(entries);
+    }
+
+    /// Looks for sockets whose session has ended already, of one user or of all: what an act that finds
+    /// nothing left to end has to answer for.
+    pub async fn verify(&self, user: Option<UserId>) -> Arc<Tally> {
+        let tally = Tally::begin();
+        self.sweep_for(user, &tally).await;
         tally
     }
 
@@ -153,35 +177,39 @@ impl Hub {
         }
     }
 
-    /// Ends the sockets that `entry` names, if it ends any. Doing it again does nothing.
+    /// Ends the sockets that `entry` names, if it ends any. Doing it again, or late, does nothing more.
     fn sign_out(&self, entry: &Entry, tally: &Arc<Tally>) {
         let Some(user) = entry.user_id else { return };
-        match &entry.change {
-            Change::SessionEnded { reason, message } => {
-                let ending = Ending {
-                    reason: *reason,
-                    scope: EndScope::Session,
-                    message: message.clone(),
-                };
-                self.0.registry.sign_out(user, &ending, tally, |socket| {
-                    Some(socket.session_id) == entry.session_id
-                });
+        let (reason, scope, message) = match &entry.change {
+            Change::SessionEnded { reason, message } => (*reason, EndScope::Session, message.clone()),
+            Change::UserSessionsEnded { reason, message, .. } => (*reason, EndScope::User, message.clone()),
+            Change::State { .. } | Change::SessionCreated { .. } | Change::Bulk => return,
+        };
+        let ending = Ending {
+            reason,
+            scope,
+            message,
+        };
+        let meant = |socket: &Socket| match &entry.change {
+            Change::UserSessionsEnded { except, .. } => Some(socket.session_id) != *except,
+            _ => Some(socket.session_id) == entry.session_id,
+        };
+        // Sessions of the user that began after the row are not meant by it.
+        let until = (scope == EndScope::User).then_some(entry.position.sequence);
+        self.0.registry.for_user(user, |socket| {
+            if meant(socket) {
+                socket.outbox.sign_out(&ending, until, tally.ticket());
             }
-            Change::UserSessionsEnded {
-                reason,
-                except,
-                message,
-            } => {
-                let ending = Ending {
-                    reason: *reason,
-                    scope: EndScope::User,
-                    message: message.clone(),
-                };
-                self.0
-                    .registry
-                    .sign_out(user, &ending, tally, |socket| Some(socket.session_id) != *except);
-            }
-            Change::State { .. } | Change::SessionCreated { .. } | Change::Bulk => {}
-        }
+        });
+    }
+}
+
+/// Room for one socket; dropping it gives the room up.
+#[derive(Debug)]
+pub struct Room(Hub);
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.0.0.sockets.fetch_sub(1, Ordering::SeqCst);
     }
 }

@@ -11,7 +11,6 @@ use serde_json::json;
 use crate::audit::{self, Action, Actor, Origin, Record};
 use crate::context::Context;
 use crate::error::Code;
-use crate::hub::Tally;
 use crate::ids::{RevocationId, SessionId, UserId};
 use crate::roles::{Authority, Permission};
 use crate::store::journal::{self, Change, Entry, NewEntry};
@@ -137,8 +136,7 @@ impl Revocation {
         self.remember(&mut tx, id, sequence, sessions_revoked, &request, by)
             .await?;
         tx.commit().await?;
-        let tally = self.cx.hub.announce(entry.as_slice()).await;
-        let receipt = self.receipt(&tally, &request).await;
+        let receipt = self.carry_out(entry, &request).await;
         Ok(Outcome {
             id: Some(id),
             sequence: Some(sequence),
@@ -147,7 +145,7 @@ impl Revocation {
         })
     }
 
-    /// Whom it concerns must exist, and a signed-in manager must hold what they hold. A service key
+    /// Locks whom it concerns. They must exist, and a signed-in manager must hold what they hold. A service key
     /// acts for a backend, which answers for itself.
     async fn authorise(
         &self,
@@ -158,12 +156,15 @@ impl Revocation {
     ) -> Result<(), Error> {
         let permissions = match selector {
             Selector::Session(id) => {
-                let session = sessions::check(tx, *id)
-                    .await?
-                    .ok_or(Error::NotFound("session"))?;
-                session.state.permissions
+                let found = sessions::check(tx, *id).await?;
+                let user = found.ok_or(Error::NotFound("session"))?.user_id;
+                // Who is judged here must not become somebody else before the session ends.
+                users::lock(tx, user).await?;
+                let state = users::auth_state(tx, user).await?;
+                state.ok_or(Error::NotFound("session"))?.permissions
             }
             Selector::User { id, .. } => {
+                users::lock(tx, *id).await?;
                 let state = users::auth_state(tx, *id).await?.ok_or(Error::NotFound("user"))?;
                 state.permissions
             }
@@ -212,9 +213,6 @@ impl Revocation {
             Selector::User { id, .. } => (Some(*id), None),
             Selector::Role(_) | Selector::All => (None, None),
         };
-        if let Some(user) = user_id {
-            users::lock(tx, user).await?;
-        }
         let scope = if session_id.is_some() {
             EndScope::Session
         } else {
@@ -290,11 +288,21 @@ impl Revocation {
         Ok(())
     }
 
-    /// What this node's sockets did. There is one node, so waiting for all is waiting for it.
-    async fn receipt(&self, tally: &Tally, request: &Request) -> Option<Receipt> {
+    /// Tells the sockets, and waits as long as the caller wants to. There is one node, so waiting for
+    /// all is waiting for it.
+    async fn carry_out(&self, entry: Option<Entry>, request: &Request) -> Option<Receipt> {
+        let hub = &self.cx.hub;
         if request.wait == Wait::None {
+            hub.hint(entry.as_slice());
             return None;
         }
+        let tally = match (entry, &request.selector) {
+            (Some(entry), _) => hub.announce(&[entry]).await,
+            // Nothing was left to end. Whoever ended it may not have told the sockets yet, and the
+            // receipt answers for them all the same.
+            (None, Selector::User { id, .. }) => hub.verify(Some(*id)).await,
+            (None, _) => hub.verify(None).await,
+        };
         let complete = tally.wait(request.timeout).await;
         Some(Receipt {
             complete,
@@ -302,11 +310,7 @@ impl Revocation {
             acknowledged: u32::from(complete),
             sockets_closed: tally.closed(),
             slowest_ms: u64::try_from(tally.slowest().as_millis()).unwrap_or(u64::MAX),
-            pending: if complete {
-                Vec::new()
-            } else {
-                vec![self.cx.hub.node()]
-            },
+            pending: if complete { Vec::new() } else { vec![hub.node()] },
         })
     }
 }

@@ -35,6 +35,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
@@ -66,15 +67,29 @@ pub(crate) use with_conn;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long SQLite waits for another process's write lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-const POSTGRES_CONNECTIONS: u32 = 16;
+/// How long a question of the journal's tail or the sweep may take, and the closing of all connections.
+const WATCH_TIMEOUT: Duration = Duration::from_secs(2);
+/// What PostgreSQL gives up on: a lock that somebody sits on, a statement without end, a transaction
+/// whose client froze, and a client that has vanished.
+const BOUNDS: [(&str, &str); 4] = [
+    ("lock_timeout", "2s"),
+    ("statement_timeout", "10s"),
+    ("idle_in_transaction_session_timeout", "10s"),
+    ("tcp_user_timeout", "10s"),
+];
 const SQLITE_READERS: u32 = 4;
 
 /// The database. Clones share their pools.
 #[derive(Clone, Debug)]
 pub enum Db {
-    /// `requests` serves people; `reserved` serves journal, sweep and revocation alone, so that a
-    /// crowd at sign-in cannot delay a forced logout.
-    Postgres { requests: PgPool, reserved: PgPool },
+    /// `requests` serves people, `revocations` those who end sessions, `watch` the journal's tail and
+    /// the sweep: a crowd at sign-in delays no forced logout, and a revocation that waits for a lock
+    /// does not keep the leases of all sockets from being renewed.
+    Postgres {
+        requests: PgPool,
+        revocations: PgPool,
+        watch: PgPool,
+    },
     /// One writer, as SQLite has it; readers see the last commit.
     Sqlite { writer: SqlitePool, readers: SqlitePool },
 }
@@ -116,15 +131,22 @@ impl Db {
     }
 
     async fn connect_postgres(url: &str) -> Result<Self, Error> {
-        let options = PgConnectOptions::from_str(url)?.application_name("portcullis");
+        let options = PgConnectOptions::from_str(url)?
+            .application_name("portcullis")
+            .options(BOUNDS);
         let pool = |connections| {
             PgPoolOptions::new()
                 .max_connections(connections)
                 .acquire_timeout(ACQUIRE_TIMEOUT)
         };
-        let requests = pool(POSTGRES_CONNECTIONS).connect_with(options.clone()).await?;
-        let reserved = pool(2).connect_lazy_with(options);
-        Ok(Self::Postgres { requests, reserved })
+        let requests = pool(16).connect_with(options.clone()).await?;
+        let revocations = pool(4).connect_lazy_with(options.clone());
+        let watch = pool(2).connect_lazy_with(options);
+        Ok(Self::Postgres {
+            requests,
+            revocations,
+            watch,
+        })
     }
 
     async fn connect_sqlite(url: &str) -> Result<Self, Error> {
@@ -169,7 +191,7 @@ impl Db {
     /// [`Error::Unavailable`] when no connection could be had in time.
     pub async fn begin_reserved(&self) -> Result<Tx, Error> {
         match self {
-            Self::Postgres { reserved, .. } => Tx::begin_postgres(reserved).await,
+            Self::Postgres { revocations, .. } => Tx::begin_postgres(revocations).await,
             Self::Sqlite { writer, .. } => Tx::begin_sqlite(writer).await,
         }
     }
@@ -204,9 +226,7 @@ impl Db {
     /// [`Error::Unavailable`] when no connection could be had in time.
     pub async fn read_reserved(&self) -> Result<Tx, Error> {
         Ok(match self {
-            Self::Postgres { reserved, .. } => {
-                Tx::Postgres(PostgresHandle::Single(reserved.acquire().await?))
-            }
+            Self::Postgres { watch, .. } => Tx::Postgres(PostgresHandle::Single(watch.acquire().await?)),
             Self::Sqlite { .. } => self.read().await?,
         })
     }
@@ -220,18 +240,25 @@ impl Db {
         }
     }
 
-    /// Closes every connection, waiting for those in use.
+    /// Closes every connection, waiting for those in use, but not for long: one whose answer never comes
+    /// must not hold up the end of the process.
     pub async fn close(&self) {
-        match self {
-            Self::Postgres { requests, reserved } => {
-                requests.close().await;
-                reserved.close().await;
+        let closing = async {
+            match self {
+                Self::Postgres {
+                    requests,
+                    revocations,
+                    watch,
+                } => {
+                    tokio::join!(requests.close(), revocations.close(), watch.close());
+                }
+                Self::Sqlite { writer, readers } => {
+                    readers.close().await;
+                    writer.close().await;
+                }
             }
-            Self::Sqlite { writer, readers } => {
-                readers.close().await;
-                writer.close().await;
-            }
-        }
+        };
+        let _in_time = tokio::time::timeout(WATCH_TIMEOUT, closing).await;
     }
 }
 
@@ -258,6 +285,24 @@ impl Tx {
             Self::Postgres(PostgresHandle::Single(_)) | Self::Sqlite(SqliteHandle::Single(_)) => {}
         }
         Ok(())
+    }
+
+    /// Asks `question` on this connection, for two seconds at most. A connection that does not answer is
+    /// closed: given back, it would keep its place in the pool for as long as the answer does not come.
+    ///
+    /// # Errors
+    /// [`Error::Silent`] when there was no answer in time, or what `question` failed with.
+    pub async fn in_time<T>(
+        mut self,
+        question: impl for<'t> FnOnce(&'t mut Self) -> BoxFuture<'t, Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let answer = tokio::time::timeout(WATCH_TIMEOUT, question(&mut self)).await;
+        answer.unwrap_or_else(|_| {
+            if let Self::Postgres(PostgresHandle::Single(connection)) = &mut self {
+                connection.close_on_drop();
+            }
+            Err(Error::Silent)
+        })
     }
 
     /// True on PostgreSQL, for the places where the dialects differ.

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::outbox::Push;
 use super::{Hub, Tally};
 use crate::ids::{SessionId, UserId};
+use crate::metric;
 use crate::store::journal::{self, Change, Entry, Position, StateReason};
 use crate::store::{self, users};
 
@@ -64,50 +65,56 @@ impl Tail {
     /// When storage fails. What was not applied stays after the position.
     pub async fn catch_up(&mut self) -> Result<(), store::Error> {
         loop {
-            let mut tx = self.hub.0.db.read_reserved().await?;
-            let batch = journal::read_after(&mut tx, self.position, &self.applied).await?;
-            drop(tx);
+            let tx = self.hub.0.db.read_reserved().await?;
+            let (position, applied) = (self.position, self.applied.clone());
+            let batch = tx
+                .in_time(move |tx| Box::pin(async move { journal::read_after(tx, position, &applied).await }))
+                .await?;
             let mut entries = batch.entries;
+            let reached = entries.iter().map(|entry| entry.position).max();
             // Sequences of one user are taken in the order of their commits; transaction ids are not.
             entries.sort_by_key(|entry| entry.position.sequence);
             let lag = entries.iter().map(|entry| entry.at).min();
             let lag = lag.map_or(0.0, |oldest| self.hub.0.clock.now().since(oldest).as_secs_f64());
-            metrics::gauge!("portcullis_journal_lag").set(lag);
+            metrics::gauge!(metric::JOURNAL_LAG).set(lag);
             self.apply(&entries).await?;
             self.applied.extend(entries.iter().map(|entry| entry.position));
-            self.pass(batch.horizon);
+            self.pass(batch.horizon, reached.filter(|_| batch.full));
             if !batch.full {
                 return Ok(());
             }
         }
     }
 
-    /// Moves the position over applied rows below the horizon.
-    fn pass(&mut self, horizon: i64) {
-        while let Some(first) = self.applied.first().copied().filter(|first| first.xid < horizon) {
+    /// Moves the position over applied rows below the horizon, but not beyond what was `reached` by a
+    /// read that left rows behind.
+    fn pass(&mut self, horizon: i64, reached: Option<Position>) {
+        let passable =
+            |first: &Position| first.xid < horizon && reached.is_none_or(|reached| *first <= reached);
+        while let Some(first) = self.applied.first().copied().filter(passable) {
             self.applied.remove(&first);
             self.position = self.position.max(first);
         }
     }
 
+    /// Sign-outs first: no read that fails or takes its time may hold them up.
     async fn apply(&self, entries: &[Entry]) -> Result<(), store::Error> {
         let hub = &self.hub;
         let tally = Tally::begin();
+        for entry in entries {
+            hub.sign_out(entry, &tally);
+        }
         if entries.iter().any(|entry| entry.change == Change::Bulk) {
             hub.sweep(&tally).await?;
         }
         for (at, entry) in entries.iter().enumerate() {
-            match (&entry.change, entry.user_id) {
-                // Read late, it must spare the sessions born since: SQL knows which ones ended.
-                (Change::UserSessionsEnded { .. }, Some(user)) => hub.sweep_user(user, &tally).await?,
-                _ => hub.sign_out(entry, &tally),
-            }
             let Some(user) = entry.user_id.filter(|user| hub.0.registry.has(*user)) else {
                 continue;
             };
             match &entry.change {
                 // A later row of the batch brings the newest state anyway.
-                Change::State { reason } if !changes_again(&entries[at + 1..], user) => {
+                Change::State { .. } if changes_again(&entries[at + 1..], user) => {}
+                Change::State { reason } => {
                     hub.push_state(user, entry.position.sequence, *reason).await?;
                 }
                 _ => hub.push_event(entry, user),
@@ -126,14 +133,20 @@ fn changes_again(later: &[Entry], user: UserId) -> bool {
 impl Hub {
     /// Reads the user's auth state and gives it to those sockets that know an older one.
     async fn push_state(&self, user: UserId, sequence: i64, reason: StateReason) -> Result<(), store::Error> {
-        let state = users::auth_state(&mut self.0.db.read_reserved().await?, user).await?;
+        let tx = self.0.db.read_reserved().await?;
+        let state = tx
+            .in_time(move |tx| Box::pin(async move { users::auth_state(tx, user).await }))
+            .await?;
         if let Some(state) = state {
-            let push = Push::State {
-                sequence: Some(sequence),
-                reason,
-                state: Arc::new(state),
-            };
-            self.0.registry.push(user, &push, |_| true);
+            let (sequence, state) = (Some(sequence), Arc::new(state));
+            self.0.registry.for_user(user, |socket| {
+                let state = Arc::clone(&state);
+                socket.outbox.push(Push::State {
+                    sequence,
+                    reason,
+                    state,
+                });
+            });
         }
         Ok(())
     }
@@ -141,13 +154,13 @@ impl Hub {
     /// Gives the event that `entry` makes to the user's sockets, but for those of the session it is about.
     fn push_event(&self, entry: &Entry, user: UserId) {
         let Some(frame) = frame_of(entry) else { return };
-        let push = Push::Event {
-            sequence: entry.position.sequence,
-            frame,
-        };
-        self.0
-            .registry
-            .push(user, &push, |socket| concerns(entry, socket.session_id));
+        let sequence = entry.position.sequence;
+        self.0.registry.for_user(user, |socket| {
+            if concerns(entry, socket.session_id) {
+                let frame = Arc::clone(&frame);
+                socket.outbox.push(Push::Event { sequence, frame });
+            }
+        });
     }
 }
 

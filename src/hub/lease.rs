@@ -29,10 +29,10 @@ impl Hub {
     /// Tells every socket whose lease has run out to leave.
     pub fn end_expired_leases(&self) {
         let now = self.0.clock.since_boot();
-        for socket in self.0.registry.all() {
+        self.0.registry.for_each(|socket| {
             if socket.lease_expired(now) {
                 socket.outbox.leave(Leave::LeaseExpired);
             }
-        }
+        });
     }
 }

@@ -34,9 +34,10 @@ pub struct Opened {
     pub epoch: String,
     /// The newest row of the journal that concerns the user, as of the read.
     pub sequence: i64,
+    /// Where the client goes on, if it can; otherwise it has to ask for everything anew.
+    pub resumed_from: Option<i64>,
     /// Event frames that the client has missed.
     pub missed: Vec<Arc<str>>,
-    pub resumed: bool,
 }
 
 /// How an attempt to open ended.
@@ -88,22 +89,26 @@ impl Hub {
         if let Some(ending) = checked.ended(self.0.clock.now()) {
             return Ok(Opening::Ended(ending));
         }
-        place.socket().renew_lease(asked, self.0.limits.lease);
+        let socket = place.socket();
+        socket.renew_lease(asked, self.0.limits.lease);
+        socket.session_ends(checked.expires_at.min(checked.idle_expires_at));
+        socket.outbox.opened(sequence);
+        self.0.registry.keep_caps(socket, &self.0.limits);
         let missed = match resume {
             Some(resume) if resume.epoch == epoch => {
-                self.missed(&mut tx, &checked, resume.sequence, sequence).await?
+                let missed = self.missed(&mut tx, &checked, resume.sequence, sequence).await?;
+                missed.map(|missed| (resume.sequence, missed))
             }
             _ => None,
         };
-        let resumed = missed.is_some();
-        let missed = missed.unwrap_or_default();
+        let (resumed_from, missed) = missed.unzip();
         Ok(Opening::Opened(Box::new(Opened {
             place,
             session: checked,
             epoch,
             sequence,
-            missed,
-            resumed,
+            resumed_from,
+            missed: missed.unwrap_or_default(),
         })))
     }
 

@@ -5,11 +5,12 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
 use super::Ticket;
+use crate::metric;
 use crate::store::journal::StateReason;
 use crate::store::sessions::Ending;
 use crate::store::users::AuthState;
@@ -62,9 +63,20 @@ pub enum Order {
     Write(Push),
 }
 
+/// An order to sign out.
+#[derive(Debug)]
+struct SignOut {
+    ending: Ending,
+    /// The row that ended sessions, where it may concern only those that began before it.
+    sequence: Option<i64>,
+    ordered: Instant,
+}
+
 #[derive(Debug, Default)]
 struct Queue {
-    sign_out: Option<Ending>,
+    sign_out: Option<SignOut>,
+    /// The journal's sequence as of which the session was read and found live.
+    opened_at: Option<i64>,
     leave: Option<Leave>,
     reconnect: Option<Duration>,
     pushes: VecDeque<Push>,
@@ -82,11 +94,20 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Adds a frame. A state takes the place of an older one that still waits; past the bounds the
-    /// socket is told to close.
+    /// Adds a frame. A state takes the place of an older one that still waits, and is dropped where a
+    /// newer one does; past the bounds the socket is told to close.
     pub fn push(&self, push: Push) {
         let mut queue = self.lock();
-        if let Push::State { .. } = push {
+        if let Push::State { state, sequence, .. } = &push {
+            let newer = |waiting: &Push| match waiting {
+                Push::State { state: other, .. } => {
+                    other.version > state.version || (other.version == state.version && sequence.is_none())
+                }
+                Push::Event { .. } => false,
+            };
+            if queue.pushes.iter().any(newer) {
+                return;
+            }
             queue
                 .pushes
                 .retain(|waiting| !matches!(waiting, Push::State { .. }));
@@ -102,15 +123,42 @@ impl Outbox {
     }
 
     /// Orders the end of the session's socket. The ticket is given back when it has closed.
-    pub fn sign_out(&self, ending: &Ending, ticket: Ticket) {
+    ///
+    /// `sequence` names the journal's row where that row ends only what began before it: a session that
+    /// was found live as of that row, or a later one, is not meant.
+    pub fn sign_out(&self, ending: &Ending, sequence: Option<i64>, ticket: Ticket) {
         let mut queue = self.lock();
-        if queue.closed {
-            return;
+        let spared = sequence.is_some_and(|row| queue.opened_at.is_some_and(|opened| row <= opened));
+        if queue.closed || spared {
+            drop(queue);
+            return ticket.void();
         }
-        queue.sign_out.get_or_insert_with(|| ending.clone());
+        match &mut queue.sign_out {
+            // What ends it for certain, or later, outlasts a finding that spares the session.
+            Some(order) => order.sequence = order.sequence.zip(sequence).map(|(one, other)| one.max(other)),
+            None => {
+                let (ending, ordered) = (ending.clone(), Instant::now());
+                queue.sign_out = Some(SignOut {
+                    ending,
+                    sequence,
+                    ordered,
+                });
+            }
+        }
         queue.tickets.push(ticket);
         drop(queue);
         self.wake.notify_one();
+    }
+
+    /// The session was read and found live as of `sequence`: orders of rows up to it do not mean it.
+    pub fn opened(&self, sequence: i64) {
+        let mut queue = self.lock();
+        queue.opened_at = Some(sequence);
+        let order = queue.sign_out.as_ref().and_then(|order| order.sequence);
+        if order.is_some_and(|row| row <= sequence) {
+            queue.sign_out = None;
+            queue.tickets.drain(..).for_each(Ticket::void);
+        }
     }
 
     /// Orders the socket to close while its session lives on.
@@ -129,8 +177,8 @@ impl Outbox {
     #[must_use]
     pub fn take(&self) -> Option<Order> {
         let mut queue = self.lock();
-        if let Some(ending) = &queue.sign_out {
-            return Some(Order::SignOut(ending.clone()));
+        if let Some(order) = &queue.sign_out {
+            return Some(Order::SignOut(order.ending.clone()));
         }
         if let Some(why) = queue.leave {
             return Some(Order::Leave(why));
@@ -147,7 +195,10 @@ impl Outbox {
     #[must_use]
     pub fn urgent(&self) -> Option<Order> {
         let queue = self.lock();
-        let sign_out = queue.sign_out.clone().map(Order::SignOut);
+        let sign_out = queue
+            .sign_out
+            .as_ref()
+            .map(|order| Order::SignOut(order.ending.clone()));
         sign_out.or_else(|| queue.leave.map(Order::Leave))
     }
 
@@ -175,6 +226,10 @@ impl Outbox {
         queue.closed = true;
         queue.pushes = VecDeque::new();
         queue.tickets = Vec::new();
+        if let Some(order) = &queue.sign_out {
+            let took = order.ordered.elapsed().as_secs_f64();
+            metrics::histogram!(metric::REVOCATION_APPLY).record(took);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -261,12 +316,66 @@ mod tests {
         };
         outbox.push(event(1, 1));
         outbox.leave(Leave::TooSlow);
-        outbox.sign_out(&ending, tally.ticket());
+        outbox.sign_out(&ending, None, tally.ticket());
         assert!(matches!(outbox.take(), Some(Order::SignOut(_))));
         assert_eq!(tally.closed(), 0);
         outbox.close();
         assert_eq!(tally.closed(), 1);
-        outbox.sign_out(&ending, tally.ticket());
-        assert_eq!(tally.closed(), 2, "a socket that is gone holds nobody up");
+        outbox.sign_out(&ending, None, tally.ticket());
+        assert_eq!(
+            tally.closed(),
+            1,
+            "a socket that is gone was closed by somebody else"
+        );
+    }
+
+    #[test]
+    fn a_row_spares_the_session_that_was_found_live_after_it() {
+        let ending = Ending {
+            reason: crate::store::sessions::EndReason::Logout,
+            scope: crate::store::sessions::EndScope::User,
+            message: None,
+        };
+        for (row, opened, survives) in [(10, 9, false), (10, 10, true), (10, 11, true)] {
+            for early in [true, false] {
+                let (outbox, tally) = (Outbox::default(), super::super::Tally::begin());
+                let order = || outbox.sign_out(&ending, Some(row), tally.ticket());
+                if early {
+                    order();
+                    outbox.opened(opened);
+                } else {
+                    outbox.opened(opened);
+                    order();
+                }
+                assert_eq!(
+                    outbox.urgent().is_none(),
+                    survives,
+                    "row {row}, opened {opened}, early {early}"
+                );
+            }
+        }
+        let (outbox, tally) = (Outbox::default(), super::super::Tally::begin());
+        outbox.sign_out(&ending, Some(3), tally.ticket());
+        outbox.sign_out(&ending, None, tally.ticket());
+        outbox.opened(5);
+        assert!(
+            outbox.is_signed_out(),
+            "what SQL said of this very session stands"
+        );
+    }
+
+    #[test]
+    fn an_older_state_never_takes_the_place_of_a_newer_one() {
+        let outbox = Outbox::default();
+        outbox.push(state(3));
+        outbox.push(state(2));
+        assert!(matches!(
+            outbox.take(),
+            Some(Order::Write(Push::State {
+                sequence: Some(3),
+                ..
+            }))
+        ));
+        assert!(outbox.take().is_none());
     }
 }

@@ -10,11 +10,10 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 
-use super::outbox::{Leave, Outbox, Push};
-use super::{Hub, Limits, Tally};
+use super::outbox::{Leave, Outbox};
+use super::{Hub, Limits};
 use crate::clock::Timestamp;
 use crate::ids::{ConnectionId, SessionId, UserId};
-use crate::store::sessions::Ending;
 
 /// One open socket, as the hub sees it.
 #[derive(Debug)]
@@ -29,7 +28,11 @@ pub struct Socket {
     lease_until: AtomicU64,
     /// The version of the newest auth state that was written to the client.
     version: AtomicI64,
+    session_ends_at: AtomicI64,
 }
+
+/// Before the session was read, there is no lease that could run out.
+const NO_LEASE: u64 = u64::MAX;
 
 impl Socket {
     /// A socket whose lease has not begun.
@@ -41,7 +44,7 @@ impl Socket {
         since: Timestamp,
         ip: Option<IpAddr>,
     ) -> Self {
-        let (lease_until, version) = (AtomicU64::new(u64::MAX), AtomicI64::new(i64::MAX));
+        let (lease_until, version) = (AtomicU64::new(NO_LEASE), AtomicI64::new(i64::MAX));
         Self {
             connection_id,
             user_id,
@@ -51,13 +54,29 @@ impl Socket {
             outbox: Outbox::default(),
             lease_until,
             version,
+            session_ends_at: AtomicI64::new(i64::MAX),
         }
     }
 
-    /// The session was found live by a query sent at `asked` (since boot): the lease runs from then.
+    /// The session was found live by a query sent at `asked` (since boot): the lease runs from then. An
+    /// answer that overtook another does not shorten it.
     pub fn renew_lease(&self, asked: Duration, lease: Duration) {
         let until = u64::try_from((asked + lease).as_millis()).unwrap_or(u64::MAX);
-        self.lease_until.store(until, Ordering::SeqCst);
+        let later = |held: u64| Some(if held == NO_LEASE { until } else { held.max(until) });
+        let _held = self
+            .lease_until
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, later);
+    }
+
+    /// When the session ends by itself, unless it is refreshed.
+    #[must_use]
+    pub fn session_ends_at(&self) -> Timestamp {
+        Timestamp::from_micros(self.session_ends_at.load(Ordering::SeqCst))
+    }
+
+    /// The session was read, and ends at `time`.
+    pub fn session_ends(&self, time: Timestamp) {
+        self.session_ends_at.store(time.micros(), Ordering::SeqCst);
     }
 
     /// Whether the lease has run out. Asked before every write, so that a process that was frozen
@@ -98,27 +117,37 @@ impl Registry {
         self.len() == 0
     }
 
-    /// Adds a socket. Where the session or the user has more than allowed, the oldest is told to leave;
-    /// those that were told before are as good as gone, and make no room a second time.
-    fn add(&self, socket: &Arc<Socket>, limits: &Limits) {
+    fn add(&self, socket: &Arc<Socket>) {
         let mut sockets = self
             .users
             .entry(socket.user_id)
             .or_insert_with(|| Vec::with_capacity(1));
-        let stays = |other: &&Arc<Socket>| !other.outbox.is_leaving();
-        let of_session = |other: &&Arc<Socket>| other.session_id == socket.session_id && stays(other);
-        if sockets.iter().filter(of_session).count() >= limits.per_session {
-            // Sockets stand in the order of their arrival.
-            if let Some(oldest) = sockets.iter().find(of_session) {
-                oldest.outbox.leave(Leave::TooMany);
-            }
-        } else if sockets.iter().filter(stays).count() >= limits.per_user
-            && let Some(oldest) = sockets.iter().find(stays)
-        {
-            oldest.outbox.leave(Leave::TooMany);
-        }
         sockets.push(Arc::clone(socket));
         self.count.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Keeps the caps, once `newcomer` is known to be of a live session: where its session or its user
+    /// has more sockets than allowed, the oldest are told to leave. Those that were told before are as
+    /// good as gone.
+    pub(super) fn keep_caps(&self, newcomer: &Socket, limits: &Limits) {
+        let Some(sockets) = self.users.get(&newcomer.user_id) else {
+            return;
+        };
+        // Sockets stand in the order of their arrival.
+        let shed = |most: usize, counts: &dyn Fn(&Socket) -> bool| {
+            let stay: Vec<_> = sockets
+                .iter()
+                .filter(|socket| counts(socket) && !socket.outbox.is_leaving())
+                .collect();
+            let excess = stay.len().saturating_sub(most);
+            for oldest in &stay[..excess] {
+                oldest.outbox.leave(Leave::TooMany);
+            }
+        };
+        shed(limits.per_session, &|socket| {
+            socket.session_id == newcomer.session_id
+        });
+        shed(limits.per_user, &|_| true);
     }
 
     fn remove(&self, socket: &Socket) {
@@ -137,27 +166,17 @@ impl Registry {
         self.users.contains_key(&user)
     }
 
-    /// Tells the user's sockets that `which` accepts that their session ended.
-    pub fn sign_out(
-        &self,
-        user: UserId,
-        ending: &Ending,
-        tally: &Arc<Tally>,
-        which: impl Fn(&Socket) -> bool,
-    ) {
+    /// Shows each of the user's sockets to `look`.
+    pub fn for_user(&self, user: UserId, look: impl FnMut(&Socket)) {
         if let Some(sockets) = self.users.get(&user) {
-            for socket in sockets.iter().filter(|socket| which(socket)) {
-                socket.outbox.sign_out(ending, tally.ticket());
-            }
+            sockets.iter().map(Arc::as_ref).for_each(look);
         }
     }
 
-    /// Gives `push` to the user's sockets that `which` accepts.
-    pub fn push(&self, user: UserId, push: &Push, which: impl Fn(&Socket) -> bool) {
-        if let Some(sockets) = self.users.get(&user) {
-            for socket in sockets.iter().filter(|socket| which(socket)) {
-                socket.outbox.push(push.clone());
-            }
+    /// Shows every socket to `look`.
+    pub fn for_each(&self, mut look: impl FnMut(&Socket)) {
+        for sockets in &self.users {
+            sockets.value().iter().map(Arc::as_ref).for_each(&mut look);
         }
     }
 
@@ -189,7 +208,7 @@ pub struct Registered {
 
 impl Registered {
     pub(super) fn new(hub: &Hub, socket: Arc<Socket>) -> Self {
-        hub.0.registry.add(&socket, &hub.0.limits);
+        hub.0.registry.add(&socket);
         metrics::gauge!("portcullis_connections").increment(1.0);
         Self {
             hub: hub.clone(),

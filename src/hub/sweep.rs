@@ -6,19 +6,24 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use super::outbox::Push;
 use super::registry::Socket;
 use super::{Hub, Tally};
+use crate::clock::Timestamp;
 use crate::ids::{SessionId, UserId};
+use crate::metric;
 use crate::store;
 use crate::store::journal::StateReason;
 use crate::store::sessions::{self, Checked, EndReason, EndScope, Ending};
 
 /// How many sessions one query asks for.
 const BATCH: usize = 1_000;
+/// By when the layers above must have closed a socket.
+const LATE: Duration = Duration::from_secs(2);
 
 /// Sweeps every `hub.sweep` until `stop`.
 pub async fn run(hub: Hub, stop: CancellationToken) {
@@ -30,38 +35,40 @@ pub async fn run(hub: Hub, stop: CancellationToken) {
             _ = ticks.tick() => {}
         }
         match hub.sweep(&Tally::begin()).await {
-            // An ended session that only the sweep noticed: a layer above has failed.
+            // Counted for good: each was a fault of a layer above, and a scrape must not miss it.
             Ok(zombies) => {
-                metrics::gauge!("portcullis_zombie_sockets").set(u32::try_from(zombies).unwrap_or(u32::MAX));
+                metrics::gauge!(metric::ZOMBIE_SOCKETS).increment(f64::from(zombies));
             }
-            Err(error) => tracing::warn!(%error, "open sockets could not be compared with the database"),
+            Err(error) => {
+                tracing::warn!(%error, "open sockets could not be compared with the database");
+            }
         }
     }
 }
 
 impl Hub {
-    /// Compares all sockets once. Answers how many had to be signed out for another reason than time.
+    /// Compares all sockets once. Answers how many were open long after their session had been ended.
     ///
     /// # Errors
     /// When storage fails; the leases of the sockets not reached run on.
-    pub async fn sweep(&self, tally: &Arc<Tally>) -> Result<usize, store::Error> {
+    pub async fn sweep(&self, tally: &Arc<Tally>) -> Result<u32, store::Error> {
         self.compare_all(self.0.registry.all(), tally).await
     }
 
-    /// Compares one user's sockets, as [`sweep`](Self::sweep) compares all.
-    ///
-    /// # Errors
-    /// As [`sweep`](Self::sweep).
-    pub(super) async fn sweep_user(&self, user: UserId, tally: &Arc<Tally>) -> Result<(), store::Error> {
-        self.compare_all(self.0.registry.of(user), tally).await?;
-        Ok(())
+    /// Compares all sockets, or one user's, for an act that was just committed. A failure is left to the
+    /// journal's tail, which tries again; the tally knows that it is not complete.
+    pub(super) async fn sweep_for(&self, user: Option<UserId>, tally: &Arc<Tally>) {
+        let sockets = match user {
+            Some(user) => self.0.registry.of(user),
+            None => self.0.registry.all(),
+        };
+        if let Err(error) = self.compare_all(sockets, tally).await {
+            tally.fail();
+            tracing::warn!(%error, "open sockets could not be compared with the database");
+        }
     }
 
-    async fn compare_all(
-        &self,
-        sockets: Vec<Arc<Socket>>,
-        tally: &Arc<Tally>,
-    ) -> Result<usize, store::Error> {
+    async fn compare_all(&self, sockets: Vec<Arc<Socket>>, tally: &Arc<Tally>) -> Result<u32, store::Error> {
         let mut by_session: HashMap<SessionId, Vec<Arc<Socket>>> = HashMap::new();
         for socket in sockets {
             by_session.entry(socket.session_id).or_default().push(socket);
@@ -69,12 +76,18 @@ impl Hub {
         let ids: Vec<SessionId> = by_session.keys().copied().collect();
         let mut zombies = 0;
         for ids in ids.chunks(BATCH) {
-            let asked = self.0.clock.since_boot();
-            let mut found: HashMap<SessionId, Checked> = {
-                let mut tx = self.0.db.read_reserved().await?;
-                let rows = sessions::check_many(&mut tx, ids).await?;
-                rows.into_iter().map(|checked| (checked.id, checked)).collect()
+            // What the answer says is as old as the question.
+            let asked = Asked {
+                since_boot: self.0.clock.since_boot(),
+                at: self.0.clock.now(),
             };
+            let tx = self.0.db.read_reserved().await?;
+            let question = ids.to_vec();
+            let rows = tx
+                .in_time(move |tx| Box::pin(async move { sessions::check_many(tx, &question).await }))
+                .await?;
+            let mut found: HashMap<SessionId, Checked> =
+                rows.into_iter().map(|checked| (checked.id, checked)).collect();
             for id in ids {
                 let sockets = by_session.remove(id).unwrap_or_default();
                 zombies += self.compare(found.remove(id), &sockets, asked, tally);
@@ -83,56 +96,60 @@ impl Hub {
         Ok(zombies)
     }
 
-    /// As [`sweep`](Self::sweep), for a change that was just announced. A failure is left to the
-    /// journal's tail, which tries again.
-    pub(super) async fn sweep_for(&self, tally: &Arc<Tally>) {
-        if let Err(error) = self.sweep(tally).await {
-            tracing::warn!(%error, "open sockets could not be compared with the database");
-        }
-    }
-
+    /// Answers how many of the sockets should have been closed long ago.
     fn compare(
         &self,
         session: Option<Checked>,
         sockets: &[Arc<Socket>],
-        asked: std::time::Duration,
+        asked: Asked,
         tally: &Arc<Tally>,
-    ) -> usize {
-        // A session that is not there counts as revoked.
-        let gone = Ending {
-            reason: EndReason::Revoked,
-            scope: EndScope::Session,
-            message: None,
-        };
-        let ending = session
-            .as_ref()
-            .map_or(Some(gone), |session| session.ended(self.0.clock.now()));
-        if let Some(ending) = ending {
-            let untold = sockets.iter().filter(|socket| !socket.outbox.is_signed_out());
-            let zombies = if ending.reason == EndReason::Expired {
-                0
-            } else {
-                untold.count()
+    ) -> u32 {
+        let Some(session) = session else {
+            // A session that is not there counts as revoked.
+            let (reason, scope) = (EndReason::Revoked, EndScope::Session);
+            let ending = Ending {
+                reason,
+                scope,
+                message: None,
             };
-            for socket in sockets {
-                socket.outbox.sign_out(&ending, tally.ticket());
-            }
-            return zombies;
+            return sign_out(sockets, &ending, tally);
+        };
+        if let Some(ending) = session.ended(asked.at) {
+            let late = session.revoked_at.is_some_and(|at| asked.at > at + LATE);
+            let untold = sign_out(sockets, &ending, tally);
+            return if late { untold } else { 0 };
         }
-        if let Some(session) = session {
-            let state = Arc::new(session.state);
-            for socket in sockets {
-                socket.renew_lease(asked, self.0.limits.lease);
-                if socket.version() < state.version {
-                    let (reason, state) = (StateReason::Refreshed, Arc::clone(&state));
-                    socket.outbox.push(Push::State {
-                        sequence: None,
-                        reason,
-                        state,
-                    });
-                }
+        let ends_at = session.expires_at.min(session.idle_expires_at);
+        let state = Arc::new(session.state);
+        for socket in sockets {
+            socket.renew_lease(asked.since_boot, self.0.limits.lease);
+            socket.session_ends(ends_at);
+            if socket.version() < state.version {
+                let (reason, state) = (StateReason::Refreshed, Arc::clone(&state));
+                socket.outbox.push(Push::State {
+                    sequence: None,
+                    reason,
+                    state,
+                });
             }
         }
         0
     }
+}
+
+/// When a query was sent.
+#[derive(Clone, Copy)]
+struct Asked {
+    since_boot: Duration,
+    at: Timestamp,
+}
+
+/// Answers how many had not been told before.
+fn sign_out(sockets: &[Arc<Socket>], ending: &Ending, tally: &Arc<Tally>) -> u32 {
+    let mut untold = 0;
+    for socket in sockets {
+        untold += u32::from(!socket.outbox.is_signed_out());
+        socket.outbox.sign_out(ending, None, tally.ticket());
+    }
+    untold
 }

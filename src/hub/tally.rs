@@ -1,7 +1,7 @@
 //! Counts sockets to their end: what a revocation's receipt is made of.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
@@ -13,6 +13,8 @@ pub struct Tally {
     open: AtomicUsize,
     closed: AtomicU64,
     slowest_us: AtomicU64,
+    /// Not every socket that it concerns could be found.
+    incomplete: AtomicBool,
     all_closed: Notify,
 }
 
@@ -23,16 +25,28 @@ impl Tally {
             open: AtomicUsize::new(0),
             closed: AtomicU64::new(0),
             slowest_us: AtomicU64::new(0),
+            incomplete: AtomicBool::new(false),
             all_closed: Notify::new(),
         })
     }
 
-    pub(crate) fn ticket(self: &Arc<Self>) -> Ticket {
-        self.open.fetch_add(1, Ordering::SeqCst);
-        Ticket(Arc::clone(self))
+    /// Its sockets could not all be looked for: it will never be complete.
+    pub(super) fn fail(&self) {
+        self.incomplete.store(true, Ordering::SeqCst);
     }
 
-    /// Waits until every socket has closed, at most `patience`. Answers whether all have.
+    pub(crate) fn ticket(self: &Arc<Self>) -> Ticket {
+        self.open.fetch_add(1, Ordering::SeqCst);
+        Ticket(Some(Arc::clone(self)))
+    }
+
+    fn give_back(&self) {
+        if self.open.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.all_closed.notify_waiters();
+        }
+    }
+
+    /// Waits until every socket has closed, at most `patience`. Answers whether all that it concerns have.
     pub async fn wait(&self, patience: Duration) -> bool {
         let all_closed = async {
             loop {
@@ -43,7 +57,7 @@ impl Tally {
                 notified.await;
             }
         };
-        tokio::time::timeout(patience, all_closed).await.is_ok()
+        tokio::time::timeout(patience, all_closed).await.is_ok() && !self.incomplete.load(Ordering::SeqCst)
     }
 
     /// How many sockets have closed so far.
@@ -61,19 +75,23 @@ impl Tally {
 
 /// Held for one socket that was told to close; dropped when it has.
 #[derive(Debug)]
-pub struct Ticket(Arc<Tally>);
+pub struct Ticket(Option<Arc<Tally>>);
+
+impl Ticket {
+    /// Gives the ticket back for a socket that this act did not close.
+    pub(super) fn void(mut self) {
+        if let Some(tally) = self.0.take() {
+            tally.give_back();
+        }
+    }
+}
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let took = self.0.began.elapsed();
-        metrics::histogram!("portcullis_revocation_apply_seconds").record(took.as_secs_f64());
-        self.0.slowest_us.fetch_max(
-            u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-            Ordering::SeqCst,
-        );
-        self.0.closed.fetch_add(1, Ordering::SeqCst);
-        if self.0.open.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.0.all_closed.notify_waiters();
-        }
+        let Some(tally) = self.0.take() else { return };
+        let micros = u64::try_from(tally.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        tally.slowest_us.fetch_max(micros, Ordering::SeqCst);
+        tally.closed.fetch_add(1, Ordering::SeqCst);
+        tally.give_back();
     }
 }

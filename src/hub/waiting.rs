@@ -1,23 +1,15 @@
 //! Sockets that have not said hello: how many there are, and from where.
 
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dashmap::DashMap;
 
 use super::Hub;
 
-/// Counts of waiting sockets, by address.
+/// How many sockets wait, by address.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     by_address: DashMap<IpAddr, usize>,
-    count: AtomicUsize,
-}
-
-impl Waiting {
-    pub(super) fn len(&self) -> usize {
-        self.count.load(Ordering::SeqCst)
-    }
 }
 
 /// One waiting socket; dropping it gives the place up.
@@ -36,7 +28,6 @@ impl WaitingPlace {
             return None;
         }
         *count += 1;
-        waiting.count.fetch_add(1, Ordering::SeqCst);
         Some(Self {
             hub: hub.clone(),
             key,
@@ -47,7 +38,6 @@ impl WaitingPlace {
 impl Drop for WaitingPlace {
     fn drop(&mut self) {
         let waiting = &self.hub.0.waiting;
-        waiting.count.fetch_sub(1, Ordering::SeqCst);
         waiting.by_address.remove_if_mut(&self.key, |_, count| {
             *count -= 1;
             *count == 0

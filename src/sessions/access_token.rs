@@ -147,11 +147,17 @@ impl Sessions {
         })
     }
 
-    /// A fresh access token for a session whose socket is open, marked `src: "socket"`.
+    /// A fresh access token for a session whose socket is open, marked `src: "socket"`. It expires no
+    /// later than the session, at `ends_at`.
     ///
     /// # Errors
     /// [`Error::Signing`].
-    pub fn mint_over_socket(&self, session: &Checked, state: &AuthState) -> Result<AccessToken, Error> {
+    pub fn mint_over_socket(
+        &self,
+        session: &Checked,
+        ends_at: Timestamp,
+        state: &AuthState,
+    ) -> Result<AccessToken, Error> {
         self.mint(&Grant {
             user: session.user_id,
             session: session.id,
@@ -160,7 +166,7 @@ impl Sessions {
             role: &state.role,
             authenticated_at: session.authenticated_at,
             amr: &session.amr,
-            ends_at: session.expires_at.min(session.idle_expires_at),
+            ends_at,
             source: Some(Source::Socket),
         })
     }

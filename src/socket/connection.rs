@@ -83,8 +83,8 @@ pub async fn serve(app: &App, wire: &mut impl Wire, opened: Box<Opened>) -> (End
         session,
         epoch,
         sequence,
+        resumed_from,
         missed,
-        resumed,
     } = *opened;
     let now = Instant::now();
     // The first ping comes at a random point of the second half: sockets that arrived together do not
@@ -104,8 +104,9 @@ pub async fn serve(app: &App, wire: &mut impl Wire, opened: Box<Opened>) -> (End
         place,
         session,
     };
-    let ready = connection.ready_text(&epoch, resumed);
-    match connection.run(ready, &missed).await {
+    let ready = connection.ready_text(&epoch, resumed_from);
+    drop(epoch);
+    match connection.run(ready, missed).await {
         Err(end) => (end, connection.place),
         Ok(never) => match never {},
     }
@@ -116,7 +117,8 @@ impl<W: Wire> Connection<'_, W> {
         self.place.socket()
     }
 
-    fn ready_text(&self, epoch: &str, resumed: bool) -> String {
+    /// A client that resumes goes on from its own sequence: what it has missed follows.
+    fn ready_text(&self, epoch: &str, resumed_from: Option<i64>) -> String {
         ServerFrame::Ready {
             connection_id: self.socket().connection_id,
             session_id: self.session.id,
@@ -127,15 +129,15 @@ impl<W: Wire> Connection<'_, W> {
                 timeout_ms: millis(PONG_WITHIN),
             },
             epoch,
-            sequence: self.sequence,
-            resumed,
+            sequence: resumed_from.unwrap_or(self.sequence),
+            resumed: resumed_from.is_some(),
             retry: RETRY,
             max_frame_bytes: MAX_FRAME,
         }
         .text()
     }
 
-    async fn run(&mut self, ready: String, missed: &[Arc<str>]) -> Result<std::convert::Infallible, End> {
+    async fn run(&mut self, ready: String, missed: Vec<Arc<str>>) -> Result<std::convert::Infallible, End> {
         self.write(ready).await?;
         self.socket().told_version(self.version);
         for frame in missed {
@@ -145,8 +147,10 @@ impl<W: Wire> Connection<'_, W> {
             while let Some(order) = self.socket().outbox.take() {
                 self.obey(order).await?;
             }
-            let socket = Arc::clone(self.socket());
+            let socket = Arc::clone(self.place.socket());
             tokio::select! {
+                // An order passes what the client says, and what the client says passes its silence.
+                biased;
                 () = self.app.lifecycle.stopped().cancelled() => {
                     return Err(End::Closed(CloseCode::ServiceRestart));
                 }
@@ -165,14 +169,16 @@ impl<W: Wire> Connection<'_, W> {
     /// socket that it could not check.
     async fn write(&mut self, text: String) -> Result<(), End> {
         let socket = Arc::clone(self.place.socket());
-        if socket.lease_expired(self.app.cx.clock.since_boot()) {
-            return Err(End::Closed(CloseCode::LeaseExpired));
-        }
+        let clock = &self.app.cx.clock;
+        let barred = || {
+            let expired = socket.lease_expired(clock.since_boot());
+            expired.then_some(End::Closed(CloseCode::LeaseExpired))
+        };
         tokio::select! {
             biased;
-            written = write(self.wire, &socket.outbox, text) => written,
-            // Also a write that hangs must not hold the end of the process up.
+            // Also a write that hangs must not hold up the end of the process.
             () = self.app.lifecycle.stopped().cancelled() => Err(End::Closed(CloseCode::ServiceRestart)),
+            written = write(self.wire, &socket.outbox, barred, text) => written,
         }
     }
 
@@ -220,12 +226,12 @@ impl<W: Wire> Connection<'_, W> {
         self.version = state.version;
         self.session.state = state.clone();
         self.socket().told_version(state.version);
-        self.send_state(reason).await
+        self.send_state(reason, true).await
     }
 
-    /// Writes the present state with a fresh access token that carries it.
-    async fn send_state(&mut self, reason: StateReason) -> Result<(), End> {
-        let token = if self.may_mint() {
+    /// Writes the present state, with a fresh access token that carries it where one may be minted.
+    async fn send_state(&mut self, reason: StateReason, with_token: bool) -> Result<(), End> {
+        let token = if with_token && self.may_mint() {
             Some(self.mint(&self.session.state)?)
         } else {
             None
@@ -286,7 +292,9 @@ impl<W: Wire> Connection<'_, W> {
         }
         let counted = self.frames.count(Instant::now().into_std());
         counted.map_err(|_| End::Closed(CloseCode::TooManyFrames))?;
-        self.send_state(StateReason::Refreshed).await
+        // Minting has its own pace: who keeps answering with a wrong version gets the state alone.
+        let paced = self.tokens.count(Instant::now().into_std()).is_ok();
+        self.send_state(StateReason::Refreshed, paced).await
     }
 
     async fn answer_token(&mut self, id: &Value) -> Result<(), End> {
@@ -351,9 +359,10 @@ impl<W: Wire> Connection<'_, W> {
 
     /// Signs an access token for the session. The lease answers for its being alive.
     fn mint(&self, state: &AuthState) -> Result<AccessToken, End> {
+        let ends_at = self.socket().session_ends_at();
         self.app
             .sessions
-            .mint_over_socket(&self.session, state)
+            .mint_over_socket(&self.session, ends_at, state)
             .map_err(|error| {
                 tracing::error!(%error, "an access token could not be signed");
                 End::Closed(CloseCode::Internal)

@@ -170,18 +170,19 @@ impl Stage {
             used_generation: 0,
             idle_expires_at: later,
             expires_at: later,
+            revoked_at: None,
             ending: None,
             state: state(5),
         };
         let epoch = "an epoch".to_owned();
-        let (sequence, missed, resumed) = (10, Vec::new(), false);
+        let (sequence, resumed_from, missed) = (10, None, Vec::new());
         Box::new(Opened {
             place,
             session,
             epoch,
             sequence,
+            resumed_from,
             missed,
-            resumed,
         })
     }
 }

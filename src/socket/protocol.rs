@@ -134,41 +134,49 @@ impl ClientFrame {
     /// [`CloseCode::BadFrame`] when it is not a JSON object with a `type`, or a field is wrong.
     pub fn parse(text: &str) -> Result<Self, CloseCode> {
         #[derive(Deserialize)]
-        struct Raw {
-            #[serde(rename = "type")]
-            kind: String,
-            token: Option<String>,
-            resume: Option<ResumeFrom>,
-            version: Option<i64>,
-            id: Option<Value>,
-        }
-        #[derive(Deserialize)]
         struct Tag {
             #[serde(rename = "type")]
             kind: String,
             id: Option<Value>,
         }
-        // Fields count only in the frames that have them, so the type is read first.
-        let tag: Tag = serde_json::from_str(text).map_err(|_| CloseCode::BadFrame)?;
-        let id = tag.id.filter(is_plain);
-        if !matches!(tag.kind.as_str(), "hello" | "pong" | "token") {
-            return Ok(Self::Unknown {
-                id,
-                kind: tag.kind.chars().take(32).collect(),
-            });
+        #[derive(Deserialize)]
+        struct HelloFields {
+            token: String,
+            resume: Option<ResumeFrom>,
         }
-        let raw: Raw = serde_json::from_str(text).map_err(|_| CloseCode::BadFrame)?;
-        Ok(match raw.kind.as_str() {
-            "hello" => Self::Hello(Hello {
-                token: raw.token.ok_or(CloseCode::BadFrame)?,
-                resume: raw.resume,
-            }),
-            "pong" => Self::Pong { version: raw.version },
-            _ => Self::Token {
-                id: raw.id.filter(is_plain).ok_or(CloseCode::BadFrame)?,
+        #[derive(Deserialize)]
+        struct PongFields {
+            version: Option<i64>,
+        }
+        // A field counts only in the frames that have it, so the type is read first.
+        let Tag { kind, id } = read(text)?;
+        let id = id.filter(is_plain);
+        Ok(match kind.as_str() {
+            "hello" => {
+                let HelloFields { token, resume } = read(text)?;
+                Self::Hello(Hello { token, resume })
+            }
+            "pong" => {
+                let PongFields { version } = read(text)?;
+                Self::Pong { version }
+            }
+            "token" => Self::Token {
+                id: id.ok_or(CloseCode::BadFrame)?,
+            },
+            _ => Self::Unknown {
+                id,
+                kind: kind.chars().take(32).collect(),
             },
         })
     }
+}
+
+fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, CloseCode> {
+    // serde would read a struct from an array as well, and that is not a frame.
+    if !text.trim_start().starts_with('{') {
+        return Err(CloseCode::BadFrame);
+    }
+    serde_json::from_str(text).map_err(|_| CloseCode::BadFrame)
 }
 
 /// An id is echoed, so it must be short: a number, or a text of at most 64 bytes.

@@ -23,6 +23,7 @@ use crate::config::Env;
 use crate::error::Code;
 use crate::http::client::Client;
 use crate::http::problem::Problem;
+use crate::hub::Room;
 use crate::secret::PlainToken;
 
 /// When a client that found no room should come back.
@@ -48,13 +49,16 @@ struct Switch {
     on_upgrade: OnUpgrade,
     introduction: Introduction,
     ip: IpAddr,
+    room: Room,
 }
 
 fn prepare(app: &App, request: &mut Request) -> Result<(Response, Switch), Problem> {
     let client = Client::of(request.extensions(), request.headers(), &app.cx.config.http);
-    if app.lifecycle.draining().is_cancelled() || !app.cx.hub.has_room() {
-        return Err(no_room("this node takes no more sockets now"));
+    if app.lifecycle.draining().is_cancelled() {
+        return Err(no_room("this node is draining"));
     }
+    let room = app.cx.hub.take_room();
+    let room = room.ok_or_else(|| no_room("this node takes no more sockets now"))?;
     check_encryption(app, &client)?;
     check_origin(app, request.headers())?;
     let offered = offered_protocols(request.headers())?;
@@ -76,6 +80,7 @@ fn prepare(app: &App, request: &mut Request) -> Result<(Response, Switch), Probl
             on_upgrade,
             introduction,
             ip: client.ip,
+            room,
         },
     ))
 }
@@ -167,27 +172,17 @@ fn no_room(detail: &str) -> Problem {
 
 impl Switch {
     async fn run(self, app: App) {
-        let patience = tokio::time::timeout(Duration::from_secs(5), self.on_upgrade);
-        let upgraded = tokio::select! {
-            upgraded = patience => upgraded,
-            () = app.lifecycle.stopped().cancelled() => return,
-        };
-        let Ok(Ok(upgraded)) = upgraded else { return };
-        // The bare TCP stream: hyper's own layers would stay in memory for as long as the socket is open.
-        let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
-            tracing::error!("an upgraded connection is not TCP");
+        let Self {
+            on_upgrade,
+            introduction,
+            ip,
+            room,
+        } = self;
+        // What is needed only for a moment is boxed, and given back before the long wait begins.
+        let Some(mut wire) = Box::pin(take_over(&app, on_upgrade)).await else {
             return;
         };
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(0)
-            .max_write_buffer_size(MAX_WRITE_BUFFER)
-            .max_message_size(Some(MAX_FRAME))
-            .max_frame_size(Some(MAX_FRAME));
-        let (stream, early) = (parts.io.into_inner(), parts.read_buf.to_vec());
-        let mut wire = WebSocketStream::from_partially_read(stream, early, Role::Server, Some(config)).await;
-        // Boxed: what greeting needs is given back before the long wait begins.
-        let (rest, place) = match Box::pin(greet(&app, &mut wire, self.introduction, self.ip)).await {
+        let (rest, place) = match Box::pin(greet(&app, &mut wire, introduction, ip)).await {
             Ok(opened) => {
                 let (end, place) = connection::serve(&app, &mut wire, opened).await;
                 (Box::pin(finish(&mut wire, end)).await, Some(place))
@@ -207,5 +202,29 @@ impl Switch {
                 drop(place);
             }
         }
+        drop(room);
     }
+}
+
+/// Waits until the client has the answer, and takes the bare TCP stream: hyper's own layers and buffers
+/// would stay in memory for as long as the socket is open.
+async fn take_over(app: &App, on_upgrade: OnUpgrade) -> Option<WebSocketStream<TcpStream>> {
+    let patience = tokio::time::timeout(Duration::from_secs(5), on_upgrade);
+    let upgraded = tokio::select! {
+        upgraded = patience => upgraded.ok()?.ok()?,
+        () = app.lifecycle.stopped().cancelled() => return None,
+    };
+    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+        tracing::error!("an upgraded connection is not TCP");
+        return None;
+    };
+    let (stream, early) = (parts.io.into_inner(), parts.read_buf.to_vec());
+    drop(parts.read_buf);
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(0)
+        .max_write_buffer_size(MAX_WRITE_BUFFER)
+        .max_message_size(Some(MAX_FRAME))
+        .max_frame_size(Some(MAX_FRAME));
+    Some(WebSocketStream::from_partially_read(stream, early, Role::Server, Some(config)).await)
 }

@@ -1,5 +1,7 @@
 //! Writing to a socket: every write has a deadline, and an order to end interrupts a write that hangs.
 
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
@@ -10,6 +12,7 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use super::close::CloseCode;
 use super::protocol::ServerFrame;
 use crate::hub::outbox::{Order, Outbox};
+use crate::metric;
 use crate::store::sessions::Ending;
 
 /// How long an ordinary frame may take to be written.
@@ -47,22 +50,25 @@ pub enum Rest {
     Stuck,
 }
 
-/// Writes `text`, unless it takes too long or `outbox` orders the end meanwhile.
-pub async fn write(wire: &mut impl Wire, outbox: &Outbox, text: String) -> Result<(), End> {
-    let writing = wire.send(Message::text(text));
-    let interrupted = async {
-        loop {
-            if let Some(end) = outbox.urgent().and_then(end_of) {
-                return end;
-            }
-            outbox.changed().await;
+/// Writes `text`, unless it takes too long, or an end comes first: ordered by `outbox`, or found by
+/// `barred`, which is asked before anything goes out, also when a write that hung goes on.
+pub async fn write(
+    wire: &mut impl Wire,
+    outbox: &Outbox,
+    barred: impl Fn() -> Option<End>,
+    text: String,
+) -> Result<(), End> {
+    let mut writing = std::pin::pin!(wire.send(Message::text(text)));
+    let mut too_long = std::pin::pin!(tokio::time::sleep(WRITE));
+    let ended = || barred().or_else(|| outbox.urgent().and_then(end_of));
+    loop {
+        tokio::select! {
+            biased;
+            end = poll_fn(|_| ended().map_or(Poll::Pending, Poll::Ready)) => return Err(end),
+            written = &mut writing => return written.map_err(|_| End::Gone),
+            () = outbox.changed() => {}
+            () = &mut too_long => return Err(End::Closed(CloseCode::TooSlow)),
         }
-    };
-    tokio::select! {
-        biased;
-        written = writing => written.map_err(|_| End::Gone),
-        end = interrupted => Err(end),
-        () = tokio::time::sleep(WRITE) => Err(End::Closed(CloseCode::TooSlow)),
     }
 }
 
@@ -104,7 +110,10 @@ pub async fn finish(wire: &mut impl Wire, end: End) -> Rest {
             )
         }
     };
-    metrics::counter!("portcullis_close_total", "code" => code.number().to_string()).increment(1);
+    if code == CloseCode::LeaseExpired {
+        metrics::counter!(metric::LEASE_EXPIRED).increment(1);
+    }
+    metrics::counter!(metric::CLOSE, "code" => code.number().to_string()).increment(1);
     let goodbye = async {
         if let Some(text) = last {
             wire.feed(Message::text(text)).await?;

@@ -11,6 +11,9 @@ pub enum Error {
     /// The database cannot be reached, is busy, or went away: trying again later is right.
     #[error("the database cannot be reached: {0}")]
     Unavailable(#[source] sqlx::Error),
+    /// The database has not answered in time.
+    #[error("the database does not answer")]
+    Silent,
     /// A unique or foreign key stood in the way: somebody else was faster.
     #[error("a constraint was violated: {0}")]
     Constraint(#[source] sqlx::Error),

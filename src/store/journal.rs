@@ -63,6 +63,15 @@ pub enum Change {
 }
 
 impl Change {
+    /// A change that this version does not know, written by a newer one beside it, may have ended any
+    /// session: everything is compared then.
+    fn read(data: &str) -> Self {
+        serde_json::from_str(data).unwrap_or_else(|error| {
+            tracing::warn!(%error, "a row of the journal is of an unknown kind");
+            Self::Bulk
+        })
+    }
+
     const fn kind(&self) -> &'static str {
         match self {
             Self::State { .. } => "state",
@@ -106,7 +115,7 @@ from_row!(Entry, |row| Entry {
     user_id: row.try_get::<Option<Uuid>, _>("user_id")?.map(UserId::from),
     session_id: row.try_get::<Option<Uuid>, _>("session_id")?.map(SessionId::from),
     version: row.try_get("version")?,
-    change: serde_json::from_str(row.try_get("data")?).map_err(corrupt)?,
+    change: Change::read(row.try_get("data")?),
 });
 
 /// A place in the journal: the writing transaction, then the sequence. With SQLite `xid` is always 0,

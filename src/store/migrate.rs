@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{Connection as _, Executor as _, SqlSafeStr};
 
 use super::{Db, Error};
 
@@ -28,8 +28,16 @@ pub const SQLITE: &[(i64, &str, &str)] = &migrations!("sqlite": 1 "0001_base",);
 /// When a migration fails, or the schema is newer than this program.
 pub async fn migrate(db: &Db) -> Result<(), Error> {
     match db {
-        // An advisory lock of sqlx keeps others waiting.
-        Db::Postgres { requests, .. } => migrator(POSTGRES).run(requests).await?,
+        Db::Postgres { requests, .. } => {
+            // Others wait at sqlx's advisory lock, and a large table takes its time: without bounds, on
+            // a connection that is not used again.
+            let mut connection = requests.acquire().await?.detach();
+            connection
+                .execute("set lock_timeout = 0; set statement_timeout = 0")
+                .await?;
+            migrator(POSTGRES).run(&mut connection).await?;
+            connection.close().await?;
+        }
         Db::Sqlite { writer, .. } => migrate_sqlite(writer).await?,
     }
     Ok(())

@@ -92,7 +92,8 @@ pub struct Checked {
     pub used_generation: i64,
     pub idle_expires_at: Timestamp,
     pub expires_at: Timestamp,
-    /// Set once it was ended.
+    /// Set once it was ended, both.
+    pub revoked_at: Option<Timestamp>,
     pub ending: Option<Ending>,
     pub state: AuthState,
 }
@@ -106,6 +107,9 @@ from_row!(Checked, |row| Checked {
     used_generation: row.try_get("used_generation")?,
     idle_expires_at: Timestamp::from_micros(row.try_get("idle_expires_at")?),
     expires_at: Timestamp::from_micros(row.try_get("expires_at")?),
+    revoked_at: row
+        .try_get::<Option<i64>, _>("revoked_at")?
+        .map(Timestamp::from_micros),
     ending: match row.try_get::<Option<i64>, _>("revoked_at")? {
         None => None,
         Some(_) => Some(Ending {

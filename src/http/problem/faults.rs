@@ -23,7 +23,7 @@ pub fn lacking(permission: Permission) -> Problem {
 impl From<store::Error> for Problem {
     fn from(error: store::Error) -> Self {
         match error {
-            store::Error::Unavailable(_) => {
+            store::Error::Unavailable(_) | store::Error::Silent => {
                 tracing::warn!(%error, "storage is unavailable");
                 Self::new(Code::Unavailable)
             }

@@ -239,7 +239,7 @@ async fn orders_to_end_interrupt_a_write_that_hangs() {
         push(socket, 7);
         socket.outbox.reconnect(Duration::ZERO);
         tokio::time::sleep(a_moment).await;
-        socket.outbox.sign_out(&revoked(), tally.ticket());
+        socket.outbox.sign_out(&revoked(), None, tally.ticket());
         client.stay().await;
     })
     .await;
