@@ -79,7 +79,7 @@ async fn survives(line: Line) {
         healed_at.elapsed()
     );
     hub.revoke_session(&key, &pair.session).await;
-    let (_, code) = socket.to_the_end().await;
+    let (_, code) = socket.read_to_the_end().await;
     assert_eq!(code, Some(4001));
 }
 

@@ -133,7 +133,7 @@ async fn what_was_revoked_stays_revoked_after_sigkill() {
     server.caller.revoke_session(&key, &dead.session).await;
     server.process.kill().await.unwrap();
     socket.signed_out("revoked").await;
-    let (frames, code): (Vec<Value>, _) = other.to_the_end().await;
+    let (frames, code): (Vec<Value>, _) = other.read_to_the_end().await;
     assert!(
         code.is_none() && frames.iter().all(|frame| frame["type"] == "event"),
         "{code:?} {frames:?}"
@@ -147,7 +147,7 @@ async fn what_was_revoked_stays_revoked_after_sigkill() {
     hub.try_refresh(&dead.refresh)
         .await
         .problem(401, "session_revoked");
-    let (frames, code) = hub.connect_with(&tokens[0]).await.to_the_end().await;
+    let (frames, code) = hub.connect_with(&tokens[0]).await.read_to_the_end().await;
     assert!(
         frames.iter().all(|frame| frame["type"] == "signed_out"),
         "{frames:?}"

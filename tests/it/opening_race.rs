@@ -55,7 +55,7 @@ async fn open_all_the_way(
 }
 
 async fn judge(socket: &mut TestSocket) -> Outcome {
-    let (frames, code) = socket.to_the_end().await;
+    let (frames, code) = socket.read_to_the_end().await;
     // The other rounds' sessions are the same person's, and heard of.
     let kinds = frames.iter().map(|frame| frame["type"].as_str().unwrap());
     let kinds: Vec<_> = kinds.filter(|kind| *kind != "event").collect();

@@ -105,7 +105,7 @@ async fn t26_who_never_reads_is_gone_soon_after_the_revocation() {
     assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
     assert_eq!(hub.sockets(), 0);
     // The connection was reset: what waited to be sent is gone, and nothing of it comes late.
-    let (frames, code) = client.to_the_end().await;
+    let (frames, code) = client.read_to_the_end().await;
     assert_eq!(code, None);
     let newest = frames
         .last()
@@ -120,7 +120,8 @@ async fn t26_who_reads_again_in_time_sees_the_sign_out_behind_what_was_on_its_wa
     let (ada, pair) = hub.signed_in(ADA, "user").await;
     let mut client = stubborn(&hub, &pair.access).await;
     let last = fill(&hub, &ada).await;
-    let (done, (frames, code)) = tokio::join!(hub.revoke_session(&key, &pair.session), client.to_the_end());
+    let (done, (frames, code)) =
+        tokio::join!(hub.revoke_session(&key, &pair.session), client.read_to_the_end());
     assert_eq!(done["receipt"]["complete"], true, "{done}");
     assert_eq!(code, Some(4001));
     let (goodbye, before) = frames.split_last().unwrap();
@@ -146,7 +147,7 @@ async fn t26_a_queue_that_is_full_closes_the_socket_and_keeps_the_session() {
         };
         socket.outbox.push(push);
     }
-    let (frames, code) = client.to_the_end().await;
+    let (frames, code) = client.read_to_the_end().await;
     assert_eq!(code, Some(4204));
     assert!(
         frames.iter().all(|frame| frame["type"] == "state"),

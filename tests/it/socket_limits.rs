@@ -98,7 +98,7 @@ async fn t26_a_flood_is_told_why_it_ends() {
         let _taken = socket.wire.feed(Message::text(&text)).await;
     }
     let _taken = socket.wire.flush().await;
-    let (frames, code) = socket.to_the_end().await;
+    let (frames, code) = socket.read_to_the_end().await;
     assert_eq!((frames.len(), code), (20, Some(4304)));
 }
 
@@ -106,14 +106,14 @@ async fn t26_a_flood_is_told_why_it_ends() {
 async fn t26_a_flood_of_control_frames_closes() {
     let hub = hub().await;
     let ping = Message::Ping(vec![7; 100].into());
-    let pong = Message::Pong(Vec::new().into());
+    let answer = Message::Pong(Vec::new().into());
     let said = Message::text(r#"{"type":"pong"}"#);
-    for frame in [ping, pong, said] {
+    for frame in [ping, answer, said] {
         let mut socket = open(&hub).await;
         for _ in 0..200 {
             let _taken = socket.wire.send(frame.clone()).await;
         }
-        let (frames, code) = socket.to_the_end().await;
+        let (frames, code) = socket.read_to_the_end().await;
         assert_eq!((frames.len(), code), (0, Some(4304)), "{frame:?}");
     }
     hub.sockets_become(0).await;

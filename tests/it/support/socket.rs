@@ -140,7 +140,7 @@ impl TestSocket {
     }
 
     /// Everything up to the end: the frames, and the code of the close, or `None` without one.
-    pub async fn to_the_end(&mut self) -> (Vec<Value>, Option<u16>) {
+    pub async fn read_to_the_end(&mut self) -> (Vec<Value>, Option<u16>) {
         let mut frames = Vec::new();
         loop {
             match self.hear().await {
