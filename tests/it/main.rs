@@ -15,6 +15,16 @@
 mod support;
 
 mod architecture;
+mod authorisation;
+mod bad_input;
+mod client_address;
+mod cors;
+mod framing;
+mod headers;
+mod host;
 mod journal;
+mod openapi;
 mod opening_model;
+mod problems;
+mod routes;
 mod walk;
