@@ -52,6 +52,12 @@ fn granted(answer: &Answer) -> Vec<(String, String)> {
     all
 }
 
+/// All that the answer says caches must tell apart.
+fn vary(answer: &Answer) -> String {
+    let lines = answer.headers.get_all("vary").iter();
+    lines.map(|value| value.to_str().unwrap()).collect::<Vec<_>>().join(", ")
+}
+
 fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
     list.iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
@@ -70,7 +76,7 @@ async fn t24_an_allowed_origin_may_read_answers_and_errors_and_these_headers() {
                 ("access-control-expose-headers", "Retry-After, X-Request-Id, WWW-Authenticate"),
             ]);
             assert_eq!(granted(&answer), expected, "{path}");
-            assert!(answer.header("vary").unwrap().contains("Origin"), "{path}");
+            assert!(vary(&answer).contains("Origin"), "{path}");
         }
     }
 }
@@ -101,7 +107,7 @@ async fn t24_a_preflight_is_answered_for_an_allowed_origin_alone() {
         ("access-control-max-age", "600"),
     ]);
     assert_eq!(granted(&answer), expected);
-    let vary = answer.header("vary").unwrap();
+    let vary = vary(&answer);
     for part in ["Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers"] {
         assert!(vary.contains(part), "{part}");
     }
@@ -119,14 +125,14 @@ async fn t03_a_foreign_origin_is_told_nothing_about_itself() {
         for path in ["/healthz", "/nothing", "/"] {
             let answer = ask(&app, Method::GET, path, &[("origin", origin)]).await;
             assert_eq!(granted(&answer), [], "{origin} at {path}");
-            assert!(answer.header("vary").unwrap().contains("Origin"));
+            assert!(vary(&answer).contains("Origin"));
         }
     }
     let twice = ask(&app, Method::GET, "/healthz", &[("origin", OURS), ("origin", OURS)]).await;
     assert_eq!(granted(&twice), []);
     let none = ask(&app, Method::GET, "/healthz", &[]).await;
     assert_eq!(granted(&none), []);
-    assert!(none.header("vary").unwrap().contains("Origin"), "caches must know");
+    assert!(vary(&none).contains("Origin"), "caches must know");
 }
 
 #[tokio::test]
