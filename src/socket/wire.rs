@@ -8,6 +8,7 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use super::close::CloseCode;
 use super::protocol::ServerFrame;
 use crate::hub::outbox::{Order, Outbox};
+use crate::metric;
 use crate::store::sessions::Ending;
 
 /// How long an ordinary frame may take to be written.
@@ -103,6 +104,9 @@ pub async fn finish(wire: &mut impl Wire, end: End) -> Rest {
         }
     };
     metrics::counter!("portcullis_close_total", "code" => code.number().to_string()).increment(1);
+    if code == CloseCode::LeaseExpired {
+        metrics::counter!(metric::LEASE_EXPIRED).increment(1);
+    }
     let goodbye = async {
         if let Some(text) = last {
             wire.feed(Message::text(text)).await?;

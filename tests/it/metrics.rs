@@ -62,6 +62,7 @@ async fn every_metric_of_the_contract_is_there_from_the_start_and_counts() {
     let text = page.text();
     let failed = "portcullis_sign_ins_total{outcome=\"invalid_credentials\"}";
     assert_eq!(value(text, failed), Some("1"));
+    assert_eq!(value(text, "portcullis_password_hash_seconds_count"), Some("1"));
     for series in [
         "{method=\"POST\",route=\"/api/auth\",status=\"401\"}",
         "{method=\"GET\",route=\"/activate/{token}\",status=\"200\"}",
