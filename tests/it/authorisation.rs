@@ -94,7 +94,10 @@ struct House {
 
 async fn house() -> House {
     let app = TestApp::spawn().await;
-    let nets = vec!["203.0.113.0/24".parse().unwrap(), "2001:db8::/32".parse().unwrap()];
+    let nets = vec![
+        "203.0.113.0/24".parse().unwrap(),
+        "2001:db8::/32".parse().unwrap(),
+    ];
     let elsewhere = Tuning::new()
         .configure(|config| config.management.allow = nets)
         .spawn()

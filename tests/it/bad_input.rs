@@ -8,6 +8,9 @@ use crate::support::document::NOBODY;
 use crate::support::http::Answer;
 use crate::support::people::PASSWORD;
 
+mod bearer;
+mod bodies;
+
 /// A code, and the field with its own code where one is to blame.
 type Expected = (u16, &'static str, Option<(&'static str, &'static str)>);
 
@@ -43,89 +46,31 @@ fn check(answer: &Answer, (status, code, blamed): Expected, about: &str) {
 /// What a server keeps of those who come: accounts, mails, sessions, tokens.
 async fn kept(app: &TestApp) -> Vec<u64> {
     let mut counts = Vec::new();
-    for table in ["users", "mails", "mailbox", "sessions", "mailed_tokens", "service_keys", "journal"] {
+    for table in [
+        "users",
+        "mails",
+        "mailbox",
+        "sessions",
+        "mailed_tokens",
+        "service_keys",
+        "journal",
+    ] {
         counts.push(app.count(table).await);
     }
     counts
-}
-
-fn nested(depth: usize) -> String {
-    format!("{{\"email\":{}1{}}}", "[".repeat(depth - 1), "]".repeat(depth - 1))
-}
-
-fn bodies() -> Vec<(&'static str, Vec<u8>, Expected)> {
-    let text = |text: &str| text.as_bytes().to_vec();
-    let with = |key: &str, value: serde_json::Value| {
-        let mut body = json!({ "email": "ada@example.org", "password": PASSWORD });
-        body[key] = value;
-        body.to_string().into_bytes()
-    };
-    vec![
-        ("nothing", text(""), MALFORMED),
-        ("cut off", text(r#"{"email":"ada@example.org","#), MALFORMED),
-        ("cut off in a string", text(r#"{"email":"ada"#), MALFORMED),
-        ("no UTF-8", b"{\"email\":\"\xff\xfe\"}".to_vec(), MALFORMED),
-        ("UTF-16", b"\xff\xfe{\x00}\x00".to_vec(), MALFORMED),
-        ("a byte order mark", text("\u{feff}{}"), MALFORMED),
-        ("a lone surrogate", text(r#"{"email":"\ud800"}"#), MALFORMED),
-        ("a raw line feed in a string", text("{\"email\":\"a\nb\"}"), MALFORMED),
-        ("a second value", text("{} {}"), MALFORMED),
-        ("a comment", text("{} // ada"), MALFORMED),
-        ("single quotes", text("{'email':1}"), MALFORMED),
-        ("a trailing comma", text(r#"{"email":"ada@example.org",}"#), MALFORMED),
-        ("not a number", text(r#"{"email":NaN}"#), MALFORMED),
-        ("a number beyond all", text(r#"{"email":1e999}"#), MALFORMED),
-        ("33 deep", nested(33).into_bytes(), MALFORMED),
-        ("16,000 deep", nested(8_000).into_bytes(), MALFORMED),
-        ("32 deep", nested(32).into_bytes(), field("email", "invalid_type")),
-        ("a huge number", text(r#"{"email":99999999999999999999999}"#), field("email", "invalid_type")),
-        ("a list", text("[]"), field("", "invalid_type")),
-        ("null", text("null"), field("", "invalid_type")),
-        ("a text", text("\"ada\""), field("", "invalid_type")),
-        ("no fields", text("{}"), field("email", "required")),
-        ("a null field", with("password", json!(null)), field("password", "required")),
-        ("an unknown field", with("site_role", json!("admin")), field("site_role", "unknown_field")),
-        ("an unknown empty field", with("", json!(1)), field("", "unknown_field")),
-        ("another case", with("Email", json!("a@b.example")), field("Email", "unknown_field")),
-        ("an object for a text", with("email", json!({ "a": 1 })), field("email", "invalid_type")),
-        ("a list for a text", with("password", json!(["a"])), field("password", "invalid_type")),
-        ("a number for a text", with("name", json!(1)), field("name", "invalid_type")),
-        ("a flag for a text", with("name", json!(true)), field("name", "invalid_type")),
-        ("NUL in a name", with("name", json!("a\u{0}b")), field("name", "invalid")),
-        ("a line break in a name", with("name", json!("a\r\nb")), field("name", "invalid")),
-        ("an escape in a name", with("name", json!("\u{1b}[31m")), field("name", "invalid")),
-        ("a long name", with("name", json!("ä".repeat(101))), field("name", "too_long")),
-        ("no address", with("email", json!("ada")), field("email", "invalid")),
-        ("an empty address", with("email", json!("")), field("email", "invalid")),
-        ("a line break in an address", with("email", json!("ada@example.org\r\nBcc: x@y.example")), field("email", "invalid")),
-        ("NUL in an address", with("email", json!("ada\u{0}@example.org")), field("email", "invalid")),
-        ("two addresses", with("email", json!("ada@example.org,eve@example.org")), field("email", "invalid")),
-        ("a named address", with("email", json!("Ada <ada@example.org>")), field("email", "invalid")),
-        ("a long address", with("email", json!(format!("{}@example.org", "a".repeat(300)))), field("email", "too_long")),
-        ("a short password", with("password", json!("short")), field("password", "weak_password")),
-        ("a common password", with("password", json!("passwordpassword")), field("password", "weak_password")),
-        ("a long password", with("password", json!("x".repeat(1025))), field("password", "too_long")),
-        (
-            "a name twice",
-            text(r#"{"email":"eve@example.org","email":"ada@example.org","password":"correct horse battery staple 9"}"#),
-            field("email", "duplicate_field"),
-        ),
-        (
-            "a name twice, once escaped",
-            text(r#"{"email":"eve@example.org","\u0065mail":"ada@example.org","password":"correct horse battery staple 9"}"#),
-            field("email", "duplicate_field"),
-        ),
-    ]
 }
 
 #[tokio::test]
 async fn a_body_that_cannot_be_taken_is_refused_whole() {
     let app = TestApp::spawn().await;
     let before = kept(&app).await;
-    for (about, body, expected) in bodies() {
+    for (about, body, expected) in bodies::all() {
         let answer = send(&app, "POST", "/api/users", body).await;
         check(&answer, expected, about);
-        assert!(!answer.text().contains("correct horse"), "{about}: a password is said back");
+        assert!(
+            !answer.text().contains("correct horse"),
+            "{about}: a password is said back"
+        );
     }
     assert_eq!(kept(&app).await, before, "a refused body changed something");
 }
@@ -134,7 +79,10 @@ async fn a_body_that_cannot_be_taken_is_refused_whole() {
 async fn every_fault_of_a_body_is_told_at_once() {
     let app = TestApp::spawn().await;
     let body = json!({ "email": "ada", "password": "short", "name": "a\u{7}", "admin": true });
-    let problem = app.post("/api/users", body).await.problem(422, "validation_failed");
+    let problem = app
+        .post("/api/users", body)
+        .await
+        .problem(422, "validation_failed");
     let mut named: Vec<&str> = problem["errors"]
         .as_array()
         .unwrap()
@@ -164,7 +112,10 @@ async fn t27_a_body_has_at_most_16_kib_however_it_is_sent() {
         let answer = app.raw(format!("{head}{chunk}")).await;
         // A reset may overtake the answer when the server stops reading half-way.
         if length < 100_000 || answer.status != 0 {
-            assert_eq!((answer.status, answer.code().as_deref()), (413, Some("body_too_large")));
+            assert_eq!(
+                (answer.status, answer.code().as_deref()),
+                (413, Some("body_too_large"))
+            );
         }
     }
     // Announced, and never sent: refused without waiting.
@@ -229,23 +180,80 @@ async fn a_device_or_an_id_or_a_word_that_cannot_be_one_is_refused() {
         body.to_string().into_bytes()
     };
     for (about, path, body, expected) in [
-        ("a line break", "/api/auth", sign_in(json!("a\r\nb")), field("device", "invalid")),
-        ("an escape", "/api/auth", sign_in(json!("\u{1b}]0;x\u{7}")), field("device", "invalid")),
-        ("a C1 control", "/api/auth", sign_in(json!("a\u{9b}b")), field("device", "invalid")),
-        ("101 characters", "/api/auth", sign_in(json!("x".repeat(101))), field("device", "too_long")),
-        ("a list", "/api/auth", sign_in(json!(["x"])), field("device", "invalid_type")),
-        ("a word", "/api/auth/logout", br#"{"scope":"everybody"}"#.to_vec(), field("scope", "invalid")),
-        ("a list", "/api/auth/logout", br#"["all"]"#.to_vec(), field("", "invalid_type")),
-        ("a number", "/api/auth/refresh", br#"{"refresh_token":1}"#.to_vec(), field("refresh_token", "invalid_type")),
-        ("nothing", "/api/auth/refresh", b"{}".to_vec(), field("refresh_token", "required")),
+        (
+            "a line break",
+            "/api/auth",
+            sign_in(json!("a\r\nb")),
+            field("device", "invalid"),
+        ),
+        (
+            "an escape",
+            "/api/auth",
+            sign_in(json!("\u{1b}]0;x\u{7}")),
+            field("device", "invalid"),
+        ),
+        (
+            "a C1 control",
+            "/api/auth",
+            sign_in(json!("a\u{9b}b")),
+            field("device", "invalid"),
+        ),
+        (
+            "101 characters",
+            "/api/auth",
+            sign_in(json!("x".repeat(101))),
+            field("device", "too_long"),
+        ),
+        (
+            "a list",
+            "/api/auth",
+            sign_in(json!(["x"])),
+            field("device", "invalid_type"),
+        ),
+        (
+            "a word",
+            "/api/auth/logout",
+            br#"{"scope":"everybody"}"#.to_vec(),
+            field("scope", "invalid"),
+        ),
+        (
+            "a list",
+            "/api/auth/logout",
+            br#"["all"]"#.to_vec(),
+            field("", "invalid_type"),
+        ),
+        (
+            "a number",
+            "/api/auth/refresh",
+            br#"{"refresh_token":1}"#.to_vec(),
+            field("refresh_token", "invalid_type"),
+        ),
+        (
+            "nothing",
+            "/api/auth/refresh",
+            b"{}".to_vec(),
+            field("refresh_token", "required"),
+        ),
         (
             "9 kB",
             "/api/auth/refresh",
-            json!({ "refresh_token": "x".repeat(9_000) }).to_string().into_bytes(),
+            json!({ "refresh_token": "x".repeat(9_000) })
+                .to_string()
+                .into_bytes(),
             field("refresh_token", "too_long"),
         ),
-        ("no address", "/api/auth/recovery", br#"{"email":"@"}"#.to_vec(), field("email", "invalid")),
-        ("no address", "/api/auth/activate", br#"{"email":"@"}"#.to_vec(), field("email", "invalid")),
+        (
+            "no address",
+            "/api/auth/recovery",
+            br#"{"email":"@"}"#.to_vec(),
+            field("email", "invalid"),
+        ),
+        (
+            "no address",
+            "/api/auth/activate",
+            br#"{"email":"@"}"#.to_vec(),
+            field("email", "invalid"),
+        ),
     ] {
         let answer = send(&app, "POST", path, body).await;
         check(&answer, expected, &format!("{about} at {path}"));
@@ -279,7 +287,11 @@ async fn a_path_that_holds_no_id_leads_nowhere() {
     ] {
         for (method, path, body) in [
             ("GET", format!("/api/users/{id}"), None),
-            ("PUT", format!("/api/users/{id}/site_role"), Some(json!({ "role": "user" }))),
+            (
+                "PUT",
+                format!("/api/users/{id}/site_role"),
+                Some(json!({ "role": "user" })),
+            ),
             ("GET", format!("/api/service_keys/{id}"), None),
             ("DELETE", format!("/api/service_keys/{id}"), None),
         ] {
@@ -294,67 +306,6 @@ async fn a_path_that_holds_no_id_leads_nowhere() {
         let recover = app.post(&recover, json!({ "password": PASSWORD })).await;
         check(&recover, (410, "token_spent", None), token);
     }
-}
-
-#[tokio::test]
-async fn a_credential_stands_in_one_authorization_header_and_nowhere_else() {
-    let app = TestApp::spawn().await;
-    let (_, ada) = app.signed_in("ada@example.org", "user").await;
-    let token = ada.access.as_str();
-    let lower = format!("bearer {token}");
-    let spaced = format!("Bearer    {token}");
-    let two = format!("Bearer {token} {token}");
-    let comma = format!("Bearer {token}, Bearer {token}");
-    let quoted = format!("Bearer \"{token}\"");
-    let huge = format!("Bearer {}", "a".repeat(9_000));
-    let raw = token.to_owned();
-    let basic = format!("Basic {token}");
-    let dpop = format!("DPoP {token}");
-    let joined = format!("Bearer{token}");
-    let refresh = format!("Bearer {}", ada.refresh);
-    for (value, status, code) in [
-        (&lower, 200, ""),
-        (&spaced, 200, ""),
-        (&"Bearer".to_owned(), 401, "invalid_token"),
-        (&"Bearer null".to_owned(), 401, "invalid_token"),
-        (&"Bearer undefined".to_owned(), 401, "invalid_token"),
-        (&"Bearer ..".to_owned(), 401, "invalid_token"),
-        (&"Bearer pck_".to_owned(), 401, "invalid_token"),
-        (&two, 401, "invalid_token"),
-        (&comma, 401, "invalid_token"),
-        (&quoted, 401, "invalid_token"),
-        (&huge, 401, "invalid_token"),
-        (&refresh, 401, "invalid_token"),
-        (&raw, 401, "authentication_required"),
-        (&basic, 401, "authentication_required"),
-        (&dpop, 401, "authentication_required"),
-        (&joined, 401, "authentication_required"),
-        (&String::new(), 401, "authentication_required"),
-    ] {
-        let request = app.request(Method::GET, "/api/users/me").header("authorization", value);
-        let answer = Answer::of(request).await;
-        assert_eq!(answer.status, status, "{value:.40}");
-        if status == 401 {
-            answer.problem(401, code);
-            let challenge = answer.header("www-authenticate").unwrap();
-            let names_error = challenge.contains(r#"error="invalid_token""#);
-            assert_eq!(names_error, code == "invalid_token", "{value:.40}");
-        }
-    }
-    let bearer = format!("Bearer {token}");
-    for second in [bearer.as_str(), "Basic YTpi", "Bearer x"] {
-        let request = app
-            .request(Method::GET, "/api/users/me")
-            .header("authorization", &bearer)
-            .header("authorization", second);
-        Answer::of(request).await.problem(400, "bad_request");
-    }
-    // Neither the address nor a cookie is looked at.
-    let query = format!("/api/users/me?access_token={token}");
-    app.get(&query).await.problem(401, "authentication_required");
-    let cookie = format!("access_token={token}; __Secure-portcullis_refresh={}", ada.refresh);
-    let request = app.request(Method::GET, "/api/users/me").header("cookie", cookie);
-    Answer::of(request).await.problem(401, "authentication_required");
 }
 
 #[tokio::test]

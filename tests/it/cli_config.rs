@@ -24,7 +24,13 @@ async fn an_unknown_key_is_a_fault_that_names_the_nearest() {
     assert_eq!(code, 2);
     assert!(said.contains("hub.leese") && said.contains("hub.lease"), "{said}");
     assert!(said.contains("portcullis.toml"), "where it came from: {said}");
-    for command in [&["serve"][..], &["migrate"], &["user", "list"], &["key", "list"], &["config", "show"]] {
+    for command in [
+        &["serve"][..],
+        &["migrate"],
+        &["user", "list"],
+        &["key", "list"],
+        &["config", "show"],
+    ] {
         let (code, said) = outcome(&installation, command).await;
         assert_eq!(code, 2, "{command:?}");
         assert!(said.contains("hub.leese"), "{command:?}: {said}");
@@ -39,7 +45,10 @@ async fn an_unknown_key_is_a_fault_that_names_the_nearest() {
     assert_eq!(report["valid"], false);
     let faults = report["faults"].as_array().unwrap();
     assert_eq!(faults.len(), 2, "each fault is told: {report}");
-    assert!(said.contains("PORTCULLIS_HUB__LEASSE") && said.contains("PORTCULLIS_HUB__LEASE"), "{said}");
+    assert!(
+        said.contains("PORTCULLIS_HUB__LEASSE") && said.contains("PORTCULLIS_HUB__LEASE"),
+        "{said}"
+    );
     assert!(said.contains("tokens.access_ttl"), "{said}");
 }
 
@@ -52,7 +61,11 @@ async fn what_is_shown_has_its_origin_and_no_secret() {
     let path = installation.folder.path().join("smtp");
     std::fs::write(&path, "smtps://ada:canary-smtp@mail.example.org\n").unwrap();
     installation.set("PORTCULLIS_MAIL__SMTP_URL_FILE", path.to_str().unwrap());
-    for arguments in [&["config", "show"][..], &["config", "show", "--json"], &["config", "check"]] {
+    for arguments in [
+        &["config", "show"][..],
+        &["config", "show", "--json"],
+        &["config", "check"],
+    ] {
         let (code, said) = outcome(&installation, arguments).await;
         assert_eq!(code, 0, "{said}");
         assert!(!said.contains("canary"), "{arguments:?}: {said}");
@@ -67,7 +80,12 @@ async fn what_is_shown_has_its_origin_and_no_secret() {
     assert_eq!(item("secrets.master")["secret"], true);
     let memory = item("passwords.memory_kib");
     assert_eq!(memory["value"], 1024);
-    assert!(memory["origin"].as_str().unwrap().contains("PORTCULLIS_PASSWORDS__MEMORY_KIB"));
+    assert!(
+        memory["origin"]
+            .as_str()
+            .unwrap()
+            .contains("PORTCULLIS_PASSWORDS__MEMORY_KIB")
+    );
     assert_eq!(item("hub.lease")["origin"], "default");
 }
 
@@ -82,7 +100,12 @@ async fn production_refuses_what_is_only_fit_for_development() {
     ] {
         installation.set(name, value);
     }
-    for arguments in [&["serve"][..], &["config", "check"], &["migrate"], &["user", "list"]] {
+    for arguments in [
+        &["serve"][..],
+        &["config", "check"],
+        &["migrate"],
+        &["user", "list"],
+    ] {
         let (code, said) = outcome(&installation, arguments).await;
         assert_eq!(code, 2, "{arguments:?}: {said}");
         for key in [
@@ -133,7 +156,11 @@ async fn migrations_may_run_twice_and_four_at_once() {
     let installation = Installation::new().await;
     let four = (0..4).map(|_| installation.run(&["migrate"]));
     for output in futures_util::future::join_all(four).await {
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     installation.ask(&["migrate"]).await;
     let applied = "select cast(count(*) as text) from _sqlx_migrations where success";
@@ -165,7 +192,13 @@ async fn a_healthcheck_tells_a_hub_that_lives_from_one_that_does_not() {
 #[tokio::test]
 async fn wrong_usage_ends_with_2_and_help_with_0() {
     let installation = Installation::new().await;
-    for arguments in [&["fly"][..], &["serve", "--fly"], &["migrate", "now"], &["config"], &["--config", "/nothing.toml", "serve"]] {
+    for arguments in [
+        &["fly"][..],
+        &["serve", "--fly"],
+        &["migrate", "now"],
+        &["config"],
+        &["--config", "/nothing.toml", "serve"],
+    ] {
         assert_eq!(outcome(&installation, arguments).await.0, 2, "{arguments:?}");
     }
     for arguments in [&["--help"][..], &["--version"], &["user", "--help"]] {

@@ -13,7 +13,16 @@ fn one(printed: &str) -> Value {
 }
 
 async fn create(installation: &Installation, email: &str, role: &str) -> String {
-    let arguments = ["user", "create", "--email", email, "--role", role, "--active", "--password-stdin"];
+    let arguments = [
+        "user",
+        "create",
+        "--email",
+        email,
+        "--role",
+        role,
+        "--active",
+        "--password-stdin",
+    ];
     let printed = installation.ask_with(&arguments, &format!("{PASSWORD}\n")).await;
     printed.trim_end().to_owned()
 }
@@ -32,7 +41,16 @@ async fn users_are_made_shown_and_listed() {
     let installation = Installation::new().await;
     let id = create(&installation, ADA, "moderator").await;
     assert_eq!(id.len(), 36, "the id alone: {id}");
-    let invited = ["user", "create", "--email", "Eve@Example.org", "--name", "Eve", "--invite", "--json"];
+    let invited = [
+        "user",
+        "create",
+        "--email",
+        "Eve@Example.org",
+        "--name",
+        "Eve",
+        "--invite",
+        "--json",
+    ];
     let invited = one(&installation.ask(&invited).await);
     assert_eq!(invited.as_object().unwrap().len(), 1);
 
@@ -70,7 +88,18 @@ async fn users_are_made_shown_and_listed() {
 
     for (code, arguments) in [
         (1, &["user", "create", "--email", ADA, "--invite"][..]),
-        (1, &["user", "create", "--email", "x@example.org", "--role", "boss", "--invite"]),
+        (
+            1,
+            &[
+                "user",
+                "create",
+                "--email",
+                "x@example.org",
+                "--role",
+                "boss",
+                "--invite",
+            ],
+        ),
         (1, &["user", "show", "nobody@example.org"]),
         (1, &["user", "role", "nobody@example.org", "user"]),
         (1, &["user", "role", ADA, "boss"]),
@@ -82,10 +111,23 @@ async fn users_are_made_shown_and_listed() {
     ] {
         refused(&installation, code, arguments).await;
     }
-    let weak = ["user", "create", "--email", "weak@example.org", "--active", "--password-stdin"];
+    let weak = [
+        "user",
+        "create",
+        "--email",
+        "weak@example.org",
+        "--active",
+        "--password-stdin",
+    ];
     let mut command = installation.command(&weak);
-    command.stdin(std::process::Stdio::from(std::fs::File::open("/dev/null").unwrap()));
-    assert_eq!(command.output().await.unwrap().status.code(), Some(1), "no password, no user");
+    command.stdin(std::process::Stdio::from(
+        std::fs::File::open("/dev/null").unwrap(),
+    ));
+    assert_eq!(
+        command.output().await.unwrap().status.code(),
+        Some(1),
+        "no password, no user"
+    );
 }
 
 #[tokio::test]
@@ -99,20 +141,36 @@ async fn a_running_hub_and_its_sockets_hear_of_what_an_operator_does() {
     let (mut socket, ready) = hub.open(&ada.access).await;
     assert_eq!(ready["state"]["role"], "user");
 
-    let role = one(&installation.ask(&["user", "role", ADA, "moderator", "--json"]).await);
+    let role = one(&installation
+        .ask(&["user", "role", ADA, "moderator", "--json"])
+        .await);
     assert_eq!(role["role"], "moderator");
-    assert_eq!(role["version"].as_i64(), ready["state"]["version"].as_i64().map(|version| version + 1));
+    assert_eq!(
+        role["version"].as_i64(),
+        ready["state"]["version"].as_i64().map(|version| version + 1)
+    );
     let state = socket.frame("state").await;
     assert_eq!(state["reason"], "role_changed");
-    assert_eq!((&state["state"]["role"], &state["state"]["version"]), (&role["role"], &role["version"]));
-    let seen = hub.get_as(&ada.access, "/api/auth/site_role").await.expect(200).json();
+    assert_eq!(
+        (&state["state"]["role"], &state["state"]["version"]),
+        (&role["role"], &role["version"])
+    );
+    let seen = hub
+        .get_as(&ada.access, "/api/auth/site_role")
+        .await
+        .expect(200)
+        .json();
     assert_eq!(seen, role);
 
     let revoked = one(&installation.ask(&["user", "revoke", ADA, "--json"]).await);
     assert_eq!(revoked["sessions_revoked"], 1);
     assert_eq!(socket.signed_out("revoked").await["code"], 4001);
-    hub.get_as(&ada.access, "/api/users/me").await.problem(401, "session_revoked");
-    hub.try_refresh(&ada.refresh).await.problem(401, "session_revoked");
+    hub.get_as(&ada.access, "/api/users/me")
+        .await
+        .problem(401, "session_revoked");
+    hub.try_refresh(&ada.refresh)
+        .await
+        .problem(401, "session_revoked");
     let again = one(&installation.ask(&["user", "revoke", ADA, "--json"]).await);
     assert_eq!(again["sessions_revoked"], 0);
 
@@ -121,7 +179,9 @@ async fn a_running_hub_and_its_sockets_hear_of_what_an_operator_does() {
     let disabled = one(&installation.ask(&["user", "disable", ADA, "--json"]).await);
     assert_eq!(disabled["status"], "disabled");
     assert_eq!(socket.signed_out("account_disabled").await["code"], 4002);
-    hub.try_sign_in(ADA, PASSWORD).await.problem(403, "account_disabled");
+    hub.try_sign_in(ADA, PASSWORD)
+        .await
+        .problem(403, "account_disabled");
     let enabled = one(&installation.ask(&["user", "enable", ADA, "--json"]).await);
     assert_eq!(enabled["status"], "active");
     assert!(enabled["version"].as_i64() > disabled["version"].as_i64());
@@ -137,10 +197,16 @@ async fn a_running_hub_and_its_sockets_hear_of_what_an_operator_does() {
 async fn an_invited_person_chooses_a_password_and_signs_in() {
     let installation = Installation::new().await;
     let server = installation.serve().await;
-    installation.ask(&["user", "create", "--email", ADA, "--invite"]).await;
+    installation
+        .ask(&["user", "create", "--email", ADA, "--invite"])
+        .await;
     let token = server.caller.mailed_token(ADA, 1).await;
     let path = format!("/api/auth/recovery/{token}");
-    server.caller.post(&path, json!({ "password": PASSWORD })).await.expect(204);
+    server
+        .caller
+        .post(&path, json!({ "password": PASSWORD }))
+        .await
+        .expect(204);
     let ada = server.caller.sign_in(ADA).await;
     assert_eq!(ada.body["user"]["status"], "active");
     assert_eq!(ada.body["user"]["email_verified"], true);

@@ -14,7 +14,10 @@ const UNTRUSTED: &[Headers] = &[
     &[("x-forwarded-for", "")],
     &[("x-forwarded-for", "::1")],
     &[("X-FORWARDED-FOR", "203.0.113.9")],
-    &[("x-forwarded-for", "203.0.113.9"), ("x-forwarded-for", "203.0.113.10")],
+    &[
+        ("x-forwarded-for", "203.0.113.9"),
+        ("x-forwarded-for", "203.0.113.10"),
+    ],
     &[("forwarded", "for=203.0.113.9")],
     &[("forwarded", "for=\"[2001:db8::1]:4711\"")],
     &[("x-real-ip", "203.0.113.9")],
@@ -25,7 +28,7 @@ const UNTRUSTED: &[Headers] = &[
     &[("via", "1.1 203.0.113.9")],
 ];
 
-/// From a trusted proxy on loopback, with 10.0.0.0/8 and 2001:db8:a::/48 trusted as well.
+/// From a trusted proxy on loopback, with 10.0.0.0/8 and `2001:db8:a::/48` trusted as well.
 const TRUSTED: &[(Headers, &str)] = &[
     (&[], "127.0.0.1"),
     (&[("x-forwarded-for", "203.0.113.9")], "203.0.113.9"),
@@ -40,14 +43,38 @@ const TRUSTED: &[(Headers, &str)] = &[
     (&[("x-forwarded-for", "127.0.0.1, 203.0.113.9")], "203.0.113.9"),
     (&[("x-forwarded-for", "10.1.1.1, 203.0.113.9")], "203.0.113.9"),
     (&[("x-forwarded-for", "garbage, 203.0.113.9")], "203.0.113.9"),
-    (&[("x-forwarded-for", "198.51.100.7"), ("x-forwarded-for", "203.0.113.9")], "203.0.113.9"),
+    (
+        &[
+            ("x-forwarded-for", "198.51.100.7"),
+            ("x-forwarded-for", "203.0.113.9"),
+        ],
+        "203.0.113.9",
+    ),
     // Trusted hops are passed over.
     (&[("x-forwarded-for", "203.0.113.9, 10.1.1.1")], "203.0.113.9"),
-    (&[("x-forwarded-for", "203.0.113.9, 10.1.1.1, 10.2.2.2")], "203.0.113.9"),
-    (&[("x-forwarded-for", "203.0.113.9"), ("x-forwarded-for", "10.1.1.1")], "203.0.113.9"),
-    (&[("x-forwarded-for", "203.0.113.9, 2001:db8:a::1")], "203.0.113.9"),
-    (&[("x-forwarded-for", "203.0.113.9, ::ffff:10.1.1.1")], "203.0.113.9"),
-    (&[("x-forwarded-for", "198.51.100.7, 203.0.113.9, 10.1.1.1")], "203.0.113.9"),
+    (
+        &[("x-forwarded-for", "203.0.113.9, 10.1.1.1, 10.2.2.2")],
+        "203.0.113.9",
+    ),
+    (
+        &[
+            ("x-forwarded-for", "203.0.113.9"),
+            ("x-forwarded-for", "10.1.1.1"),
+        ],
+        "203.0.113.9",
+    ),
+    (
+        &[("x-forwarded-for", "203.0.113.9, 2001:db8:a::1")],
+        "203.0.113.9",
+    ),
+    (
+        &[("x-forwarded-for", "203.0.113.9, ::ffff:10.1.1.1")],
+        "203.0.113.9",
+    ),
+    (
+        &[("x-forwarded-for", "198.51.100.7, 203.0.113.9, 10.1.1.1")],
+        "203.0.113.9",
+    ),
     (&[("x-forwarded-for", "10.1.1.1, 10.2.2.2")], "10.1.1.1"),
     // A trail that breaks off ends at the last good hop.
     (&[("x-forwarded-for", "203.0.113.9, unknown")], "127.0.0.1"),
@@ -59,19 +86,31 @@ const TRUSTED: &[(Headers, &str)] = &[
     // Other headers are not read.
     (&[("forwarded", "for=203.0.113.9")], "127.0.0.1"),
     (&[("x-real-ip", "203.0.113.9")], "127.0.0.1"),
-    (&[("forwarded", "for=198.51.100.7"), ("x-forwarded-for", "203.0.113.9")], "203.0.113.9"),
+    (
+        &[
+            ("forwarded", "for=198.51.100.7"),
+            ("x-forwarded-for", "203.0.113.9"),
+        ],
+        "203.0.113.9",
+    ),
 ];
 
 /// A refused sign-in with these headers; gives the address that the audit log keeps of it.
 async fn kept(app: &TestApp, number: usize, headers: Headers) -> String {
     let id = format!("case-{number}");
     let body = serde_json::json!({ "email": "ada@example.org", "password": "no account has this" });
-    let mut request = app.request("POST".parse().unwrap(), "/api/auth").header("x-request-id", &id);
+    let mut request = app
+        .request("POST".parse().unwrap(), "/api/auth")
+        .header("x-request-id", &id);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    Answer::of(request.json(&body)).await.problem(401, "invalid_credentials");
-    let rows = app.texts(&format!("select ip from audit where request_id = '{id}'")).await;
+    Answer::of(request.json(&body))
+        .await
+        .problem(401, "invalid_credentials");
+    let rows = app
+        .texts(&format!("select ip from audit where request_id = '{id}'"))
+        .await;
     assert_eq!(rows.len(), 1, "one row for each try");
     rows[0].clone().unwrap()
 }
@@ -100,7 +139,10 @@ async fn t13_behind_trusted_proxies_the_right_most_stranger_is_the_caller() {
 
 #[tokio::test]
 async fn t13_the_limits_count_the_caller_and_not_what_it_claims() {
-    let app = Tuning::new().configure(|config| config.limits.enabled = true).spawn().await;
+    let app = Tuning::new()
+        .configure(|config| config.limits.enabled = true)
+        .spawn()
+        .await;
     let mut refused = false;
     // Each try claims another address, and another account, so that only the true address repeats.
     for number in 0..300 {

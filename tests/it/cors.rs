@@ -27,7 +27,9 @@ const FOREIGN: [&str; 16] = [
 
 async fn app() -> TestApp {
     Tuning::new()
-        .configure(|config| config.http.allowed_origins = Some(vec![OURS.into(), "http://localhost:3000".into()]))
+        .configure(|config| {
+            config.http.allowed_origins = Some(vec![OURS.into(), "http://localhost:3000".into()]);
+        })
         .spawn()
         .await
 }
@@ -55,7 +57,10 @@ fn granted(answer: &Answer) -> Vec<(String, String)> {
 /// All that the answer says caches must tell apart.
 fn vary(answer: &Answer) -> String {
     let lines = answer.headers.get_all("vary").iter();
-    lines.map(|value| value.to_str().unwrap()).collect::<Vec<_>>().join(", ")
+    lines
+        .map(|value| value.to_str().unwrap())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -68,12 +73,22 @@ fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
 async fn t24_an_allowed_origin_may_read_answers_and_errors_and_these_headers() {
     let app = app().await;
     for origin in [OURS, "http://localhost:3000"] {
-        for (path, status) in [("/healthz", 200), ("/nothing", 404), ("/api/users/me", 401), ("/", 200)] {
-            let answer = ask(&app, Method::GET, path, &[("origin", origin)]).await.expect(status);
+        for (path, status) in [
+            ("/healthz", 200),
+            ("/nothing", 404),
+            ("/api/users/me", 401),
+            ("/", 200),
+        ] {
+            let answer = ask(&app, Method::GET, path, &[("origin", origin)])
+                .await
+                .expect(status);
             let expected = pairs(&[
                 ("access-control-allow-credentials", "true"),
                 ("access-control-allow-origin", origin),
-                ("access-control-expose-headers", "Retry-After, X-Request-Id, WWW-Authenticate"),
+                (
+                    "access-control-expose-headers",
+                    "Retry-After, X-Request-Id, WWW-Authenticate",
+                ),
             ]);
             assert_eq!(granted(&answer), expected, "{path}");
             assert!(vary(&answer).contains("Origin"), "{path}");
@@ -88,7 +103,10 @@ async fn t24_a_preflight_is_answered_for_an_allowed_origin_alone() {
         let headers = [
             ("origin", origin),
             ("access-control-request-method", "PUT"),
-            ("access-control-request-headers", "authorization, content-type, x-evil"),
+            (
+                "access-control-request-headers",
+                "authorization, content-type, x-evil",
+            ),
         ];
         let app = &app;
         async move { ask(app, Method::OPTIONS, "/api/users", &headers).await }
@@ -101,14 +119,24 @@ async fn t24_a_preflight_is_answered_for_an_allowed_origin_alone() {
             "access-control-allow-headers",
             "Authorization, Content-Type, X-Portcullis-Mode, X-Request-Id",
         ),
-        ("access-control-allow-methods", "GET, HEAD, POST, PUT, PATCH, DELETE"),
+        (
+            "access-control-allow-methods",
+            "GET, HEAD, POST, PUT, PATCH, DELETE",
+        ),
         ("access-control-allow-origin", OURS),
-        ("access-control-expose-headers", "Retry-After, X-Request-Id, WWW-Authenticate"),
+        (
+            "access-control-expose-headers",
+            "Retry-After, X-Request-Id, WWW-Authenticate",
+        ),
         ("access-control-max-age", "600"),
     ]);
     assert_eq!(granted(&answer), expected);
     let vary = vary(&answer);
-    for part in ["Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers"] {
+    for part in [
+        "Origin",
+        "Access-Control-Request-Method",
+        "Access-Control-Request-Headers",
+    ] {
         assert!(vary.contains(part), "{part}");
     }
     for origin in FOREIGN {
@@ -128,7 +156,13 @@ async fn t03_a_foreign_origin_is_told_nothing_about_itself() {
             assert!(vary(&answer).contains("Origin"));
         }
     }
-    let twice = ask(&app, Method::GET, "/healthz", &[("origin", OURS), ("origin", OURS)]).await;
+    let twice = ask(
+        &app,
+        Method::GET,
+        "/healthz",
+        &[("origin", OURS), ("origin", OURS)],
+    )
+    .await;
     assert_eq!(granted(&twice), []);
     let none = ask(&app, Method::GET, "/healthz", &[]).await;
     assert_eq!(granted(&none), []);

@@ -139,12 +139,16 @@ async fn older_and_fuller_forms_of_a_request_are_answered_or_refused_cleanly() {
             Some("authentication_required"),
         ),
         (
-            format!("GET http://evil.example/api/users/me HTTP/1.1\r\nHost: {own}\r\nConnection: close\r\n\r\n"),
+            format!(
+                "GET http://evil.example/api/users/me HTTP/1.1\r\nHost: {own}\r\nConnection: close\r\n\r\n"
+            ),
             421,
             Some("misdirected_request"),
         ),
         (
-            format!("GET http://{own}/api/users/me HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"),
+            format!(
+                "GET http://{own}/api/users/me HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
+            ),
             421,
             Some("misdirected_request"),
         ),
@@ -166,7 +170,11 @@ async fn older_and_fuller_forms_of_a_request_are_answered_or_refused_cleanly() {
         ("GET /healthz HTTP/2.0\r\n\r\n".to_owned(), 400, None),
         // No HTTP/2: hung up on without a word.
         ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), 0, None),
-        ("\u{16}\u{3}\u{1}\u{2}\0\u{1}\0".to_owned() + "\r\n\r\n", 400, None),
+        (
+            "\u{16}\u{3}\u{1}\u{2}\0\u{1}\0".to_owned() + "\r\n\r\n",
+            400,
+            None,
+        ),
         ("GET /a b HTTP/1.1\r\n\r\n".to_owned(), 400, None),
         ("GET\r\n\r\n".to_owned(), 400, None),
     ] {

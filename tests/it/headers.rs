@@ -61,13 +61,19 @@ async fn t23_every_route_error_and_page_has_the_security_headers() {
         for path in ["/nothing", "//", "/assets/pages.js", "/api/docs/swagger-ui.css"] {
             check(&app.get(path).await, path, https);
         }
-        let misdirected = app.request("GET".parse().unwrap(), "/").header("host", "evil.example");
+        let misdirected = app
+            .request("GET".parse().unwrap(), "/")
+            .header("host", "evil.example");
         let misdirected = Answer::of(misdirected).await.expect(421);
         check(&misdirected, "another host", https);
         let malformed = app
             .request("POST".parse().unwrap(), "/api/auth")
             .header("content-type", "application/json");
-        check(&Answer::of(malformed.body("{")).await.expect(400), "malformed", https);
+        check(
+            &Answer::of(malformed.body("{")).await.expect(400),
+            "malformed",
+            https,
+        );
     }
 }
 
@@ -78,11 +84,18 @@ async fn answers_with_tokens_are_never_kept_and_those_for_everybody_may_be() {
     let key = app.service_key(portcullis::roles::Permission::ALL).await;
     let new_key = json!({ "name": "backend", "scopes": ["users:read"] });
     for (about, answer) in [
-        ("sign-in", app.try_sign_in("ada@example.org", crate::support::people::PASSWORD).await),
+        (
+            "sign-in",
+            app.try_sign_in("ada@example.org", crate::support::people::PASSWORD)
+                .await,
+        ),
         ("refresh", app.try_refresh(&ada.refresh).await),
         ("socket", app.get_as(&ada.access, "/api/auth/socket").await),
         ("me", app.get_as(&ada.access, "/api/users/me").await),
-        ("service key", app.post_as(&key, "/api/service_keys", new_key).await),
+        (
+            "service key",
+            app.post_as(&key, "/api/service_keys", new_key).await,
+        ),
         ("mailbox", app.get("/dev/mailbox.json").await),
         ("setup page", app.get("/setup/x").await),
         ("a refusal", app.get("/api/users/me").await),
@@ -106,12 +119,17 @@ async fn t15_a_sane_request_id_comes_back_and_any_other_is_replaced() {
     }
     let too_long = "x".repeat(65);
     let mut made = Vec::new();
-    for odd in ["", "a b", "a,b", "a\tb", "{}", "<b>", "a%0d%0ab", "a;b", "é", &too_long] {
+    for odd in [
+        "", "a b", "a,b", "a\tb", "{}", "<b>", "a%0d%0ab", "a;b", "é", &too_long,
+    ] {
         let request = app.request("GET".parse().unwrap(), "/nothing");
         let answer = Answer::of(request.header("x-request-id", odd)).await;
         let id = answer.header("x-request-id").unwrap().to_owned();
         assert_ne!(id, odd);
-        assert!(id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
+        assert!(
+            id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()),
+            "{id}"
+        );
         assert_eq!(answer.json()["request_id"], id.as_str());
         made.push(id);
     }

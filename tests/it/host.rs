@@ -63,7 +63,11 @@ async fn t25_only_our_own_hosts_are_answered() {
     let app = app().await;
     for host in OURS {
         let answer = app.raw_get("/api/users/me", &[&format!("Host: {host}")]).await;
-        assert_eq!(answer.code().as_deref(), Some("authentication_required"), "{host}");
+        assert_eq!(
+            answer.code().as_deref(),
+            Some("authentication_required"),
+            "{host}"
+        );
     }
     for host in FOREIGN {
         for path in ["/api/users/me", "/", "/activate/x", "/nothing", "/ws"] {
@@ -89,22 +93,34 @@ async fn t25_links_in_mails_come_from_the_public_address_alone() {
         &["Host: 127.0.0.1:9"],
         &["Host: auth.example.org:8443"],
         &["Host: localhost", "X-Forwarded-Host: evil.example"],
-        &["Host: localhost", "X-Forwarded-Proto: http", "X-Forwarded-Port: 1"],
+        &[
+            "Host: localhost",
+            "X-Forwarded-Proto: http",
+            "X-Forwarded-Port: 1",
+        ],
         &["Host: localhost", "Forwarded: host=evil.example;proto=http"],
         &["Host: localhost", "X-Original-Url: http://evil.example/"],
         &["Host: localhost", "X-Rewrite-Url: http://evil.example/"],
-        &["Host: localhost", "Origin: https://evil.example", "Referer: https://evil.example/"],
-        &["Host: localhost", "X-Host: evil.example", "X-Forwarded-Server: evil.example"],
+        &[
+            "Host: localhost",
+            "Origin: https://evil.example",
+            "Referer: https://evil.example/",
+        ],
+        &[
+            "Host: localhost",
+            "X-Host: evil.example",
+            "X-Forwarded-Server: evil.example",
+        ],
     ]
     .iter()
     .enumerate()
     {
         let email = format!("ada{number}@example.org");
         let body = json!({ "email": email, "password": crate::support::people::PASSWORD }).to_string();
-        let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+        let lines = headers.join("\r\n");
         let request = format!(
             "POST /api/users HTTP/1.1\r\nConnection: close\r\nContent-Type: application/json\r\n\
-             Content-Length: {}\r\n{lines}\r\n{body}",
+             Content-Length: {}\r\n{lines}\r\n\r\n{body}",
             body.len()
         );
         let answer = app.raw(request).await;

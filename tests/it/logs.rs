@@ -23,10 +23,10 @@ impl Secrets {
         assert!(secret.len() > 20, "too short to look for: {secret}");
         self.0.push(secret.to_owned());
         // The part of a signed token that proves, and the part of an opaque one.
-        if let Some((_, proof)) = secret.rsplit_once(['.', '_']) {
-            if proof.len() > 20 {
-                self.0.push(proof.to_owned());
-            }
+        if let Some((_, proof)) = secret.rsplit_once(['.', '_'])
+            && proof.len() > 20
+        {
+            self.0.push(proof.to_owned());
         }
     }
 
@@ -47,12 +47,18 @@ async fn live(installation: &Installation, server: &Server) -> Secrets {
     for password in [FIRST, SECOND, WRONG] {
         secrets.keep(password);
     }
-    hub.post("/api/users", json!({ "email": ADA, "password": FIRST })).await.expect(202);
+    hub.post("/api/users", json!({ "email": ADA, "password": FIRST }))
+        .await
+        .expect(202);
     let token = hub.mailed_token(ADA, 1).await;
     secrets.keep(&token);
     hub.get(&format!("/activate/{token}")).await.expect(200);
-    hub.patch(&format!("/api/auth/activate/{token}")).await.expect(200);
-    hub.patch(&format!("/api/auth/activate/{token}/")).await.expect(410);
+    hub.patch(&format!("/api/auth/activate/{token}"))
+        .await
+        .expect(200);
+    hub.patch(&format!("/api/auth/activate/{token}/"))
+        .await
+        .expect(410);
     hub.try_sign_in(ADA, WRONG).await.expect(401);
     let first = sign_in(hub, FIRST).await;
     secrets.keep_pair(&first);
@@ -69,9 +75,13 @@ async fn live(installation: &Installation, server: &Server) -> Secrets {
     let mut other = hub.connect().await;
     other.say(json!({ "type": "hello", "token": ticket })).await;
     assert_eq!(other.closed().await, 4103);
-    hub.get(&format!("/api/users/me?access_token={}", second.access)).await.expect(401);
+    hub.get(&format!("/api/users/me?access_token={}", second.access))
+        .await
+        .expect(401);
 
-    hub.post("/api/auth/recovery", json!({ "email": ADA })).await.expect(202);
+    hub.post("/api/auth/recovery", json!({ "email": ADA }))
+        .await
+        .expect(202);
     let token = hub.mailed_token(ADA, 2).await;
     secrets.keep(&token);
     hub.get(&format!("/recovery/{token}")).await.expect(200);
@@ -87,7 +97,9 @@ async fn live(installation: &Installation, server: &Server) -> Secrets {
     hub.get(&format!("/setup/{setup}")).await.expect(200);
     hub.post(&format!("/api/setup/{setup}"), boss).await.expect(201);
     let scope = Permission::SessionsRevoke.as_str();
-    let printed = installation.ask(&["key", "create", "--name", "backend", "--scopes", scope]).await;
+    let printed = installation
+        .ask(&["key", "create", "--name", "backend", "--scopes", scope])
+        .await;
     let key = printed.trim_end().lines().last().unwrap();
     secrets.keep(key);
     let order = json!({ "session_id": third.session, "reason": "a test" });
@@ -107,7 +119,10 @@ async fn t14_no_secret_is_in_the_log_however_much_it_says() {
     let server = installation.serve_logging_to(&log).await;
     let secrets = live(&installation, &server).await;
     let text = std::fs::read_to_string(&log).unwrap();
-    assert!(text.contains("/api/auth/recovery/{token}"), "requests are logged by their routes");
+    assert!(
+        text.contains("/api/auth/recovery/{token}"),
+        "requests are logged by their routes"
+    );
     for secret in &secrets.0 {
         let found = text.lines().find(|line| line.contains(secret.as_str()));
         assert_eq!(found, None, "{secret} is in the log");
@@ -116,7 +131,10 @@ async fn t14_no_secret_is_in_the_log_however_much_it_says() {
     for (table, columns) in [
         ("audit", "details || actor || coalesce(request_id, '')"),
         ("journal", "data || kind"),
-        ("sessions", "coalesce(user_agent, '') || coalesce(device, '') || amr"),
+        (
+            "sessions",
+            "coalesce(user_agent, '') || coalesce(device, '') || amr",
+        ),
         ("revocations", "selector || reason || actor"),
         ("meta", "value"),
     ] {
@@ -174,9 +192,16 @@ async fn t15_nobody_writes_a_line_of_their_own_into_the_log() {
         assert!([401, 422].contains(&status), "{text:?}: {status}");
         let path = url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
         hub.get(&format!("/{path}?{path}")).await.expect(404);
-        Answer::of(hub.request(text.replace(|c: char| !c.is_ascii_alphabetic(), "").parse().unwrap(), "/"))
-            .await
-            .expect(405);
+        Answer::of(
+            hub.request(
+                text.replace(|c: char| !c.is_ascii_alphabetic(), "")
+                    .parse()
+                    .unwrap(),
+                "/",
+            ),
+        )
+        .await
+        .expect(405);
     }
     for line_break in ["forged\r\nlevel: ERROR", "forged\nERROR"] {
         let status = lie(hub, "plain", "plain", line_break).await;
@@ -186,9 +211,15 @@ async fn t15_nobody_writes_a_line_of_their_own_into_the_log() {
     let mut answered = 0;
     for line in text.lines() {
         let record: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
-        assert!(record["level"].is_string() && record["timestamp"].is_string(), "{line}");
+        assert!(
+            record["level"].is_string() && record["timestamp"].is_string(),
+            "{line}"
+        );
         assert_ne!(record["level"], "ERROR", "{line}");
-        assert!(!line.contains(['\u{1b}', '\u{9b}', '\u{2028}', '\u{202e}']), "{line:?}");
+        assert!(
+            !line.contains(['\u{1b}', '\u{9b}', '\u{2028}', '\u{202e}']),
+            "{line:?}"
+        );
         answered += usize::from(record["message"] == "answered");
     }
     assert!(answered >= 20, "each request is one record: {answered}");

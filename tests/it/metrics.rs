@@ -45,16 +45,28 @@ async fn every_metric_of_the_contract_is_there_from_the_start_and_counts() {
         let series = format!("portcullis_close_total{{code=\"{code}\"}}");
         assert_eq!(value(text, &series), Some("0"), "{series}");
     }
-    for metric in metric::ALL.iter().filter(|metric| !matches!(metric.series, Series::Later)) {
-        assert!(text.contains(&format!("# TYPE {} ", metric.name)), "{}", metric.name);
+    for metric in metric::ALL
+        .iter()
+        .filter(|metric| !matches!(metric.series, Series::Later))
+    {
+        assert!(
+            text.contains(&format!("# TYPE {} ", metric.name)),
+            "{}",
+            metric.name
+        );
     }
-    for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+    for line in text
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+    {
         assert!(line.starts_with("portcullis_"), "{line}");
     }
 
     // What happens is counted; addresses and ids are not in it.
     let hub = &server.caller;
-    hub.try_sign_in("ada@example.org", PASSWORD).await.problem(401, "invalid_credentials");
+    hub.try_sign_in("ada@example.org", PASSWORD)
+        .await
+        .problem(401, "invalid_credentials");
     hub.get("/activate/canary-token").await.expect(200);
     hub.get("/canary-path").await.expect(404);
     hub.call("BREW", "/api/users", None, None).await.expect(405);

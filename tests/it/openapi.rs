@@ -24,7 +24,10 @@ async fn the_document_is_json_of_version_3_1_and_names_its_own_server() {
     assert_eq!(document["info"]["title"], "Portcullis");
     for scheme in ["access_token", "service_key"] {
         let scheme = &document["components"]["securitySchemes"][scheme];
-        assert_eq!((&scheme["type"], &scheme["scheme"]), (&"http".into(), &"bearer".into()));
+        assert_eq!(
+            (&scheme["type"], &scheme["scheme"]),
+            (&"http".into(), &"bearer".into())
+        );
     }
 }
 
@@ -65,7 +68,10 @@ async fn every_reference_leads_somewhere_and_every_operation_can_be_told_apart()
         let about = &operation.about;
         let id = about["operationId"].as_str().expect("an id").to_owned();
         assert!(ids.insert(id), "{name}: its id is taken");
-        assert!(about["summary"].as_str().is_some_and(|text| !text.is_empty()), "{name}");
+        assert!(
+            about["summary"].as_str().is_some_and(|text| !text.is_empty()),
+            "{name}"
+        );
         assert!(tags.contains(about["tags"][0].as_str().unwrap()), "{name}");
         for parameter in operation.path.match_indices('{') {
             let rest = &operation.path[parameter.0 + 1..];
@@ -125,7 +131,10 @@ async fn every_operation_documents_its_errors_as_problems() {
         for (status, code) in expected(&operation) {
             let response = &responses[status.to_string()];
             let described = response["description"].as_str().unwrap_or_default();
-            assert!(described.contains(&format!("`{code}`")), "{name}: {status} {code}");
+            assert!(
+                described.contains(&format!("`{code}`")),
+                "{name}: {status} {code}"
+            );
         }
         for (status, response) in responses.as_object().unwrap() {
             if status.as_str() >= "400" {

@@ -72,7 +72,9 @@ fn tags(html: &str) -> Vec<Tag> {
 /// An address on this very host.
 fn is_local(address: &str, app: &TestApp) -> bool {
     let own = app.url("/");
-    (address.starts_with('/') && !address.starts_with("//")) || address.starts_with('#') || address.starts_with(&own)
+    (address.starts_with('/') && !address.starts_with("//"))
+        || address.starts_with('#')
+        || address.starts_with(&own)
 }
 
 #[tokio::test]
@@ -82,11 +84,21 @@ async fn t23_a_page_runs_nothing_inline_and_loads_nothing_from_elsewhere() {
     app.mail_to("ada@example.org", 1).await;
     for path in PAGES {
         let page = app.get(path).await.expect(200);
-        assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"), "{path}");
+        assert_eq!(
+            page.header("content-type"),
+            Some("text/html; charset=utf-8"),
+            "{path}"
+        );
         let policy = page.header("content-security-policy").unwrap();
-        assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{path}");
+        assert!(
+            policy.starts_with("default-src 'none'") && !policy.contains("unsafe"),
+            "{path}"
+        );
         for tag in tags(page.text()) {
-            assert!(!["style", "iframe", "object", "embed", "base"].contains(&tag.name.as_str()), "{path}: {tag:?}");
+            assert!(
+                !["style", "iframe", "object", "embed", "base"].contains(&tag.name.as_str()),
+                "{path}: {tag:?}"
+            );
             if tag.name == "script" {
                 assert!(tag.attribute("src").is_some(), "{path}: {tag:?}");
                 assert_eq!(tag.text.trim(), "", "{path}: a script inline");
@@ -139,20 +151,33 @@ async fn a_page_has_a_language_a_title_one_heading_and_a_label_for_each_field() 
         assert_eq!(named("main").len(), 1, "{path}");
         if path != "/api/docs" {
             assert_eq!(named("h1").len(), 1, "{path}");
-            assert!(named("a").iter().any(|link| link.attribute("href") == Some("#main")), "{path}");
+            assert!(
+                named("a")
+                    .iter()
+                    .any(|link| link.attribute("href") == Some("#main")),
+                "{path}"
+            );
         }
-        let labels: Vec<_> = named("label").iter().map(|label| label.attribute("for")).collect();
+        let labels: Vec<_> = named("label")
+            .iter()
+            .map(|label| label.attribute("for"))
+            .collect();
         for input in named("input") {
             assert!(labels.contains(&input.attribute("id")), "{path}: {input:?}");
             assert_ne!(input.attribute("id"), None, "{path}");
         }
         assert!(
-            named("meta").iter().any(|meta| meta.attribute("name") == Some("viewport")),
+            named("meta")
+                .iter()
+                .any(|meta| meta.attribute("name") == Some("viewport")),
             "{path}"
         );
         if !named("form").is_empty() {
             assert_eq!(named("noscript").len(), 1, "{path}");
-            assert!(tags.iter().any(|tag| tag.attribute("role") == Some("alert")), "{path}");
+            assert!(
+                tags.iter().any(|tag| tag.attribute("role") == Some("alert")),
+                "{path}"
+            );
         }
     }
 }
@@ -165,14 +190,20 @@ async fn t07_a_page_behind_a_link_consumes_nothing_however_often_it_is_read() {
     let setup = app.app.accounts.offer_setup().await.unwrap().unwrap();
     let setup = setup.expose();
     for _ in 0..10 {
-        for path in [format!("/activate/{token}"), format!("/recovery/{token}"), format!("/setup/{setup}")] {
+        for path in [
+            format!("/activate/{token}"),
+            format!("/recovery/{token}"),
+            format!("/setup/{setup}"),
+        ] {
             let page = app.get(&path).await.expect(200);
             // Not even said back: it stays in the address bar alone.
             assert!(!page.text().contains(&token) && !page.text().contains(setup));
             app.call("HEAD", &path, None, None).await.expect(200);
         }
     }
-    app.patch(&format!("/api/auth/activate/{token}")).await.expect(200);
+    app.patch(&format!("/api/auth/activate/{token}"))
+        .await
+        .expect(200);
     let admin = json!({ "email": "boss@example.org", "password": PASSWORD });
     app.post(&format!("/api/setup/{setup}"), admin).await.expect(201);
 }
@@ -187,7 +218,10 @@ async fn t20_what_stands_in_a_mail_is_shown_and_not_run() {
         subject: hostile.to_owned(),
         text: hostile.to_owned(),
         html: hostile.to_owned(),
-        links: vec!["javascript:alert(1)".to_owned(), format!("https://x.example/{hostile}")],
+        links: vec![
+            "javascript:alert(1)".to_owned(),
+            format!("https://x.example/{hostile}"),
+        ],
         token: None,
         sent_at: app.now(),
     };
@@ -199,7 +233,10 @@ async fn t20_what_stands_in_a_mail_is_shown_and_not_run() {
     assert!(!page.text().contains("javascript:"));
     for tag in tags(page.text()) {
         assert!(tag.name != "img" && tag.attribute("onerror").is_none(), "{tag:?}");
-        assert!(tag.attribute("src").is_none_or(|source| !source.contains("evil")), "{tag:?}");
+        assert!(
+            tag.attribute("src").is_none_or(|source| !source.contains("evil")),
+            "{tag:?}"
+        );
     }
 }
 
@@ -212,7 +249,9 @@ async fn under_a_path_every_address_of_a_page_has_that_path() {
     for path in PAGES {
         for tag in tags(app.get(path).await.expect(200).text()) {
             for (name, value) in &tag.attributes {
-                if ["src", "href", "data-endpoint", "data-document"].contains(&name.as_str()) && value.starts_with('/') {
+                if ["src", "href", "data-endpoint", "data-document"].contains(&name.as_str())
+                    && value.starts_with('/')
+                {
                     assert!(value.starts_with("/auth/hub/"), "{path}: {value}");
                 }
             }

@@ -24,7 +24,9 @@ async fn plain(found: &mut BTreeMap<String, Answer>) {
     let setup = app.app.accounts.offer_setup().await.unwrap().unwrap();
     let (ada, pair) = app.signed_in(ADA, "user").await;
     let taken = format!("/api/setup/{}", setup.expose());
-    let taken = app.post(&taken, json!({ "email": ADA, "password": PASSWORD })).await;
+    let taken = app
+        .post(&taken, json!({ "email": ADA, "password": PASSWORD }))
+        .await;
     let (boss, admin) = app.signed_in("boss@example.org", "admin").await;
     let json = |body: &'static str| {
         let request = app.request("POST".parse().unwrap(), "/api/users");
@@ -51,7 +53,9 @@ async fn plain(found: &mut BTreeMap<String, Answer>) {
     keep(app.get_as("x", "/api/users/me").await);
     keep(app.get_as(&pair.access, "/api/users").await);
     let forwarded = app.request("GET".parse().unwrap(), "/api/users");
-    let forwarded = forwarded.bearer_auth(&admin.access).header("forwarded", "for=127.0.0.1");
+    let forwarded = forwarded
+        .bearer_auth(&admin.access)
+        .header("forwarded", "for=127.0.0.1");
     keep(Answer::of(forwarded).await);
     let preflight = app
         .request("OPTIONS".parse().unwrap(), "/api/users")
@@ -66,7 +70,10 @@ async fn plain(found: &mut BTreeMap<String, Answer>) {
     let minted = {
         let (mut socket, _) = app.open(&pair.access).await;
         socket.say(json!({ "type": "token", "id": "1" })).await;
-        socket.frame("token").await["access_token"].as_str().unwrap().to_owned()
+        socket.frame("token").await["access_token"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     };
     keep(app.get_as(&minted, "/api/auth/socket").await);
 
@@ -77,7 +84,10 @@ async fn plain(found: &mut BTreeMap<String, Answer>) {
 
     let by = portcullis::audit::Origin::local(portcullis::audit::Actor::Operator);
     let accounts = &app.app.accounts;
-    accounts.set_disabled(ada.id.parse().unwrap(), true, &by).await.unwrap();
+    accounts
+        .set_disabled(ada.id.parse().unwrap(), true, &by)
+        .await
+        .unwrap();
     keep(app.try_sign_in(ADA, PASSWORD).await);
     app.register("pending@example.org").await.expect(202);
     keep(app.try_sign_in("pending@example.org", PASSWORD).await);

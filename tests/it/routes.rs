@@ -134,10 +134,7 @@ async fn the_files_of_the_pages_are_served_with_their_own_types() {
         ("/assets/pages.css", "text/css; charset=utf-8"),
         ("/assets/pages.js", "text/javascript; charset=utf-8"),
         ("/api/docs/swagger-ui.css", "text/css; charset=utf-8"),
-        (
-            "/api/docs/swagger-ui-bundle.js",
-            "text/javascript; charset=utf-8",
-        ),
+        ("/api/docs/swagger-ui-bundle.js", "text/javascript; charset=utf-8"),
     ] {
         let answer = app.get(path).await.expect(200);
         assert_eq!(answer.header("content-type"), Some(kind), "{path}");

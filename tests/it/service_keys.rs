@@ -16,7 +16,9 @@ async fn create(app: &TestApp, bearer: &str, body: Value) -> Value {
 }
 
 fn text<'a>(body: &'a Value, field: &str) -> &'a str {
-    body[field].as_str().unwrap_or_else(|| panic!("no {field} in {body}"))
+    body[field]
+        .as_str()
+        .unwrap_or_else(|| panic!("no {field} in {body}"))
 }
 
 #[tokio::test]
@@ -50,7 +52,10 @@ async fn a_key_is_shown_with_its_secret_once_and_stored_as_a_hash() {
     "#);
     let (id, secret) = (text(&made, "id"), text(&made, "secret"));
     let named = format!("pck_{}_", id.replace('-', ""));
-    assert!(secret.starts_with(&named) && secret.len() == named.len() + 43, "256 bits");
+    assert!(
+        secret.starts_with(&named) && secret.len() == named.len() + 43,
+        "256 bits"
+    );
 
     let mut without = made.clone();
     without.as_object_mut().unwrap().remove("secret");
@@ -73,7 +78,10 @@ async fn a_key_is_shown_with_its_secret_once_and_stored_as_a_hash() {
     }
     let length = "select cast(length(secret_hash) as text) from service_keys";
     let lengths = app.texts(length).await;
-    assert!(lengths.iter().all(|bytes| bytes.as_deref() == Some("32")), "a SHA-256");
+    assert!(
+        lengths.iter().all(|bytes| bytes.as_deref() == Some("32")),
+        "a SHA-256"
+    );
 }
 
 #[tokio::test]
@@ -89,13 +97,23 @@ async fn a_key_does_what_its_scopes_say_until_it_is_revoked() {
 
     let path = format!("{KEYS}/{}", text(&made, "id"));
     app.delete_as(&root, &path).await.expect(204);
-    app.get_as(secret, "/api/users").await.problem(401, "invalid_token");
+    app.get_as(secret, "/api/users")
+        .await
+        .problem(401, "invalid_token");
     app.get_as(&root, &path).await.problem(404, "not_found");
     let listed = app.get_as(&root, KEYS).await.expect(200).json();
-    assert!(listed["items"].as_array().unwrap().iter().all(|key| key["id"] != made["id"]));
+    assert!(
+        listed["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|key| key["id"] != made["id"])
+    );
     // Once more is no fault, but an unknown one is.
     app.delete_as(&root, &path).await.expect(204);
-    app.delete_as(&root, &format!("{KEYS}/{NOBODY}")).await.problem(404, "not_found");
+    app.delete_as(&root, &format!("{KEYS}/{NOBODY}"))
+        .await
+        .problem(404, "not_found");
     assert_eq!(app.count("audit where action = 'key.revoke'").await, 1);
 }
 
@@ -109,8 +127,19 @@ async fn a_secret_must_be_right_to_its_last_character() {
     let swapped = format!("{}{}", &secret[..40], &other[40..]);
     let upper = secret.to_uppercase();
     let longer = format!("{secret}A");
-    for wrong in [&flipped, head, &swapped, &upper, &longer, "pck_", "pck__", &secret[..41]] {
-        app.get_as(wrong, "/api/users").await.problem(401, "invalid_token");
+    for wrong in [
+        &flipped,
+        head,
+        &swapped,
+        &upper,
+        &longer,
+        "pck_",
+        "pck__",
+        &secret[..41],
+    ] {
+        app.get_as(wrong, "/api/users")
+            .await
+            .problem(401, "invalid_token");
     }
     app.get_as(&secret, "/api/users").await.expect(200);
 }
@@ -126,7 +155,9 @@ async fn a_key_ends_when_its_time_is_over() {
     clock.advance(Duration::from_secs(3599));
     app.get_as(secret, "/api/users").await.expect(200);
     clock.advance(Duration::from_secs(2));
-    app.get_as(secret, "/api/users").await.problem(401, "invalid_token");
+    app.get_as(secret, "/api/users")
+        .await
+        .problem(401, "invalid_token");
     app.get_as(&root, "/api/users").await.expect(200);
 }
 
@@ -176,7 +207,10 @@ async fn nobody_grants_a_scope_that_they_do_not_hold() {
             continue;
         }
         let refused = answer.problem(403, "forbidden");
-        assert!(text(&refused, "detail").contains(&format!("`{scope}`")), "{refused}");
+        assert!(
+            text(&refused, "detail").contains(&format!("`{scope}`")),
+            "{refused}"
+        );
         app.post_as(&boss.access, KEYS, body).await.expect(201);
     }
     let made = u64::try_from(Permission::ALL.len()).unwrap();
@@ -215,9 +249,16 @@ async fn a_key_that_makes_no_sense_is_not_made() {
     ] {
         let mut body = json!({ "name": "backend", "scopes": ["users:read"] });
         body[field] = value.clone();
-        let answer = app.post_as(&root, KEYS, body).await.problem(422, "validation_failed");
+        let answer = app
+            .post_as(&root, KEYS, body)
+            .await
+            .problem(422, "validation_failed");
         let error = &answer["errors"][0];
-        assert_eq!((&error["field"], &error["code"]), (&field.into(), &code.into()), "{value}");
+        assert_eq!(
+            (&error["field"], &error["code"]),
+            (&field.into(), &code.into()),
+            "{value}"
+        );
     }
     assert_eq!(app.count("service_keys").await, 1);
 }

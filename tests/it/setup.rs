@@ -12,7 +12,8 @@ async fn two_who_set_up_at_once_make_one_admin() {
     let path = format!("/api/setup/{}", token.expose());
     let tries = (0..8).map(|number| {
         let (caller, path) = (app.caller.clone(), path.clone());
-        let body = json!({ "email": format!("boss{number}@example.org"), "password": PASSWORD, "name": "Boss" });
+        let body =
+            json!({ "email": format!("boss{number}@example.org"), "password": PASSWORD, "name": "Boss" });
         async move { caller.post(&path, body).await }
     });
     let answers = futures_util::future::join_all(tries).await;
@@ -37,7 +38,10 @@ async fn a_wrong_form_does_not_spend_the_address_and_a_newer_one_ends_the_older(
     app.person("ada@example.org", "user").await;
     let older = app.app.accounts.offer_setup().await.unwrap().unwrap();
     let newer = app.app.accounts.offer_setup().await.unwrap().unwrap();
-    let (older, newer) = (format!("/api/setup/{}", older.expose()), format!("/api/setup/{}", newer.expose()));
+    let (older, newer) = (
+        format!("/api/setup/{}", older.expose()),
+        format!("/api/setup/{}", newer.expose()),
+    );
     let boss = json!({ "email": "boss@example.org", "password": PASSWORD });
     app.post(&older, boss.clone()).await.problem(410, "token_spent");
     let weak = json!({ "email": "boss@example.org", "password": "short" });

@@ -1,7 +1,7 @@
 //! Giving a user another site role: what it answers, who may, and that somebody stays admin.
 
 use portcullis::email::Email;
-use portcullis::roles::Permission;
+use portcullis::roles::Permission::{self, HubRead, RolesWrite, SessionsRead, SessionsRevoke, UsersRead};
 use serde_json::json;
 
 use crate::support::app::TestApp;
@@ -18,18 +18,34 @@ async fn a_change_grows_the_version_by_one_and_no_change_does_not() {
     let (ada, pair) = app.signed_in("ada@example.org", "user").await;
     let (_, boss) = app.signed_in("boss@example.org", "admin").await;
     let mut version = 1;
-    for (role, grows) in [("user", 0), ("moderator", 1), ("moderator", 0), ("user", 1), ("admin", 1), ("user", 1)] {
+    for (role, grows) in [
+        ("user", 0),
+        ("moderator", 1),
+        ("moderator", 0),
+        ("user", 1),
+        ("admin", 1),
+        ("user", 1),
+    ] {
         version += grows;
-        let answer = app.put_as(&boss.access, &path(&ada), json!({ "role": role })).await;
+        let answer = app
+            .put_as(&boss.access, &path(&ada), json!({ "role": role }))
+            .await;
         let answer = answer.expect(200).json();
         let permissions = answer["permissions"].clone();
-        assert_eq!(answer, json!({ "role": role, "permissions": permissions, "version": version }));
+        assert_eq!(
+            answer,
+            json!({ "role": role, "permissions": permissions, "version": version })
+        );
         // What the person sees is the same, at once, with the token from before.
         let seen = app.get_as(&pair.access, "/api/auth/site_role").await.expect(200);
         assert_eq!(seen.json(), answer);
     }
     let moderator = json!({ "role": "moderator" });
-    let moderator = app.put_as(&boss.access, &path(&ada), moderator).await.expect(200).json();
+    let moderator = app
+        .put_as(&boss.access, &path(&ada), moderator)
+        .await
+        .expect(200)
+        .json();
     assert_eq!(
         moderator["permissions"],
         json!(["users:read", "sessions:read", "sessions:revoke", "hub:read"])
@@ -50,12 +66,21 @@ async fn an_unknown_role_is_invalid_and_an_unknown_user_is_not_found() {
         assert_eq!(body["errors"][0]["field"], "role");
         assert_eq!(body["errors"][0]["code"], "unknown_role");
     }
-    for role in [json!(""), json!(" "), json!(null), json!(1), json!("a\u{0}"), json!("x".repeat(65))] {
+    for role in [
+        json!(""),
+        json!(" "),
+        json!(null),
+        json!(1),
+        json!("a\u{0}"),
+        json!("x".repeat(65)),
+    ] {
         let answer = app.put_as(&key, &path(&ada), json!({ "role": role })).await;
         answer.problem(422, "validation_failed");
     }
     let nobody = format!("/api/users/{NOBODY}/site_role");
-    app.put_as(&key, &nobody, json!({ "role": "user" })).await.problem(404, "not_found");
+    app.put_as(&key, &nobody, json!({ "role": "user" }))
+        .await
+        .problem(404, "not_found");
     let version = app.texts("select cast(version as text) from users").await;
     assert_eq!(version, [Some("1".to_owned())]);
 }
@@ -68,7 +93,6 @@ async fn nobody_gives_or_takes_a_role_with_permissions_that_they_lack() {
     let (boss, _) = app.signed_in("boss@example.org", "admin").await;
     app.person("second@example.org", "admin").await;
     let roles_alone = app.service_key(&[Permission::RolesWrite]).await;
-    use Permission::{HubRead, RolesWrite, SessionsRead, SessionsRevoke, UsersRead};
     let moderators = app
         .service_key(&[RolesWrite, UsersRead, SessionsRead, SessionsRevoke, HubRead])
         .await;
@@ -92,11 +116,16 @@ async fn nobody_gives_or_takes_a_role_with_permissions_that_they_lack() {
                 let body = answer.problem(403, "forbidden");
                 let detail = body["detail"].as_str().unwrap();
                 assert!(detail.contains(&format!("`{permission}`")), "{detail}");
-                assert_eq!(app.texts("select site_role from users order by email").await, before);
+                assert_eq!(
+                    app.texts("select site_role from users order by email").await,
+                    before
+                );
             }
         }
     }
-    let refused = app.count("audit where action = 'user.role' and outcome = 'forbidden'").await;
+    let refused = app
+        .count("audit where action = 'user.role' and outcome = 'forbidden'")
+        .await;
     assert_eq!(refused, 7, "each refusal is in the log");
 }
 
@@ -104,19 +133,35 @@ async fn nobody_gives_or_takes_a_role_with_permissions_that_they_lack() {
 async fn the_last_admin_stays_admin() {
     let app = TestApp::spawn().await;
     let (boss, admin) = app.signed_in("boss@example.org", "admin").await;
-    let refused = app.put_as(&admin.access, &path(&boss), json!({ "role": "user" })).await;
+    let refused = app
+        .put_as(&admin.access, &path(&boss), json!({ "role": "user" }))
+        .await;
     refused.problem(409, "last_admin");
-    app.put_as(&admin.access, &path(&boss), json!({ "role": "admin" })).await.expect(200);
+    app.put_as(&admin.access, &path(&boss), json!({ "role": "admin" }))
+        .await
+        .expect(200);
     // One who is disabled does not count.
     let other = app.person("second@example.org", "admin").await;
     let by = portcullis::audit::Origin::local(portcullis::audit::Actor::Operator);
     let accounts = &app.app.accounts;
-    accounts.set_disabled(other.id.parse().unwrap(), true, &by).await.unwrap();
-    let refused = app.put_as(&admin.access, &path(&boss), json!({ "role": "user" })).await;
+    accounts
+        .set_disabled(other.id.parse().unwrap(), true, &by)
+        .await
+        .unwrap();
+    let refused = app
+        .put_as(&admin.access, &path(&boss), json!({ "role": "user" }))
+        .await;
     refused.problem(409, "last_admin");
-    accounts.set_disabled(other.id.parse().unwrap(), false, &by).await.unwrap();
-    app.put_as(&admin.access, &path(&boss), json!({ "role": "user" })).await.expect(200);
-    app.get_as(&admin.access, "/api/users").await.problem(403, "forbidden");
+    accounts
+        .set_disabled(other.id.parse().unwrap(), false, &by)
+        .await
+        .unwrap();
+    app.put_as(&admin.access, &path(&boss), json!({ "role": "user" }))
+        .await
+        .expect(200);
+    app.get_as(&admin.access, "/api/users")
+        .await
+        .problem(403, "forbidden");
 }
 
 #[tokio::test]
@@ -132,7 +177,8 @@ async fn two_demotions_of_the_last_two_admins_leave_one() {
         };
         if round > 0 {
             // The one that stayed in the round before.
-            let left = "select cast(email as text) from users where site_role = 'admin' order by created_at, id";
+            let left =
+                "select cast(email as text) from users where site_role = 'admin' order by created_at, id";
             let email = app.texts(left).await[0].clone().unwrap();
             let email = Email::parse(&email).unwrap();
             app.app.roles.assign_by_email(&email, "user").await.unwrap();

@@ -10,7 +10,11 @@ async fn a_user_is_shown_with_exactly_the_fields_of_the_contract() {
     let app = TestApp::spawn().await;
     let (ada, pair) = app.signed_in("ada@example.org", "moderator").await;
     let key = app.service_key(&[Permission::UsersRead]).await;
-    let user = app.get_as(&key, &format!("/api/users/{}", ada.id)).await.expect(200).json();
+    let user = app
+        .get_as(&key, &format!("/api/users/{}", ada.id))
+        .await
+        .expect(200)
+        .json();
     insta::assert_json_snapshot!(user, { ".id" => "[id]", ".created_at" => "[time]" }, @r#"
     {
       "avatar_url": null,
@@ -30,7 +34,10 @@ async fn a_user_is_shown_with_exactly_the_fields_of_the_contract() {
     assert!(time.ends_with('Z') && time.contains('T'), "{time}");
     // The same everywhere.
     assert_eq!(pair.body["user"], user);
-    assert_eq!(app.get_as(&pair.access, "/api/users/me").await.expect(200).json(), user);
+    assert_eq!(
+        app.get_as(&pair.access, "/api/users/me").await.expect(200).json(),
+        user
+    );
     let list = app.get_as(&key, "/api/users").await.expect(200).json();
     assert_eq!(list["items"][0], user);
 }

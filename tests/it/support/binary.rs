@@ -117,10 +117,7 @@ impl Installation {
 
     async fn serve_with(&self, stderr: Stdio) -> Server {
         let mut command = self.command(&["serve"]);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(stderr);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
         let mut process = command.spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let first = lines

@@ -54,10 +54,7 @@ impl Operation {
     /// The statuses that the document lists.
     pub fn statuses(&self) -> Vec<u16> {
         let responses = self.about["responses"].as_object().unwrap();
-        let mut statuses: Vec<u16> = responses
-            .keys()
-            .map(|status| status.parse().unwrap())
-            .collect();
+        let mut statuses: Vec<u16> = responses.keys().map(|status| status.parse().unwrap()).collect();
         statuses.sort_unstable();
         statuses
     }

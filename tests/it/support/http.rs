@@ -64,13 +64,7 @@ impl Caller {
     }
 
     /// Any method, with or without a bearer and a body.
-    pub async fn call(
-        &self,
-        method: &str,
-        path: &str,
-        bearer: Option<&str>,
-        body: Option<&Value>,
-    ) -> Answer {
+    pub async fn call(&self, method: &str, path: &str, bearer: Option<&str>, body: Option<&Value>) -> Answer {
         let mut request = self.request(method.parse().unwrap(), path);
         if let Some(bearer) = bearer {
             request = request.bearer_auth(bearer);

@@ -30,9 +30,11 @@ impl Caller {
 
     /// A request without a body whose head has these lines, on a connection that ends with it.
     pub async fn raw_get(&self, path: &str, lines: &[&str]) -> RawAnswer {
-        let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
-        self.raw(format!("GET {path} HTTP/1.1\r\nConnection: close\r\n{lines}\r\n"))
-            .await
+        let lines = lines.join("\r\n");
+        self.raw(format!(
+            "GET {path} HTTP/1.1\r\nConnection: close\r\n{lines}\r\n\r\n"
+        ))
+        .await
     }
 }
 
@@ -54,11 +56,5 @@ impl RawAnswer {
     pub fn code(&self) -> Option<String> {
         let body: serde_json::Value = serde_json::from_str(&self.body).ok()?;
         Some(body["code"].as_str()?.to_owned())
-    }
-
-    pub fn header(&self, name: &str) -> Option<&str> {
-        let mut lines = self.head.lines().filter_map(|line| line.split_once(':'));
-        let (_, value) = lines.find(|(key, _)| key.eq_ignore_ascii_case(name))?;
-        Some(value.trim())
     }
 }
