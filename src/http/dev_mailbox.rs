@@ -82,7 +82,11 @@ pub struct MailSchema {
     path = "/dev/mailbox.json",
     operation_id = "list_caught_mails",
     tag = "Development",
-    responses(CommonProblems, (status = 200, description = "Newest first", body = Mailbox))
+    responses(
+        CommonProblems,
+        (status = 200, description = "Newest first", body = Mailbox),
+        (status = 404, description = "`not_found`: to everybody who is not at this machine", body = super::problem::Body, content_type = "application/problem+json"),
+    )
 )]
 pub async fn list(State(app): State<App>, _: Near) -> Result<Json<Mailbox>, Problem> {
     Ok(Json(Mailbox {
@@ -96,7 +100,11 @@ pub async fn list(State(app): State<App>, _: Near) -> Result<Json<Mailbox>, Prob
     path = "/dev/mailbox",
     operation_id = "mailbox_page",
     tag = "Development",
-    responses(CommonProblems, (status = 200, description = "HTML", content_type = "text/html", body = String))
+    responses(
+        CommonProblems,
+        (status = 200, description = "HTML", content_type = "text/html", body = String),
+        (status = 404, description = "`not_found`: to everybody who is not at this machine", body = super::problem::Body, content_type = "application/problem+json"),
+    )
 )]
 pub async fn page(State(app): State<App>, Extension(edge): Extension<Arc<Edge>>, _: Near) -> Response {
     match caught(&app).await {

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use argon2::Params;
 use secrecy::{ExposeSecret, SecretString};
@@ -14,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::phc::{Stored, params, phc};
 use super::{MAX_BYTES, Password};
 use crate::config;
+use crate::metric;
 use crate::secret::Rng;
 
 /// More hashes are waiting than `passwords.queue` allows.
@@ -143,7 +145,9 @@ impl Hasher {
         let permits: [OwnedSemaphorePermit; 2] = [core, place];
         let inner = Arc::clone(&self.0);
         let task = tokio::task::spawn_blocking(move || {
+            let began = Instant::now();
             let result = work();
+            metrics::histogram!(metric::PASSWORD_HASH).record(began.elapsed().as_secs_f64());
             inner.runs.fetch_add(1, Ordering::SeqCst);
             drop(permits);
             result

@@ -11,7 +11,9 @@ use super::rotation::{FIRST_GENERATION, PREFIX};
 use super::{Error, Sessions, SignIn, TokenPair};
 use crate::audit::{self, Action, Origin, Record};
 use crate::clock::Timestamp;
+use crate::error::Code;
 use crate::ids::SessionId;
+use crate::metric;
 use crate::password;
 use crate::secret::PlainToken;
 use crate::store::journal::{Change, Entry, NewEntry};
@@ -31,6 +33,17 @@ struct Started {
     entry: Entry,
 }
 
+/// One of [`metric::SIGN_IN_OUTCOMES`].
+fn outcome(error: &Error) -> &'static str {
+    let code = match error {
+        Error::Limited(_) => Code::RateLimited,
+        Error::Overloaded(_) => Code::Overloaded,
+        Error::Store(store::Error::Unavailable(_)) => Code::Unavailable,
+        other => super::refusal_code(other).unwrap_or(Code::Internal),
+    };
+    code.as_str()
+}
+
 impl Sessions {
     /// POST /api/auth
     ///
@@ -38,6 +51,13 @@ impl Sessions {
     /// [`Error::InvalidCredentials`]; only after a right password [`Error::AccountInactive`] and
     /// [`Error::AccountDisabled`]; [`Error::Limited`], [`Error::Overloaded`], or a failure of storage.
     pub async fn sign_in(&self, who: SignIn, by: &Origin) -> Result<TokenPair, Error> {
+        let result = self.try_sign_in(who, by).await;
+        let outcome = result.as_ref().err().map_or("ok", outcome);
+        metrics::counter!(metric::SIGN_INS, "outcome" => outcome).increment(1);
+        result
+    }
+
+    async fn try_sign_in(&self, who: SignIn, by: &Origin) -> Result<TokenPair, Error> {
         let candidate = {
             let mut read = self.cx.db.read().await?;
             let ip = by.ip.map(|ip| ip.to_string()).unwrap_or_default();

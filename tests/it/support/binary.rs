@@ -1,6 +1,7 @@
 //! The real binary, run as an operator runs it.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Output, Stdio};
 use std::sync::{Arc, Mutex};
 
@@ -47,6 +48,12 @@ impl Installation {
             installation.set(name, value);
         }
         installation
+    }
+
+    /// The URL of its database.
+    pub fn database_url(&self) -> &str {
+        let found = self.variables.iter().rfind(|(name, _)| name == "DATABASE_URL");
+        &found.unwrap().1
     }
 
     pub fn set(&mut self, name: &str, value: &str) {
@@ -97,13 +104,20 @@ impl Installation {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// As [`serve`](Self::serve), with its log in the file `log`.
+    pub async fn serve_logging_to(&self, log: &Path) -> Server {
+        let log = std::fs::File::create(log).unwrap();
+        self.serve_with(Stdio::from(log)).await
+    }
+
     /// Starts `serve` and waits until it listens.
     pub async fn serve(&self) -> Server {
+        self.serve_with(Stdio::inherit()).await
+    }
+
+    async fn serve_with(&self, stderr: Stdio) -> Server {
         let mut command = self.command(&["serve"]);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
         let mut process = command.spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let first = lines

@@ -63,6 +63,18 @@ impl Caller {
         Answer::of(self.request(Method::PATCH, path)).await
     }
 
+    /// Any method, with or without a bearer and a body.
+    pub async fn call(&self, method: &str, path: &str, bearer: Option<&str>, body: Option<&Value>) -> Answer {
+        let mut request = self.request(method.parse().unwrap(), path);
+        if let Some(bearer) = bearer {
+            request = request.bearer_auth(bearer);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        Answer::of(request).await
+    }
+
     pub async fn delete_as(&self, bearer: &str, path: &str) -> Answer {
         Answer::of(self.request(Method::DELETE, path).bearer_auth(bearer)).await
     }

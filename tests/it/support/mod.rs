@@ -6,12 +6,15 @@
 pub mod app;
 pub mod binary;
 pub mod database;
+pub mod document;
 pub mod http;
 pub mod hub;
 pub mod mailbox;
 pub mod people;
 pub mod proxy;
+pub mod raw;
 pub mod socket;
+pub mod sql;
 
 use std::future::Future;
 use std::time::Duration;

@@ -1,0 +1,234 @@
+//! Who may call what: every route of the document with every kind of caller (T21).
+
+use portcullis::roles::Permission;
+use serde_json::{Value, json};
+
+use crate::support::app::{TestApp, Tuning};
+use crate::support::document::Operation;
+use crate::support::http::Answer;
+use crate::support::people::PASSWORD;
+
+const ADA: &str = "ada@example.org";
+
+/// The columns: nobody, a user, a moderator, an admin inside `management.allow`, one who calls through
+/// somebody who is not trusted, one outside of `management.allow`, a service key that has every scope but
+/// the one that is needed, and one that has this scope alone.
+const TABLE: &str = "
+    DELETE /api/service_keys/{id}        keys:write       401 403 403 404 403 403 403 404
+    GET    /                             -                200 200 200 200 200 200 200 200
+    GET    /.well-known/jwks.json        -                200 200 200 200 200 200 200 200
+    GET    /activate/{token}             -                200 200 200 200 200 200 200 200
+    GET    /api/auth/site_role           -                401 200 200 200 200 200 401 401
+    GET    /api/auth/socket              -                401 200 200 200 200 200 401 401
+    GET    /api/docs                     -                200 200 200 200 200 200 200 200
+    GET    /api/openapi.json             -                200 200 200 200 200 200 200 200
+    GET    /api/service_keys             keys:write       401 403 403 200 403 403 403 200
+    GET    /api/service_keys/{id}        keys:write       401 403 403 404 403 403 403 404
+    GET    /api/users                    users:read       401 403 200 200 403 403 403 200
+    GET    /api/users/me                 -                401 200 200 200 200 200 401 401
+    GET    /api/users/{id}               users:read       401 403 200 200 403 403 403 200
+    GET    /dev/mailbox                  -                200 200 200 200 404 200 200 200
+    GET    /dev/mailbox.json             -                200 200 200 200 404 200 200 200
+    GET    /healthz                      -                200 200 200 200 200 200 200 200
+    GET    /problems/{code}              -                200 200 200 200 200 200 200 200
+    GET    /readyz                       -                200 200 200 200 200 200 200 200
+    GET    /recovery/{token}             -                200 200 200 200 200 200 200 200
+    GET    /setup/{token}                -                200 200 200 200 200 200 200 200
+    GET    /ws                           -                400 400 400 400 400 400 400 400
+    PATCH  /api/auth/activate/{token}    -                410 410 410 410 410 410 410 410
+    POST   /api/auth                     -                401 401 401 401 401 401 401 401
+    POST   /api/auth/activate            -                202 202 202 202 202 202 202 202
+    POST   /api/auth/recovery            -                202 202 202 202 202 202 202 202
+    POST   /api/auth/recovery/{token}    -                410 410 410 410 410 410 410 410
+    POST   /api/auth/refresh             -                401 401 401 401 401 401 401 401
+    POST   /api/revocations              sessions:revoke  401 403 200 200 403 403 403 200
+    POST   /api/service_keys             keys:write       401 403 403 201 403 403 403 201
+    POST   /api/setup/{token}            -                410 410 410 410 410 410 410 410
+    POST   /api/users                    -                202 202 202 202 202 202 202 202
+    PUT    /api/users/{id}/site_role     roles:write      401 403 403 200 403 403 403 200
+    POST   /api/auth/logout              -                401 204 204 204 204 204 204 204
+";
+
+struct Row {
+    name: String,
+    needs: Option<Permission>,
+    statuses: Vec<u16>,
+}
+
+fn table() -> Vec<Row> {
+    let rows = TABLE.trim().lines().map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        Row {
+            name: format!("{} {}", words[0], words[1]),
+            needs: words[2].parse().ok(),
+            statuses: words[3..].iter().map(|status| status.parse().unwrap()).collect(),
+        }
+    });
+    rows.collect()
+}
+
+/// Something that the route takes, so that nothing but the caller decides.
+fn body(name: &str, ada: &str) -> Option<Value> {
+    let body = match name {
+        "POST /api/auth" => json!({ "email": ADA, "password": "not the password of ada" }),
+        "POST /api/auth/activate" | "POST /api/auth/recovery" => json!({ "email": ADA }),
+        "POST /api/auth/refresh" => json!({ "refresh_token": "pcr_of_nobody" }),
+        "POST /api/auth/recovery/{token}" => json!({ "password": PASSWORD }),
+        "POST /api/users" | "POST /api/setup/{token}" => json!({ "email": ADA, "password": PASSWORD }),
+        "POST /api/revocations" => json!({ "user_id": ada, "reason": "a test", "dry_run": true }),
+        "POST /api/service_keys" => json!({ "name": "another", "scopes": ["keys:write"] }),
+        "PUT /api/users/{id}/site_role" => json!({ "role": "user" }),
+        _ => return None,
+    };
+    Some(body)
+}
+
+struct House {
+    app: TestApp,
+    /// Its `management.allow` does not hold this machine.
+    elsewhere: TestApp,
+    ada: String,
+    /// The bearers of the columns, but for the two service keys.
+    people: [Option<String>; 6],
+}
+
+async fn house() -> House {
+    let app = TestApp::spawn().await;
+    let nets = vec![
+        "203.0.113.0/24".parse().unwrap(),
+        "2001:db8::/32".parse().unwrap(),
+    ];
+    let elsewhere = Tuning::new()
+        .configure(|config| config.management.allow = nets)
+        .spawn()
+        .await;
+    let (ada, user) = app.signed_in(ADA, "user").await;
+    let (_, moderator) = app.signed_in("mo@example.org", "moderator").await;
+    let (_, admin) = app.signed_in("boss@example.org", "admin").await;
+    let forwarding = app.sign_in("boss@example.org").await;
+    let (_, outside) = elsewhere.signed_in("boss@example.org", "admin").await;
+    let people = [
+        None,
+        Some(user.access),
+        Some(moderator.access),
+        Some(admin.access),
+        Some(forwarding.access),
+        Some(outside.access),
+    ];
+    House {
+        app,
+        elsewhere,
+        ada: ada.id,
+        people,
+    }
+}
+
+impl House {
+    async fn bearer(&self, column: usize, needs: Option<Permission>) -> Option<String> {
+        let is_needed = |permission: &Permission| Some(*permission) == needs;
+        let all = Permission::ALL.iter().copied();
+        match column {
+            6 => {
+                let others: Vec<_> = all.filter(|permission| !is_needed(permission)).collect();
+                Some(self.app.service_key(&others).await)
+            }
+            7 => Some(
+                self.app
+                    .service_key(&[needs.unwrap_or(Permission::Introspect)])
+                    .await,
+            ),
+            _ => self.people[column].clone(),
+        }
+    }
+
+    async fn call(&self, operation: &Operation, column: usize, needs: Option<Permission>) -> Answer {
+        let app = if column == 5 { &self.elsewhere } else { &self.app };
+        let name = operation.name();
+        let path = if name.ends_with("/api/users/{id}") || name.ends_with("site_role") {
+            operation.path.replace("{id}", &self.ada)
+        } else {
+            operation.address()
+        };
+        let mut request = app.request(operation.method.parse().unwrap(), &path);
+        if let Some(bearer) = self.bearer(column, needs).await {
+            request = request.bearer_auth(bearer);
+        }
+        if let Some(body) = body(&name, &self.ada) {
+            request = request.json(&body);
+        }
+        if column == 4 {
+            request = request.header("x-forwarded-for", "127.0.0.1");
+        }
+        Answer::of(request).await
+    }
+}
+
+#[tokio::test]
+async fn t21_every_route_answers_every_kind_of_caller_as_listed() {
+    let house = house().await;
+    let operations = house.app.operations().await;
+    let table = table();
+    let mut listed: Vec<String> = table.iter().map(|row| row.name.clone()).collect();
+    let mut documented: Vec<String> = operations.iter().map(Operation::name).collect();
+    listed.sort_unstable();
+    documented.sort_unstable();
+    assert_eq!(listed, documented, "each route of the document has a row");
+
+    for row in table {
+        let operation = operations
+            .iter()
+            .find(|operation| operation.name() == row.name)
+            .unwrap();
+        for (column, expected) in row.statuses.iter().enumerate() {
+            let answer = house.call(operation, column, row.needs).await;
+            let about = format!("{} by caller {column}: {}", row.name, answer.text());
+            assert_eq!(answer.status, *expected, "{about}");
+            assert!(operation.statuses().contains(expected), "not documented: {about}");
+            if let (403, Some(needs)) = (answer.status, row.needs) {
+                let body = answer.json();
+                let by_address = column == 4 || column == 5;
+                let code = if by_address {
+                    "address_not_allowed"
+                } else {
+                    "forbidden"
+                };
+                assert_eq!(body["code"], code, "{about}");
+                let named = body["detail"].as_str().unwrap().contains(needs.as_str());
+                assert_eq!(named, !by_address, "{about}");
+            }
+            if answer.status == 401 {
+                assert!(answer.header("www-authenticate").is_some(), "{about}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn t21_a_manager_behind_a_trusted_proxy_is_inside_by_the_address_it_names() {
+    let app = Tuning::new()
+        .configure(|config| {
+            config.http.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
+            config.management.allow = vec!["192.0.2.0/24".parse().unwrap()];
+        })
+        .spawn()
+        .await;
+    let (_, boss) = app.signed_in("boss@example.org", "admin").await;
+    for (header, value, status) in [
+        ("x-forwarded-for", "192.0.2.7", 200),
+        ("x-forwarded-for", "::ffff:192.0.2.7", 200),
+        ("x-forwarded-for", "192.0.2.7, 198.51.100.1", 403),
+        ("x-forwarded-for", "198.51.100.1, 192.0.2.7", 200),
+        ("x-forwarded-for", "unknown", 403),
+        ("x-forwarded-for", "", 403),
+        ("forwarded", "for=192.0.2.7", 403),
+        ("x-forwarded-host", "192.0.2.7", 403),
+        ("x-request-id", "no-forwarding-header", 403),
+    ] {
+        let request = app.request("GET".parse().unwrap(), "/api/users");
+        let answer = Answer::of(request.bearer_auth(&boss.access).header(header, value)).await;
+        assert_eq!(answer.status, status, "{header}: {value}");
+        if status == 403 {
+            answer.problem(403, "address_not_allowed");
+        }
+    }
+}

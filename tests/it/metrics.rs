@@ -1,0 +1,93 @@
+//! `/metrics`: on a listener of its own, each series there from the start, at 0.
+
+use portcullis::metric::{self, CLOSE_CODES, Series};
+
+use crate::support::binary::Installation;
+use crate::support::http::Caller;
+use crate::support::people::PASSWORD;
+
+/// A port that was free a moment ago.
+fn free_address() -> std::net::SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
+/// The value of a series, as it stands in the text.
+fn value<'a>(text: &'a str, series: &str) -> Option<&'a str> {
+    let mut lines = text.lines().filter_map(|line| line.rsplit_once(' '));
+    lines.find(|(name, _)| *name == series).map(|(_, value)| value)
+}
+
+#[tokio::test]
+async fn every_metric_of_the_contract_is_there_from_the_start_and_counts() {
+    let mut installation = Installation::new().await;
+    let address = free_address();
+    installation.set("PORTCULLIS_METRICS__LISTEN", &address.to_string());
+    let server = installation.serve().await;
+    let metrics = Caller::new(address);
+    let page = metrics.get("/metrics").await.expect(200);
+    assert!(page.header("content-type").unwrap().starts_with("text/plain"));
+    let text = page.text();
+    for series in [
+        "portcullis_revocation_apply_seconds_count",
+        "portcullis_revocation_apply_seconds_sum",
+        "portcullis_journal_lag",
+        "portcullis_zombie_sockets",
+        "portcullis_lease_expired_total",
+        "portcullis_bus_reconnects_total",
+        "portcullis_bus_publish_failures_total",
+        "portcullis_connections",
+        "portcullis_sign_ins_total{outcome=\"invalid_credentials\"}",
+    ] {
+        assert_eq!(value(text, series), Some("0"), "{series}");
+    }
+    for code in CLOSE_CODES {
+        let series = format!("portcullis_close_total{{code=\"{code}\"}}");
+        assert_eq!(value(text, &series), Some("0"), "{series}");
+    }
+    for metric in metric::ALL
+        .iter()
+        .filter(|metric| !matches!(metric.series, Series::Later))
+    {
+        assert!(
+            text.contains(&format!("# TYPE {} ", metric.name)),
+            "{}",
+            metric.name
+        );
+    }
+    for line in text
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+    {
+        assert!(line.starts_with("portcullis_"), "{line}");
+    }
+
+    // What happens is counted; addresses and ids are not in it.
+    let hub = &server.caller;
+    hub.try_sign_in("ada@example.org", PASSWORD)
+        .await
+        .problem(401, "invalid_credentials");
+    hub.get("/activate/canary-token").await.expect(200);
+    hub.get("/canary-path").await.expect(404);
+    hub.call("BREW", "/api/users", None, None).await.expect(405);
+    let page = metrics.get("/metrics").await.expect(200);
+    let text = page.text();
+    let failed = "portcullis_sign_ins_total{outcome=\"invalid_credentials\"}";
+    assert_eq!(value(text, failed), Some("1"));
+    assert_eq!(value(text, "portcullis_password_hash_seconds_count"), Some("1"));
+    for series in [
+        "{method=\"POST\",route=\"/api/auth\",status=\"401\"}",
+        "{method=\"GET\",route=\"/activate/{token}\",status=\"200\"}",
+        "{method=\"GET\",route=\"unmatched\",status=\"404\"}",
+        "{method=\"other\",route=\"/api/users\",status=\"405\"}",
+    ] {
+        let series = format!("portcullis_http_requests_total{series}");
+        assert_eq!(value(text, &series), Some("1"), "{series}\n{text}");
+    }
+    assert!(!text.contains("canary") && !text.contains("example.org") && !text.contains("BREW"));
+
+    // Only there, and only that.
+    hub.get("/metrics").await.problem(404, "not_found");
+    metrics.get("/api/users").await.expect(404);
+    metrics.call("POST", "/metrics", None, None).await.expect(405);
+}

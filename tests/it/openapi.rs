@@ -1,0 +1,164 @@
+//! The OpenAPI document: valid, whole, and honest about errors.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::support::app::{TestApp, Tuning};
+use crate::support::document::Operation;
+
+#[tokio::test]
+async fn the_document_is_json_of_version_3_1_and_names_its_own_server() {
+    let app = Tuning::new()
+        .configure(|config| config.public_url = Some("https://auth.example.org".parse().unwrap()))
+        .spawn()
+        .await;
+    let answer = app.get("/api/openapi.json").await.expect(200);
+    assert_eq!(
+        answer.header("content-type"),
+        Some("application/json; charset=utf-8")
+    );
+    let document = answer.json();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1."));
+    assert_eq!(document["servers"][0]["url"], "https://auth.example.org");
+    assert_eq!(document["info"]["title"], "Portcullis");
+    for scheme in ["access_token", "service_key"] {
+        let scheme = &document["components"]["securitySchemes"][scheme];
+        assert_eq!(
+            (&scheme["type"], &scheme["scheme"]),
+            (&"http".into(), &"bearer".into())
+        );
+    }
+}
+
+/// Every `$ref` in `value`.
+fn references(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(map) => {
+            if let Some(Value::String(target)) = map.get("$ref") {
+                found.insert(target.clone());
+            }
+            map.values().for_each(|value| references(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|value| references(value, found)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn every_reference_leads_somewhere_and_every_operation_can_be_told_apart() {
+    let app = TestApp::spawn().await;
+    let document = app.document().await;
+    let mut found = BTreeSet::new();
+    references(&document, &mut found);
+    assert!(!found.is_empty());
+    for target in found {
+        let pointer = target.strip_prefix('#').expect("a reference into the document");
+        assert!(document.pointer(pointer).is_some(), "{target}");
+    }
+    let tags: BTreeSet<&str> = document["tags"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tag| tag["name"].as_str().unwrap())
+        .collect();
+    let mut ids = BTreeSet::new();
+    for operation in app.operations().await {
+        let name = operation.name();
+        let about = &operation.about;
+        let id = about["operationId"].as_str().expect("an id").to_owned();
+        assert!(ids.insert(id), "{name}: its id is taken");
+        assert!(
+            about["summary"].as_str().is_some_and(|text| !text.is_empty()),
+            "{name}"
+        );
+        assert!(tags.contains(about["tags"][0].as_str().unwrap()), "{name}");
+        for parameter in operation.path.match_indices('{') {
+            let rest = &operation.path[parameter.0 + 1..];
+            let wanted = &rest[..rest.find('}').unwrap()];
+            let listed = about["parameters"].as_array().unwrap();
+            assert!(listed.iter().any(|listed| listed["name"] == wanted), "{name}");
+        }
+    }
+}
+
+/// What a route with these traits may answer.
+fn expected(operation: &Operation) -> Vec<(u16, &'static str)> {
+    let about = &operation.about;
+    let mut expected = Vec::new();
+    if operation.path == "/healthz" || operation.path == "/readyz" {
+        return expected;
+    }
+    expected.extend([(400, "bad_request"), (421, "misdirected_request")]);
+    expected.extend([(500, "internal"), (503, "unavailable")]);
+    if about["requestBody"].is_object() {
+        expected.extend([(400, "malformed_json"), (413, "body_too_large")]);
+        expected.extend([(415, "unsupported_media_type"), (422, "validation_failed")]);
+    }
+    let needs_token = about["security"]
+        .as_array()
+        .is_some_and(|schemes| !schemes.contains(&Value::Object(serde_json::Map::new())));
+    if needs_token {
+        for code in ["authentication_required", "invalid_token", "session_revoked"] {
+            expected.push((401, code));
+        }
+    }
+    if about["security"].to_string().contains("service_key") {
+        expected.extend([(403, "forbidden"), (403, "address_not_allowed")]);
+    }
+    if operation.path.contains("{id}") {
+        expected.push((404, "not_found"));
+    }
+    if operation.path.starts_with("/api/") && operation.path.contains("{token}") {
+        expected.push((410, "token_spent"));
+    }
+    let in_query = |parameter: &Value| parameter["in"] == "query";
+    if about["parameters"]
+        .as_array()
+        .is_some_and(|all| all.iter().any(in_query))
+    {
+        expected.push((422, "validation_failed"));
+    }
+    expected
+}
+
+#[tokio::test]
+async fn every_operation_documents_its_errors_as_problems() {
+    let app = TestApp::spawn().await;
+    for operation in app.operations().await {
+        let name = operation.name();
+        let responses = &operation.about["responses"];
+        for (status, code) in expected(&operation) {
+            let response = &responses[status.to_string()];
+            let described = response["description"].as_str().unwrap_or_default();
+            assert!(
+                described.contains(&format!("`{code}`")),
+                "{name}: {status} {code}"
+            );
+        }
+        for (status, response) in responses.as_object().unwrap() {
+            if status.as_str() >= "400" {
+                let schema = &response["content"]["application/problem+json"]["schema"]["$ref"];
+                assert_eq!(schema, "#/components/schemas/Problem", "{name}: {status}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_for_development_alone_is_not_in_the_document_of_production() {
+    let app = TestApp::spawn().await;
+    let document = serde_json::to_value(portcullis::http::openapi()).unwrap();
+    let here: BTreeSet<String> = app.operations().await.iter().map(Operation::name).collect();
+    let production = document["paths"].as_object().unwrap();
+    let mut there = BTreeSet::new();
+    for (path, item) in production {
+        assert!(!path.starts_with("/dev/"), "{path}");
+        for method in item.as_object().unwrap().keys() {
+            there.insert(format!("{} {path}", method.to_uppercase()));
+        }
+    }
+    let only_here: Vec<&String> = here.difference(&there).collect();
+    assert_eq!(only_here, ["GET /dev/mailbox", "GET /dev/mailbox.json"]);
+    assert!(there.is_subset(&here));
+}
