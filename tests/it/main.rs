@@ -16,5 +16,7 @@ mod support;
 
 mod architecture;
 mod journal;
+mod migrations;
 mod opening_model;
+mod statements;
 mod walk;
