@@ -14,9 +14,12 @@
 
 mod support;
 
+mod api_doc;
 mod architecture;
 mod journal;
 mod migrations;
 mod opening_model;
+mod protocol_doc;
+mod readme;
 mod statements;
 mod walk;
