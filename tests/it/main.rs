@@ -21,5 +21,6 @@ mod migrations;
 mod opening_model;
 mod protocol_doc;
 mod readme;
+mod security_doc;
 mod statements;
 mod walk;
