@@ -19,6 +19,8 @@ mod architecture;
 mod journal;
 mod migrations;
 mod opening_model;
+mod operations_doc;
+mod operator;
 mod protocol_doc;
 mod readme;
 mod security_doc;
