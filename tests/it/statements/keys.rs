@@ -2,10 +2,10 @@
 
 use portcullis::ids::ServiceKeyId;
 use portcullis::store::signing_keys::KeyStatus;
-use portcullis::store::{Error, service_keys, signing_keys};
+use portcullis::store::{Error, service_keys, setup_tokens, signing_keys};
 use uuid::Uuid;
 
-use super::{at, both};
+use super::{at, both, hash, number};
 
 fn signing_key(kid: &str, status: KeyStatus, created: i64) -> signing_keys::Row {
     signing_keys::Row {
@@ -77,5 +77,33 @@ async fn t21_a_service_key_is_found_until_the_end_and_revoked_once() {
         let rows = service_keys::list(&mut tx).await.unwrap();
         let listed: Vec<_> = rows.iter().map(|key| (key.created_at, key.revoked_at)).collect();
         assert_eq!(listed, [(at(20), None), (at(10), Some(at(30)))]);
+    }
+}
+
+/// No secret is compared byte by byte: what is stored is its SHA-256, and `matches` takes the same time
+/// wherever two hashes differ.
+#[tokio::test]
+async fn t10_a_token_is_stored_and_found_by_its_hash_alone() {
+    for scene in both().await {
+        let mut tx = scene.single().await;
+        let plain = "pcs_a token that nobody may find in the database";
+        setup_tokens::insert(&mut tx, &hash(plain), at(1), at(100))
+            .await
+            .unwrap();
+        assert_eq!(
+            number(
+                &mut tx,
+                "select count(*) from setup_tokens where length(hash) = 32"
+            )
+            .await,
+            1
+        );
+        assert!(setup_tokens::is_live(&mut tx, &hash(plain), at(2)).await.unwrap());
+        for wrong in ["pcs_a token that nobody may find in the databasf", "", "pcs_"] {
+            assert!(!setup_tokens::is_live(&mut tx, &hash(wrong), at(2)).await.unwrap());
+            assert!(!hash(wrong).matches(hash(plain).bytes()));
+        }
+        assert!(hash(plain).matches(hash(plain).bytes()));
+        assert!(!hash(plain).matches(&hash(plain).bytes()[..31]));
     }
 }
