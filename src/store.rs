@@ -42,7 +42,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{Postgres, Sqlite, Transaction};
+use sqlx::{Connection as _, Postgres, Sqlite, Transaction};
 
 pub use error::Error;
 
@@ -134,6 +134,9 @@ impl Db {
         let options = PgConnectOptions::from_str(url)?
             .application_name("portcullis")
             .options(BOUNDS);
+        // A pool tries until its time is out and then knows no cause; one connection says it at once.
+        let first = tokio::time::timeout(ACQUIRE_TIMEOUT, PgConnection::connect_with(&options)).await;
+        first.map_err(|_| sqlx::Error::PoolTimedOut)??.close().await?;
         let pool = |connections| {
             PgPoolOptions::new()
                 .max_connections(connections)

@@ -3,6 +3,8 @@
 use sqlx::error::ErrorKind;
 
 /// A storage failure. Services pass it on; the edge answers `unavailable` or `internal`.
+///
+/// Each says its cause itself and has no `source`: whoever prints the chain would print it twice.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The URL names no database that we speak.
@@ -10,19 +12,25 @@ pub enum Error {
     Url,
     /// The database cannot be reached, is busy, or went away: trying again later is right.
     #[error("the database cannot be reached: {0}")]
-    Unavailable(#[source] sqlx::Error),
+    Unavailable(sqlx::Error),
     /// The database has not answered in time.
     #[error("the database does not answer")]
     Silent,
     /// A unique or foreign key stood in the way: somebody else was faster.
     #[error("a constraint was violated: {0}")]
-    Constraint(#[source] sqlx::Error),
+    Constraint(sqlx::Error),
     /// The schema could not be brought up to date.
     #[error("the schema could not be brought up to date: {0}")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
+    Migrate(sqlx::migrate::MigrateError),
     /// Anything else: a fault in this program, or in the data.
     #[error("the database refused: {0}")]
-    Other(#[source] sqlx::Error),
+    Other(sqlx::Error),
+}
+
+impl From<sqlx::migrate::MigrateError> for Error {
+    fn from(error: sqlx::migrate::MigrateError) -> Self {
+        Self::Migrate(error)
+    }
 }
 
 impl From<sqlx::Error> for Error {

@@ -14,6 +14,7 @@
 
 mod support;
 
+mod api_doc;
 mod architecture;
 mod authorisation;
 mod bad_input;
@@ -33,15 +34,21 @@ mod journal_tail;
 mod lease;
 mod logs;
 mod metrics;
+mod migrations;
 mod openapi;
 mod opening_model;
 mod opening_race;
+mod operations_doc;
+mod operator;
 mod pages;
 mod presence_caps;
 mod problems;
+mod protocol_doc;
+mod readme;
 mod resume;
 mod revocations;
 mod routes;
+mod security_doc;
 mod service_keys;
 mod setup;
 mod site_role;
@@ -51,6 +58,7 @@ mod socket_frames;
 mod socket_handshake;
 mod socket_hello;
 mod socket_limits;
+mod statements;
 mod sweep;
 mod users;
 mod walk;

@@ -1,0 +1,103 @@
+//! `docs/SECURITY.md` answers every threat once, names proofs that exist, and has the figures of the limits.
+
+use std::path::Path;
+
+const THREATS: usize = 32;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn document() -> String {
+    std::fs::read_to_string(root().join("docs/SECURITY.md")).unwrap()
+}
+
+/// The text of every Rust file below `folder`.
+fn sources(folder: &Path, text: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, text);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            *text += &std::fs::read_to_string(&path).unwrap();
+        }
+    }
+}
+
+fn cells(line: &str) -> Vec<&str> {
+    line.trim_matches('|').split('|').map(str::trim).collect()
+}
+
+#[test]
+fn each_threat_has_one_answer_and_each_proof_exists() {
+    let document = document();
+    let rows: Vec<_> = document
+        .lines()
+        .filter(|line| line.starts_with("| T"))
+        .map(cells)
+        .collect();
+    let numbers: Vec<_> = rows.iter().map(|row| row[0].to_owned()).collect();
+    let expected: Vec<_> = (1..=THREATS).map(|number| format!("T{number:02}")).collect();
+    assert_eq!(numbers, expected);
+
+    let mut code = String::new();
+    for folder in ["src", "tests"] {
+        sources(&root().join(folder), &mut code);
+    }
+    for row in rows {
+        let (number, state, how) = (row[0], row[2], row[3]);
+        assert!(["met", "partly", "later"].contains(&state), "{number}: {state}");
+        let named = how.split('`').skip(1).step_by(2);
+        let proofs: Vec<_> = named.filter(|name| is_test_name(name)).collect();
+        assert!(state != "met" || !proofs.is_empty(), "{number} has no proof");
+        for proof in proofs {
+            let written = match proof.strip_suffix('…') {
+                Some(prefix) => format!("fn {prefix}"),
+                None => format!("fn {proof}("),
+            };
+            assert!(code.contains(&written), "{number}: there is no test {proof}");
+        }
+    }
+}
+
+/// Names of tests are long and in snake case; names of settings and headers are not.
+fn is_test_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_…".contains(c);
+    name.chars().all(plain) && (name.ends_with("_…") || name.matches('_').count() > 3)
+}
+
+/// The buckets in `src/limits.rs`: at once, refill, seconds; in the order of the source.
+fn buckets() -> Vec<[String; 3]> {
+    let source = std::fs::read_to_string(root().join("src/limits.rs")).unwrap();
+    let body = source.split("let buckets = || Buckets {").nth(1).unwrap();
+    let body = body.split("};").next().unwrap();
+    let calls = body.split("::new(").skip(1);
+    calls
+        .map(|call| {
+            let figures = call
+                .split(')')
+                .next()
+                .unwrap()
+                .replace('_', "")
+                .replace("HOUR", "3600");
+            let figures: Vec<_> = figures.split(", ").map(str::to_owned).collect();
+            figures.try_into().unwrap()
+        })
+        .collect()
+}
+
+#[test]
+fn the_limits_are_those_of_the_code() {
+    let document = document();
+    let section = document.split("\n## Limits\n").nth(1).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| ")).skip(1);
+    let listed: Vec<[String; 3]> = rows
+        .map(|line| {
+            let row = cells(line);
+            let (count, seconds) = row[3].split_once(" in ").unwrap();
+            [row[2], count, seconds.trim_end_matches(" s")].map(str::to_owned)
+        })
+        .collect();
+    assert_eq!(listed, buckets(), "the document, then src/limits.rs");
+}

@@ -1,0 +1,274 @@
+//! `journal`, `meta`, `revocations`, `audit`, and the ways to a connection.
+
+use std::collections::BTreeSet;
+
+use portcullis::ids::{AuditId, RevocationId, SessionId, UserId};
+use portcullis::store::journal::{Change, Entry, NewEntry, Position, StateReason};
+use portcullis::store::sessions::EndReason;
+use portcullis::store::{Db, Error, Tx, audit, journal, meta, revocations, users};
+use uuid::Uuid;
+
+use super::{at, both, email, number};
+
+const ADA: Uuid = Uuid::from_u128(1);
+const BOB: Uuid = Uuid::from_u128(2);
+
+fn entry(user: Uuid, change: Change) -> NewEntry {
+    NewEntry {
+        user_id: Some(UserId::from(user)),
+        session_id: None,
+        version: Some(3),
+        change,
+    }
+}
+
+fn state() -> Change {
+    Change::State {
+        reason: StateReason::RoleChanged,
+    }
+}
+
+fn sequences(entries: &[Entry]) -> Vec<i64> {
+    entries.iter().map(|entry| entry.position.sequence).collect()
+}
+
+#[tokio::test]
+async fn every_kind_of_change_is_read_back_as_it_was_written() {
+    let session = SessionId::from(Uuid::from_u128(9));
+    let message = Some("Bye".to_owned());
+    let changes = [
+        state(),
+        Change::SessionCreated {
+            device: Some("a phone".to_owned()),
+        },
+        Change::SessionEnded {
+            reason: EndReason::Logout,
+            message: None,
+        },
+        Change::UserSessionsEnded {
+            reason: EndReason::PasswordChanged,
+            except: Some(session),
+            message,
+        },
+        Change::Bulk,
+    ];
+    for scene in both().await {
+        let mut tx = scene.single().await;
+        for change in &changes {
+            let written = journal::append(&mut tx, entry(ADA, change.clone()), at(5))
+                .await
+                .unwrap();
+            assert_eq!((written.epoch.as_str(), &written.change), ("first", change));
+        }
+        let read = journal::read_for(&mut tx, ADA.into(), 0, 10).await.unwrap();
+        let kinds: Vec<_> = read.iter().map(|entry| entry.change.clone()).collect();
+        assert_eq!(kinds, changes);
+        assert!(
+            read.iter()
+                .all(|entry| entry.version == Some(3) && entry.at == at(5))
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_reader_sees_each_row_of_its_epoch_after_its_position() {
+    for scene in both().await {
+        let mut tx = scene.single().await;
+        assert_eq!(journal::newest(&mut tx).await.unwrap(), 0);
+        let start = journal::present_position(&mut tx).await.unwrap();
+        let empty = journal::read_after(&mut tx, start, &BTreeSet::new())
+            .await
+            .unwrap();
+        assert!(empty.entries.is_empty() && !empty.full);
+
+        let mut written = Vec::new();
+        for user in [ADA, BOB, ADA] {
+            written.push(
+                journal::append(&mut tx, entry(user, state()), at(5))
+                    .await
+                    .unwrap(),
+            );
+        }
+        let positions: Vec<Position> = written.iter().map(|entry| entry.position).collect();
+        let last = positions[2].sequence;
+        let batch = journal::read_after(&mut tx, start, &BTreeSet::new())
+            .await
+            .unwrap();
+        assert_eq!(sequences(&batch.entries), sequences(&written));
+        assert!(batch.horizon >= start.xid);
+        let batch = journal::read_after(&mut tx, start, &BTreeSet::from([positions[1]]))
+            .await
+            .unwrap();
+        assert_eq!(
+            sequences(&batch.entries),
+            [positions[0].sequence, last],
+            "known rows are left out"
+        );
+        let batch = journal::read_after(&mut tx, positions[1], &BTreeSet::new())
+            .await
+            .unwrap();
+        assert_eq!(sequences(&batch.entries), [last]);
+
+        assert_eq!(journal::newest(&mut tx).await.unwrap(), last);
+        let newest = journal::newest_for(&mut tx, BOB.into()).await.unwrap();
+        assert_eq!(newest, ("first".to_owned(), positions[1].sequence));
+        let nobody = journal::newest_for(&mut tx, Uuid::from_u128(404).into()).await;
+        assert_eq!(nobody.unwrap(), ("first".to_owned(), 0));
+        let own = journal::read_for(&mut tx, ADA.into(), positions[0].sequence, 10).await;
+        assert_eq!(sequences(&own.unwrap()), [last]);
+        let own = journal::read_for(&mut tx, ADA.into(), 0, 1).await.unwrap();
+        assert_eq!(sequences(&own), [positions[0].sequence], "the oldest first");
+
+        // A new epoch, as after a restore: what was written before is not read any more.
+        other_epoch(&mut tx).await;
+        let batch = journal::read_after(&mut tx, start, &BTreeSet::new())
+            .await
+            .unwrap();
+        assert!(batch.entries.is_empty());
+        assert!(
+            journal::read_for(&mut tx, ADA.into(), 0, 10)
+                .await
+                .unwrap()
+                .is_empty()
+        );
+        let newest = journal::newest_for(&mut tx, BOB.into()).await.unwrap();
+        assert_eq!(newest, ("second".to_owned(), 0));
+    }
+}
+
+async fn other_epoch(tx: &mut Tx) {
+    const SQL: &str = "update meta set value = 'second' where key = 'epoch'";
+    match tx {
+        Tx::Postgres(handle) => drop(sqlx::query(SQL).execute(&mut **handle).await.unwrap()),
+        Tx::Sqlite(handle) => drop(sqlx::query(SQL).execute(&mut **handle).await.unwrap()),
+    }
+}
+
+/// The dialects differ here: PostgreSQL's position is a transaction, below which nothing can appear.
+#[tokio::test]
+async fn a_position_taken_now_misses_nothing_that_commits_later() {
+    for scene in both().await {
+        let mut open = scene.db.begin().await.unwrap();
+        let late = journal::append(&mut open, entry(ADA, state()), at(5))
+            .await
+            .unwrap();
+        let mut reader = scene.db.read_reserved().await.unwrap();
+        let start = journal::present_position(&mut reader).await.unwrap();
+        open.commit().await.unwrap();
+        let batch = journal::read_after(&mut reader, start, &BTreeSet::new())
+            .await
+            .unwrap();
+        assert_eq!(sequences(&batch.entries), [late.position.sequence]);
+    }
+}
+
+#[tokio::test]
+async fn the_newest_row_is_never_purged() {
+    for scene in both().await {
+        let mut tx = scene.single().await;
+        for time in [10, 20, 30] {
+            journal::append(&mut tx, entry(ADA, state()), at(time))
+                .await
+                .unwrap();
+        }
+        assert_eq!(journal::purge(&mut tx, at(20)).await.unwrap(), 1);
+        assert_eq!(journal::purge(&mut tx, at(1_000)).await.unwrap(), 1);
+        assert_eq!(journal::purge(&mut tx, at(1_000)).await.unwrap(), 0);
+        assert_eq!(
+            number(&mut tx, "select count(*) from journal where at = 30").await,
+            1
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_first_epoch_stays_and_the_database_answers() {
+    for scene in both().await {
+        let mut tx = scene.db.read().await.unwrap();
+        meta::ping(&mut tx).await.unwrap();
+        drop(tx);
+        let mut tx = scene.db.begin_reserved().await.unwrap();
+        meta::begin_epoch(&mut tx, "another").await.unwrap();
+        tx.commit().await.unwrap();
+        let mut tx = scene.single().await;
+        let (epoch, _) = journal::newest_for(&mut tx, ADA.into()).await.unwrap();
+        assert_eq!(epoch, "first");
+    }
+}
+
+#[tokio::test]
+async fn revocations_and_audit_rows_are_kept_whole() {
+    for scene in both().await {
+        let mut tx = scene.single().await;
+        let act = revocations::Row {
+            id: RevocationId::from(Uuid::from_u128(1)),
+            sequence: 7,
+            at: at(5),
+            actor: "operator".to_owned(),
+            selector: "{}".to_owned(),
+            reason: "left".to_owned(),
+            message: None,
+            sessions_revoked: 2,
+        };
+        revocations::insert(&mut tx, &act).await.unwrap();
+        let same = "select count(*) from revocations where sequence = 7 and at = 5 and reason = 'left'
+            and message is null and sessions_revoked = 2 and actor = 'operator' and selector = '{}'";
+        assert_eq!(number(&mut tx, same).await, 1);
+
+        let row = audit::Row {
+            id: AuditId::from(Uuid::from_u128(1)),
+            at: at(5),
+            action: "session.revoke",
+            actor: "operator".to_owned(),
+            user_id: Some(ADA.into()),
+            session_id: None,
+            ip: Some("192.0.2.1".to_owned()),
+            outcome: "ok",
+            request_id: None,
+            details: "{}".to_owned(),
+        };
+        audit::insert(&mut tx, &row).await.unwrap();
+        let same = "select count(*) from audit where at = 5 and action = 'session.revoke'
+            and actor = 'operator' and user_id is not null and session_id is null and ip = '192.0.2.1'
+            and outcome = 'ok' and request_id is null and details = '{}'";
+        assert_eq!(number(&mut tx, same).await, 1);
+        let twice = audit::insert(&mut tx, &row).await.unwrap_err();
+        assert!(matches!(twice, Error::Constraint(_)), "{twice}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_committed_did_not_happen_and_a_closed_database_is_unavailable() {
+    for scene in both().await {
+        for commit in [false, true] {
+            let mut tx = scene.db.begin().await.unwrap();
+            journal::append(&mut tx, entry(ADA, state()), at(5))
+                .await
+                .unwrap();
+            if commit {
+                tx.commit().await.unwrap();
+            } else {
+                drop(tx);
+            }
+            let mut tx = scene.db.read().await.unwrap();
+            assert_eq!(
+                number(&mut tx, "select count(*) from journal").await,
+                i64::from(commit)
+            );
+        }
+        scene.db.close().await;
+        let refused = scene.db.begin().await.unwrap_err();
+        assert!(matches!(refused, Error::Unavailable(_)), "{refused}");
+    }
+    let refused = Db::connect("mysql://127.0.0.1/x").await.unwrap_err();
+    assert!(matches!(refused, Error::Url), "{refused}");
+}
+
+/// Only SQLite has readers that cannot write; with PostgreSQL any connection may.
+#[tokio::test]
+async fn a_reader_of_sqlite_cannot_write() {
+    let [sqlite, _] = both().await;
+    let mut tx = sqlite.db.read().await.unwrap();
+    let refused = users::set_password(&mut tx, ADA.into(), &email("ada@example.org"), "x", at(1)).await;
+    assert!(refused.is_err());
+}

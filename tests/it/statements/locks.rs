@@ -1,0 +1,110 @@
+//! The statements that make others wait. On PostgreSQL they lock a row or a table; on SQLite the
+//! transaction itself does. Either way, of two that add one to a number, neither loses the other's step.
+
+use portcullis::ids::{SessionId, UserId};
+use portcullis::store::sessions::NewSession;
+use portcullis::store::{Db, Tx, refresh_tokens, roles, sessions, signing_keys, users};
+use uuid::Uuid;
+
+use super::{at, both, email, hash};
+
+const TASKS: usize = 8;
+
+/// What is locked before the number is read.
+#[derive(Clone, Copy, Debug)]
+enum Lock {
+    User,
+    UserByEmail,
+    Role,
+    SessionOfToken,
+    SigningKeys,
+}
+
+async fn take(lock: Lock, tx: &mut Tx, ada: UserId) {
+    match lock {
+        Lock::User => users::lock(tx, ada).await.unwrap(),
+        Lock::UserByEmail => {
+            let found = users::find_by_email_locked(tx, &email("ada@example.org")).await;
+            assert_eq!(found.unwrap().unwrap().id, ada);
+            let nobody = users::find_by_email_locked(tx, &email("nobody@example.org")).await;
+            assert!(nobody.unwrap().is_none());
+        }
+        Lock::Role => roles::lock(tx, "user").await.unwrap(),
+        Lock::SessionOfToken => {
+            let found = refresh_tokens::lock_session(tx, &hash("a")).await.unwrap();
+            assert_eq!(found, Some(SessionId::from(Uuid::from_u128(11))));
+            assert_eq!(refresh_tokens::lock_session(tx, &hash("x")).await.unwrap(), None);
+        }
+        Lock::SigningKeys => signing_keys::lock(tx).await.unwrap(),
+    }
+}
+
+async fn read(tx: &mut Tx) -> i64 {
+    const SQL: &str = "select generation from refresh_tokens";
+    super::number(tx, SQL).await
+}
+
+/// Reads a number under the lock, lets everybody else run, and writes it back plus one: exactly what
+/// loses steps when the lock does not hold.
+async fn step(db: Db, lock: Lock, ada: UserId) {
+    const SQL: &str = "update refresh_tokens set generation = $1";
+    let mut tx = db.begin().await.unwrap();
+    take(lock, &mut tx, ada).await;
+    let next = read(&mut tx).await + 1;
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+        read(&mut tx).await;
+    }
+    match &mut tx {
+        Tx::Postgres(handle) => drop(sqlx::query(SQL).bind(next).execute(&mut **handle).await.unwrap()),
+        Tx::Sqlite(handle) => drop(sqlx::query(SQL).bind(next).execute(&mut **handle).await.unwrap()),
+    }
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_holds_a_lock_is_waited_for() {
+    const LOCKS: [Lock; 5] = [
+        Lock::User,
+        Lock::UserByEmail,
+        Lock::Role,
+        Lock::SessionOfToken,
+        Lock::SigningKeys,
+    ];
+    let mut lost = Vec::new();
+    for scene in both().await {
+        let ada = scene.user(1, "ada@example.org").await;
+        let session = NewSession {
+            id: Uuid::from_u128(11).into(),
+            user_id: ada,
+            at: at(10),
+            amr: Vec::new(),
+            idle_expires_at: at(100),
+            expires_at: at(1_000),
+            ip: None,
+            user_agent: None,
+            device: None,
+        };
+        let mut tx = scene.single().await;
+        sessions::insert(&mut tx, &session).await.unwrap();
+        refresh_tokens::insert(&mut tx, &hash("a"), session.id, 0, at(10))
+            .await
+            .unwrap();
+        drop(tx);
+        for lock in LOCKS {
+            let mut tx = scene.single().await;
+            let before = read(&mut tx).await;
+            drop(tx);
+            let mut tasks = tokio::task::JoinSet::new();
+            for _ in 0..TASKS {
+                tasks.spawn(step(scene.db.clone(), lock, ada));
+            }
+            tasks.join_all().await;
+            let mut tx = scene.single().await;
+            if read(&mut tx).await - before != i64::try_from(TASKS).unwrap() {
+                lost.push(format!("{lock:?} on {}", scene.db.kind()));
+            }
+        }
+    }
+    assert!(lost.is_empty(), "steps were lost: {lost:?}");
+}
