@@ -14,7 +14,19 @@
 
 mod support;
 
+mod access_tokens;
+mod activation;
 mod architecture;
+mod enumeration;
 mod journal;
+mod letters;
+mod logout;
+mod mail_outbox;
 mod opening_model;
+mod recovery;
+mod refresh;
+mod registration;
+mod setup;
+mod sign_in;
+mod texts;
 mod walk;

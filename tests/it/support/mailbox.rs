@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::app::TestApp;
 use super::eventually;
 use super::http::Caller;
 
@@ -28,5 +29,16 @@ impl Caller {
             .as_str()
             .expect("the mail has a token")
             .to_owned()
+    }
+}
+
+impl TestApp {
+    /// Waits until no mail waits any more: what was not sent by then never will be.
+    pub async fn outbox_is_empty(&self) {
+        eventually("the outbox is empty", || async {
+            let waiting = "select count(*) from mails where status = 'waiting'";
+            (self.number(waiting).await == 0).then_some(())
+        })
+        .await;
     }
 }

@@ -9,6 +9,8 @@ pub mod database;
 pub mod http;
 pub mod mailbox;
 pub mod people;
+pub mod rows;
+pub mod smtp;
 pub mod socket;
 
 use std::future::Future;

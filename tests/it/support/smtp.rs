@@ -1,0 +1,238 @@
+//! A mail server of the test's own: it holds a real SMTP conversation over TCP, keeps what it was told,
+//! and refuses or drops what the test says.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use portcullis::config::{Config, Transport};
+use secrecy::SecretString;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::eventually;
+
+/// What the server does with the next mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// 250.
+    Take,
+    /// This code after the data.
+    Refuse(u16),
+    /// This code to RCPT.
+    RefuseReceiver(u16),
+    /// The connection ends after the data, without an answer.
+    Drop,
+}
+
+/// One attempt to deliver, taken or not.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    pub verdict: Verdict,
+    pub from: String,
+    pub receivers: Vec<String>,
+    /// Headers and body as they came, dots unstuffed.
+    pub data: String,
+}
+
+/// The server. Its tasks end with the test's runtime.
+#[derive(Clone, Debug)]
+pub struct SmtpSink {
+    pub address: SocketAddr,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    verdicts: VecDeque<Verdict>,
+    attempts: Vec<Attempt>,
+}
+
+impl SmtpSink {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let sink = Self {
+            address: listener.local_addr().unwrap(),
+            state: Arc::default(),
+        };
+        let serving = sink.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let sink = serving.clone();
+                tokio::spawn(async move {
+                    let _gone = sink.converse(stream).await;
+                });
+            }
+        });
+        sink
+    }
+
+    /// A configuration that sends its mail here.
+    pub fn configure(&self) -> impl FnOnce(&mut Config) + Send + use<> {
+        let url = format!("smtp://{}", self.address);
+        move |config| {
+            config.mail.transport = Transport::Smtp;
+            config.mail.smtp_url = Some(SecretString::from(url));
+            config.mail.from = "Portcullis <no-reply@example.net>".to_owned();
+        }
+    }
+
+    /// What happens to the next mails, one after the other; later ones are taken.
+    pub fn answer(&self, verdicts: &[Verdict]) {
+        self.state.lock().unwrap().verdicts.extend(verdicts);
+    }
+
+    pub fn attempts(&self) -> Vec<Attempt> {
+        self.state.lock().unwrap().attempts.clone()
+    }
+
+    /// Waits until `count` deliveries were attempted.
+    pub async fn attempted(&self, count: usize) -> Vec<Attempt> {
+        eventually(&format!("{count} deliveries"), || async {
+            let attempts = self.attempts();
+            (attempts.len() >= count).then_some(attempts)
+        })
+        .await
+    }
+
+    /// Waits for the `count`th delivery; gives it.
+    pub async fn delivery(&self, count: usize) -> Attempt {
+        self.attempted(count).await.swap_remove(count - 1)
+    }
+
+    fn next_verdict(&self) -> Verdict {
+        let mut state = self.state.lock().unwrap();
+        state.verdicts.pop_front().unwrap_or(Verdict::Take)
+    }
+
+    async fn converse(&self, stream: TcpStream) -> std::io::Result<()> {
+        let mut stream = BufReader::new(stream);
+        stream.write_all(b"220 sink ESMTP\r\n").await?;
+        let (mut from, mut receivers, mut verdict) = (String::new(), Vec::new(), None);
+        let mut line = String::new();
+        loop {
+            line.clear();
+            if stream.read_line(&mut line).await? == 0 {
+                return Ok(());
+            }
+            let command = line.trim_end().to_owned();
+            let verb = command.get(..4).unwrap_or_default().to_ascii_uppercase();
+            let answer = match verb.as_str() {
+                "EHLO" => "250-sink\r\n250-SMTPUTF8\r\n250 8BITMIME".to_owned(),
+                "MAIL" => {
+                    from.clone_from(&command);
+                    receivers.clear();
+                    verdict = Some(self.next_verdict());
+                    "250 ok".to_owned()
+                }
+                "RCPT" => {
+                    receivers.push(command);
+                    match verdict {
+                        Some(Verdict::RefuseReceiver(code)) => {
+                            self.keep(Verdict::RefuseReceiver(code), &from, &receivers, String::new());
+                            format!("{code} not here")
+                        }
+                        _ => "250 ok".to_owned(),
+                    }
+                }
+                "DATA" => {
+                    stream.write_all(b"354 go on\r\n").await?;
+                    let data = read_data(&mut stream).await?;
+                    let verdict = verdict.take().unwrap_or(Verdict::Take);
+                    self.keep(verdict, &from, &receivers, data);
+                    match verdict {
+                        Verdict::Drop => return Ok(()),
+                        Verdict::Refuse(code) => format!("{code} no"),
+                        Verdict::Take | Verdict::RefuseReceiver(_) => "250 taken".to_owned(),
+                    }
+                }
+                "QUIT" => {
+                    stream.write_all(b"221 bye\r\n").await?;
+                    return Ok(());
+                }
+                "RSET" | "NOOP" => "250 ok".to_owned(),
+                _ => "500 what?".to_owned(),
+            };
+            stream.write_all(format!("{answer}\r\n").as_bytes()).await?;
+        }
+    }
+
+    fn keep(&self, verdict: Verdict, from: &str, receivers: &[String], data: String) {
+        let attempt = Attempt {
+            verdict,
+            from: from.to_owned(),
+            receivers: receivers.to_vec(),
+            data,
+        };
+        self.state.lock().unwrap().attempts.push(attempt);
+    }
+}
+
+async fn read_data(stream: &mut BufReader<TcpStream>) -> std::io::Result<String> {
+    let mut data = String::new();
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line).await? == 0 || line == ".\r\n" {
+            return Ok(data);
+        }
+        data.push_str(line.strip_prefix('.').unwrap_or(&line));
+    }
+}
+
+impl Attempt {
+    fn head(&self) -> &str {
+        self.data.split_once("\r\n\r\n").map_or("", |(head, _)| head)
+    }
+
+    /// The names of the headers of the whole mail, sorted.
+    pub fn header_names(&self) -> Vec<String> {
+        let lines = self.head().split("\r\n");
+        let mut names: Vec<String> = lines
+            .filter(|line| !line.starts_with([' ', '\t']))
+            .map(|line| line.split_once(':').map_or(line, |(name, _)| name).to_owned())
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// The value of a header that stands on one line.
+    pub fn header(&self, name: &str) -> &str {
+        let prefix = format!("{name}: ");
+        let mut found = self.head().split("\r\n").filter_map(|line| line.strip_prefix(&prefix));
+        found.next().unwrap_or_else(|| panic!("no {name} in {}", self.head()))
+    }
+
+    /// All bodies, with the transfer encoding quoted-printable undone.
+    pub fn body(&self) -> String {
+        let whole = self.data.replace("=\r\n", "");
+        let mut bytes = Vec::new();
+        let mut rest = whole.as_bytes();
+        while let [first, tail @ ..] = rest {
+            let code = tail.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+            let byte = code.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+            match byte.filter(|_| *first == b'=') {
+                Some(byte) => {
+                    bytes.push(byte);
+                    rest = &tail[2..];
+                }
+                None => {
+                    bytes.push(*first);
+                    rest = tail;
+                }
+            }
+        }
+        String::from_utf8(bytes).unwrap()
+    }
+
+    /// The token in the link `/{page}/{token}`.
+    pub fn token(&self, page: &str) -> String {
+        let body = self.body();
+        let (_, after) = body
+            .split_once(&format!("/{page}/"))
+            .unwrap_or_else(|| panic!("no link to {page} in {body}"));
+        after
+            .chars()
+            .take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c))
+            .collect()
+    }
+}
