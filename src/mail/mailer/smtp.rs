@@ -136,7 +136,7 @@ fn describe(error: &lettre::transport::smtp::Error) -> String {
         Some(code) => format!("the SMTP server answered {code}"),
         None if error.is_timeout() => "the SMTP server took too long".to_owned(),
         None if error.is_tls() => "no TLS with the SMTP server".to_owned(),
-        None if error.is_response() => "the SMTP server gave an answer that makes no sense".to_owned(),
+        None if error.is_response() => "the SMTP server hung up, or its answer makes no sense".to_owned(),
         None if error.is_client() => "the mail does not fit what the SMTP server can do".to_owned(),
         None => "no connection to the SMTP server".to_owned(),
     }
