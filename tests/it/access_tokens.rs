@@ -38,7 +38,9 @@ async fn a_backend_verifies_an_access_token_with_the_published_keys() {
     let (ada, pair) = hub.signed_in(ADA, "moderator").await;
     let keys = jwks(&hub).await;
     let header = jsonwebtoken::decode_header(&pair.access).unwrap();
-    let key = keys.find(header.kid.as_deref().unwrap()).expect("the key is published");
+    let key = keys
+        .find(header.kid.as_deref().unwrap())
+        .expect("the key is published");
     let mut rules = Validation::new(Algorithm::EdDSA);
     rules.set_issuer(&[&issuer]);
     rules.set_audience(&[&issuer]);
@@ -230,7 +232,9 @@ async fn t04_the_token_of_an_ended_session_or_account_is_refused_at_once_everywh
     let (ada, own) = hub.signed_in(ADA, "admin").await;
     hub.person("boss@example.org", "admin").await;
     let kept = hub.sign_in(ADA).await;
-    hub.post_as(&own.access, "/api/auth/logout", json!({})).await.expect(204);
+    hub.post_as(&own.access, "/api/auth/logout", json!({}))
+        .await
+        .expect(204);
     let managing = ["/api/service_keys"];
     for route in USER_ROUTES.iter().chain(&managing) {
         hub.get_as(&own.access, route)
@@ -269,5 +273,8 @@ async fn a_socket_token_is_minted_by_get_alone_and_never_cached() {
     assert_eq!(body["url"], format!("ws://{}/ws", hub.address));
     let head = hub.request(reqwest::Method::HEAD, "/api/auth/socket");
     let head = head.bearer_auth(&pair.access).send().await.unwrap();
-    assert_eq!((head.status().as_u16(), &head.headers()["allow"]), (405, &"GET".parse().unwrap()));
+    assert_eq!(
+        (head.status().as_u16(), &head.headers()["allow"]),
+        (405, &"GET".parse().unwrap())
+    );
 }

@@ -46,7 +46,9 @@ async fn t07_unknown_used_and_expired_tokens_look_alike() {
         .expect(202);
     let recovery = hub.mailed_token(ADA, 2).await;
 
-    let unknown = hub.patch(&path("pcm_0000000000000000000000000000000000000000000")).await;
+    let unknown = hub
+        .patch(&path("pcm_0000000000000000000000000000000000000000000"))
+        .await;
     unknown.problem(410, "token_spent");
     let long = "x".repeat(4000);
     for (token, what) in [
@@ -65,9 +67,12 @@ async fn t07_unknown_used_and_expired_tokens_look_alike() {
         assert_eq!(answer.likeness(), unknown.likeness(), "{what}");
     }
     // The attempt has not spent what belongs elsewhere.
-    hub.post(&format!("/api/auth/recovery/{recovery}"), json!({ "password": PASSWORD }))
-        .await
-        .expect(204);
+    hub.post(
+        &format!("/api/auth/recovery/{recovery}"),
+        json!({ "password": PASSWORD }),
+    )
+    .await
+    .expect(204);
     hub.try_sign_in("late@example.org", PASSWORD)
         .await
         .problem(403, "account_inactive");
@@ -89,7 +94,10 @@ async fn t07_looking_at_the_page_consumes_nothing_and_a_trailing_slash_is_the_sa
         let page = hub.get(&format!("/activate/{token}")).await.expect(200);
         assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
         assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
-        assert!(!page.text().contains(&token), "the page does not repeat the token");
+        assert!(
+            !page.text().contains(&token),
+            "the page does not repeat the token"
+        );
         // What a scanner might try besides.
         hub.get(&path(&token)).await.problem(405, "method_not_allowed");
         let head = hub.request(reqwest::Method::HEAD, &path(&token));
@@ -183,11 +191,19 @@ async fn another_activation_mail_goes_to_pending_accounts_alone() {
     hub.person("active@example.org", "user").await;
     let person = hub.person("disabled@example.org", "user").await;
     hub.disable(&person).await;
-    for address in ["active@example.org", "disabled@example.org", "unknown@example.org"] {
+    for address in [
+        "active@example.org",
+        "disabled@example.org",
+        "unknown@example.org",
+    ] {
         hub.resend(address).await;
     }
     hub.outbox_is_empty().await;
-    for address in ["active@example.org", "disabled@example.org", "unknown@example.org"] {
+    for address in [
+        "active@example.org",
+        "disabled@example.org",
+        "unknown@example.org",
+    ] {
         assert!(hub.mails_to(address).await.is_empty(), "{address}");
     }
 }

@@ -93,13 +93,16 @@ async fn an_expired_access_token_ends_its_own_session_alone() {
     log_out(&hub, Some(&own.access), Some(json!({ "scope": "all" })))
         .await
         .expect(204);
-    hub.try_refresh(&own.refresh).await.problem(401, "session_revoked");
+    hub.try_refresh(&own.refresh)
+        .await
+        .problem(401, "session_revoked");
     hub.try_refresh(&other.refresh).await.expect(200);
     log_out(&hub, Some(&other.access), Some(json!({ "scope": "others" })))
         .await
         .expect(204);
     assert_eq!(
-        hub.number("select count(*) from sessions where revoked_at is null").await,
+        hub.number("select count(*) from sessions where revoked_at is null")
+            .await,
         0
     );
 }

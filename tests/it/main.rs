@@ -26,6 +26,7 @@ mod opening_model;
 mod recovery;
 mod refresh;
 mod registration;
+mod secrets_at_rest;
 mod setup;
 mod sign_in;
 mod texts;

@@ -19,8 +19,11 @@ impl TestApp {
     }
 
     async fn recover(&self, token: &str, password: &str) -> Answer {
-        self.post(&format!("/api/auth/recovery/{token}"), json!({ "password": password }))
-            .await
+        self.post(
+            &format!("/api/auth/recovery/{token}"),
+            json!({ "password": password }),
+        )
+        .await
     }
 }
 
@@ -39,12 +42,17 @@ async fn recovery_sets_the_password_ends_every_session_and_tells_everybody() {
     let done = hub.recover(&token, NEW).await.expect(204);
     assert!(done.bytes.is_empty());
     let goodbye = socket.signed_out("password_changed").await;
-    assert_eq!((&goodbye["code"], &goodbye["scope"]), (&json!(4003), &json!("user")));
+    assert_eq!(
+        (&goodbye["code"], &goodbye["scope"]),
+        (&json!(4003), &json!("user"))
+    );
     for pair in [&laptop, &phone] {
         hub.get_as(&pair.access, "/api/users/me")
             .await
             .problem(401, "session_revoked");
-        hub.try_refresh(&pair.refresh).await.problem(401, "session_revoked");
+        hub.try_refresh(&pair.refresh)
+            .await
+            .problem(401, "session_revoked");
     }
     hub.try_sign_in(ADA, PASSWORD)
         .await

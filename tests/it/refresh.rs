@@ -61,7 +61,13 @@ async fn a_refresh_answers_a_whole_pair_of_the_same_session() {
     let second = Pair::of(&answer);
     let keys = |pair: &Pair| -> Vec<String> { pair.body.as_object().unwrap().keys().cloned().collect() };
     assert_eq!(keys(&second), keys(&first));
-    for key in ["session_id", "user", "token_type", "expires_in", "refresh_expires_in"] {
+    for key in [
+        "session_id",
+        "user",
+        "token_type",
+        "expires_in",
+        "refresh_expires_in",
+    ] {
         assert_eq!(second.body[key], first.body[key], "{key}");
     }
     assert_ne!(second.access, first.access);
@@ -132,9 +138,17 @@ async fn t06_a_stolen_token_ends_its_session_closes_its_socket_and_tells_the_own
 
     let answer = hub.try_refresh(&stolen.refresh).await;
     answer.problem(401, "refresh_reused");
-    assert!(answer.header("www-authenticate").unwrap().contains("invalid_token"));
+    assert!(
+        answer
+            .header("www-authenticate")
+            .unwrap()
+            .contains("invalid_token")
+    );
     let goodbye = socket.signed_out("refresh_reused").await;
-    assert_eq!((&goodbye["code"], &goodbye["scope"]), (&json!(4001), &json!("session")));
+    assert_eq!(
+        (&goodbye["code"], &goodbye["scope"]),
+        (&json!(4001), &json!("session"))
+    );
     let event = other.frame("event").await;
     assert_eq!(event["name"], "session.revoked");
     assert_eq!(
@@ -153,7 +167,12 @@ async fn t06_a_stolen_token_ends_its_session_closes_its_socket_and_tells_the_own
     hub.refresh(&first.refresh).await;
     let mail = hub.mail_to(ADA, 1).await;
     assert_eq!(mail["subject"], "A session of yours was ended for safety");
-    assert!(mail["text"].as_str().unwrap().contains("Device: Ada's <b>phone</b>"));
+    assert!(
+        mail["text"]
+            .as_str()
+            .unwrap()
+            .contains("Device: Ada's <b>phone</b>")
+    );
     assert!(mail["text"].as_str().unwrap().contains("Used from: 127.0.0.1"));
     assert!(!mail["html"].as_str().unwrap().contains("<b>phone"));
     hub.outbox_is_empty().await;
@@ -169,7 +188,10 @@ async fn t06_sixteen_that_present_a_stolen_token_at_once_end_the_session_once() 
     for answer in join_all((0..16).map(|_| hub.try_refresh(&first.refresh))).await {
         let code = answer.json()["code"].as_str().unwrap().to_owned();
         assert_eq!(answer.status, 401);
-        assert!(["refresh_reused", "session_revoked"].contains(&code.as_str()), "{code}");
+        assert!(
+            ["refresh_reused", "session_revoked"].contains(&code.as_str()),
+            "{code}"
+        );
     }
     hub.mail_to(ADA, 1).await;
     hub.outbox_is_empty().await;
@@ -210,7 +232,11 @@ async fn a_session_ends_when_idle_for_14_days_and_after_30_days_in_any_case() {
     hub.try_refresh(&idle.refresh).await.problem(401, "invalid_token");
     hub.later(12 * DAY);
     pair = hub.refresh(&pair.refresh).await;
-    assert_eq!(pair.body["refresh_expires_in"], 4 * DAY, "not beyond the absolute end");
+    assert_eq!(
+        pair.body["refresh_expires_in"],
+        4 * DAY,
+        "not beyond the absolute end"
+    );
     // No access token outlives the session.
     hub.later(4 * DAY - 100);
     pair = hub.refresh(&pair.refresh).await;
@@ -241,7 +267,11 @@ async fn garbage_is_no_refresh_token() {
         &ada.refresh["pcr_".len()..],
         &"x".repeat(8192),
     ] {
-        assert_eq!(hub.try_refresh(token).await.likeness(), unknown.likeness(), "{token:?}");
+        assert_eq!(
+            hub.try_refresh(token).await.likeness(),
+            unknown.likeness(),
+            "{token:?}"
+        );
     }
     for (body, code) in [
         (json!({}), "required"),

@@ -43,8 +43,14 @@ async fn the_owner_of_a_known_address_is_told_and_nothing_of_the_account_changes
     assert_eq!(mail["subject"], "You already have an account");
     assert_eq!(mail["token"], Value::Null, "it opens nothing");
     assert!(!mail["text"].as_str().unwrap().contains("Mallory"));
-    hub.try_sign_in(ADA, OTHER).await.problem(401, "invalid_credentials");
-    let now = hub.get_as(&before.access, "/api/users/me").await.expect(200).json();
+    hub.try_sign_in(ADA, OTHER)
+        .await
+        .problem(401, "invalid_credentials");
+    let now = hub
+        .get_as(&before.access, "/api/users/me")
+        .await
+        .expect(200)
+        .json();
     assert_eq!(now, before.body["user"]);
 }
 
@@ -54,9 +60,12 @@ async fn of_several_registrations_the_newest_counts_once_its_token_is_redeemed()
     let first = json!({ "email": ADA, "password": PASSWORD, "name": "First" });
     register(&hub, first).await.expect(202);
     let older = hub.mailed_token(ADA, 1).await;
-    register(&hub, json!({ "email": ADA, "password": OTHER, "name": " Second " }))
-        .await
-        .expect(202);
+    register(
+        &hub,
+        json!({ "email": ADA, "password": OTHER, "name": " Second " }),
+    )
+    .await
+    .expect(202);
     let newer = hub.mailed_token(ADA, 2).await;
     assert_ne!(older, newer);
     // Nothing counts yet, and only who knows the newest password learns that the account is pending.
@@ -139,7 +148,10 @@ async fn what_cannot_be_registered_is_refused_by_field_and_code() {
         (named("\u{202e}adA"), vec![("name", "invalid")]),
         (
             json!({ "email": ADA, "password": PASSWORD, "site_role": "admin", "email_verified": true }),
-            vec![("email_verified", "unknown_field"), ("site_role", "unknown_field")],
+            vec![
+                ("email_verified", "unknown_field"),
+                ("site_role", "unknown_field"),
+            ],
         ),
         (
             json!({ "email": 7, "password": [PASSWORD], "name": {} }),
@@ -150,7 +162,9 @@ async fn what_cannot_be_registered_is_refused_by_field_and_code() {
             ],
         ),
     ] {
-        let problem = register(&hub, body.clone()).await.problem(422, "validation_failed");
+        let problem = register(&hub, body.clone())
+            .await
+            .problem(422, "validation_failed");
         let errors = problem["errors"].as_array().unwrap();
         let text = |error: &Value, key: &str| error[key].as_str().unwrap().to_owned();
         let mut found: Vec<(String, String)> = errors
@@ -182,8 +196,15 @@ async fn names_and_passwords_are_taken_up_to_their_bounds_and_passwords_as_typed
         .await
         .expect(200);
     let composed = password.replace("e\u{301}", "\u{e9}");
-    for near in [password.trim(), &password.to_lowercase(), &composed, &password[..128]] {
-        hub.try_sign_in(ADA, near).await.problem(401, "invalid_credentials");
+    for near in [
+        password.trim(),
+        &password.to_lowercase(),
+        &composed,
+        &password[..128],
+    ] {
+        hub.try_sign_in(ADA, near)
+            .await
+            .problem(401, "invalid_credentials");
     }
     let pair = hub.try_sign_in(ADA, &password).await.expect(200).json();
     assert_eq!(pair["user"]["name"], name);

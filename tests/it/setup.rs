@@ -31,20 +31,35 @@ async fn the_first_admin_is_active_at_once_and_the_last_one_made_so() {
 
     // What is refused spends nothing.
     for (body, field, code) in [
-        (json!({ "email": BOSS, "password": "password1234" }), "password", "weak_password"),
-        (json!({ "email": "boss", "password": PASSWORD }), "email", "invalid"),
+        (
+            json!({ "email": BOSS, "password": "password1234" }),
+            "password",
+            "weak_password",
+        ),
+        (
+            json!({ "email": "boss", "password": PASSWORD }),
+            "email",
+            "invalid",
+        ),
     ] {
         let problem = hub.post(&path, body).await.problem(422, "validation_failed");
         assert_eq!(problem["errors"][0]["field"], field);
         assert_eq!(problem["errors"][0]["code"], code);
     }
     hub.person("ada@example.org", "user").await;
-    hub.post(&path, body("ada@example.org")).await.problem(409, "conflict");
+    hub.post(&path, body("ada@example.org"))
+        .await
+        .problem(409, "conflict");
 
     let made = hub.post(&path, body(BOSS)).await.expect(201);
     let user = made.json();
     assert_eq!(
-        (&user["status"], &user["site_role"], &user["email_verified"], &user["name"]),
+        (
+            &user["status"],
+            &user["site_role"],
+            &user["email_verified"],
+            &user["name"]
+        ),
         (&json!("active"), &json!("admin"), &json!(true), &json!("Boss"))
     );
     assert_eq!(hub.sign_in(BOSS).await.body["user"], user);

@@ -32,7 +32,12 @@ async fn t09_a_refusal_says_nothing_about_the_account_and_costs_one_hash() {
         ("pending@example.org", WRONG, 401, "invalid_credentials"),
         ("disabled@example.org", WRONG, 401, "invalid_credentials"),
         ("active@example.org", "", 401, "invalid_credentials"),
-        ("active@example.org", &"x".repeat(1024), 401, "invalid_credentials"),
+        (
+            "active@example.org",
+            &"x".repeat(1024),
+            401,
+            "invalid_credentials",
+        ),
         ("pending@example.org", PASSWORD, 403, "account_inactive"),
         ("disabled@example.org", PASSWORD, 403, "account_disabled"),
         ("active@example.org", PASSWORD, 200, ""),
@@ -111,7 +116,10 @@ async fn a_new_session_is_told_to_the_persons_other_sockets_with_its_device() {
         (json!(["a"]), "invalid_type"),
     ] {
         let body = json!({ "email": ADA, "password": PASSWORD, "device": device });
-        let problem = hub.post("/api/auth", body).await.problem(422, "validation_failed");
+        let problem = hub
+            .post("/api/auth", body)
+            .await
+            .problem(422, "validation_failed");
         assert_eq!(problem["errors"][0]["field"], "device");
         assert_eq!(problem["errors"][0]["code"], code);
     }
@@ -150,7 +158,11 @@ async fn sign_in_takes_nothing_but_what_the_contract_names() {
     for (body, field, code) in [
         (json!({ "email": ADA }), "password", "required"),
         (json!({ "password": PASSWORD }), "email", "required"),
-        (json!({ "email": "ada", "password": PASSWORD }), "email", "invalid"),
+        (
+            json!({ "email": "ada", "password": PASSWORD }),
+            "email",
+            "invalid",
+        ),
         (
             json!({ "email": ADA, "password": "x".repeat(1025) }),
             "password",
@@ -163,7 +175,10 @@ async fn sign_in_takes_nothing_but_what_the_contract_names() {
             "unknown_field",
         ),
     ] {
-        let problem = hub.post("/api/auth", body).await.problem(422, "validation_failed");
+        let problem = hub
+            .post("/api/auth", body)
+            .await
+            .problem(422, "validation_failed");
         assert_eq!(problem["errors"][0]["field"], field);
         assert_eq!(problem["errors"][0]["code"], code);
     }

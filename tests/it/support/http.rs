@@ -101,7 +101,9 @@ impl Answer {
             .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
             .collect();
         headers.sort_unstable();
-        let id = self.header("x-request-id").expect("every answer has a request id");
+        let id = self
+            .header("x-request-id")
+            .expect("every answer has a request id");
         let body = self.text().replace(id, "[request_id]");
         format!("{}\n{}\n\n{body}", self.status, headers.join("\n"))
     }

@@ -43,7 +43,10 @@ impl TestApp {
                 let columns: Vec<String> = sqlx::query_scalar(sql).fetch_all(writer).await.unwrap();
                 let quoted: Vec<String> = columns.iter().map(|name| format!("quote({name})")).collect();
                 let sql = format!("select {} from {table}", quoted.join(" || ',' || "));
-                sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(writer).await.unwrap()
+                sqlx::query_scalar(AssertSqlSafe(sql))
+                    .fetch_all(writer)
+                    .await
+                    .unwrap()
             }
         }
     }
@@ -58,18 +61,21 @@ impl TestApp {
     }
 
     /// `select` one number.
-    pub async fn number(&self, sql: &'static str) -> i64 {
+    pub async fn number(&self, sql: impl Into<String>) -> i64 {
+        let sql = AssertSqlSafe(sql.into());
         match &self.app.cx.db {
             Db::Postgres { requests, .. } => sqlx::query(sql).fetch_one(requests).await.unwrap().get(0),
             Db::Sqlite { writer, .. } => sqlx::query(sql).fetch_one(writer).await.unwrap().get(0),
         }
     }
 
-    /// `select` one text.
-    pub async fn text(&self, sql: &'static str) -> String {
-        match &self.app.cx.db {
+    /// `select` one text, or nothing.
+    pub async fn text(&self, sql: impl Into<String>) -> String {
+        let sql = AssertSqlSafe(sql.into());
+        let text: Option<String> = match &self.app.cx.db {
             Db::Postgres { requests, .. } => sqlx::query(sql).fetch_one(requests).await.unwrap().get(0),
             Db::Sqlite { writer, .. } => sqlx::query(sql).fetch_one(writer).await.unwrap().get(0),
-        }
+        };
+        text.unwrap_or_default()
     }
 }

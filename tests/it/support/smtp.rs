@@ -1,7 +1,7 @@
 //! A mail server of the test's own: it holds a real SMTP conversation over TCP, keeps what it was told,
 //! and refuses or drops what the test says.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -44,7 +44,8 @@ pub struct SmtpSink {
 
 #[derive(Debug, Default)]
 struct State {
-    verdicts: VecDeque<Verdict>,
+    /// By receiver.
+    verdicts: HashMap<String, VecDeque<Verdict>>,
     attempts: Vec<Attempt>,
 }
 
@@ -77,9 +78,11 @@ impl SmtpSink {
         }
     }
 
-    /// What happens to the next mails, one after the other; later ones are taken.
-    pub fn answer(&self, verdicts: &[Verdict]) {
-        self.state.lock().unwrap().verdicts.extend(verdicts);
+    /// What happens to the next mails to `receiver`, one after the other; all others are taken.
+    pub fn answer(&self, receiver: &str, verdicts: &[Verdict]) {
+        let mut state = self.state.lock().unwrap();
+        let waiting = state.verdicts.entry(receiver.to_owned()).or_default();
+        waiting.extend(verdicts);
     }
 
     pub fn attempts(&self) -> Vec<Attempt> {
@@ -100,9 +103,10 @@ impl SmtpSink {
         self.attempted(count).await.swap_remove(count - 1)
     }
 
-    fn next_verdict(&self) -> Verdict {
+    fn next_verdict(&self, receiver: &str) -> Verdict {
         let mut state = self.state.lock().unwrap();
-        state.verdicts.pop_front().unwrap_or(Verdict::Take)
+        let waiting = state.verdicts.get_mut(receiver);
+        waiting.and_then(VecDeque::pop_front).unwrap_or(Verdict::Take)
     }
 
     async fn converse(&self, stream: TcpStream) -> std::io::Result<()> {
@@ -122,17 +126,18 @@ impl SmtpSink {
                 "MAIL" => {
                     from.clone_from(&command);
                     receivers.clear();
-                    verdict = Some(self.next_verdict());
                     "250 ok".to_owned()
                 }
                 "RCPT" => {
+                    let receiver = command.trim_start_matches("RCPT TO:<");
+                    let next = self.next_verdict(receiver.split('>').next().unwrap_or_default());
                     receivers.push(command);
-                    match verdict {
-                        Some(Verdict::RefuseReceiver(code)) => {
-                            self.keep(Verdict::RefuseReceiver(code), &from, &receivers, String::new());
-                            format!("{code} not here")
-                        }
-                        _ => "250 ok".to_owned(),
+                    verdict = Some(next);
+                    if let Verdict::RefuseReceiver(code) = next {
+                        self.keep(next, &from, &receivers, String::new());
+                        format!("{code} not here")
+                    } else {
+                        "250 ok".to_owned()
                     }
                 }
                 "DATA" => {
@@ -198,8 +203,13 @@ impl Attempt {
     /// The value of a header that stands on one line.
     pub fn header(&self, name: &str) -> &str {
         let prefix = format!("{name}: ");
-        let mut found = self.head().split("\r\n").filter_map(|line| line.strip_prefix(&prefix));
-        found.next().unwrap_or_else(|| panic!("no {name} in {}", self.head()))
+        let mut found = self
+            .head()
+            .split("\r\n")
+            .filter_map(|line| line.strip_prefix(&prefix));
+        found
+            .next()
+            .unwrap_or_else(|| panic!("no {name} in {}", self.head()))
     }
 
     /// All bodies, with the transfer encoding quoted-printable undone.
@@ -222,6 +232,13 @@ impl Attempt {
             }
         }
         String::from_utf8(bytes).unwrap()
+    }
+
+    /// The part that a mail program shows.
+    pub fn html(&self) -> String {
+        let body = self.body();
+        let (_, html) = body.split_once("Content-Type: text/html").expect("there is HTML");
+        html.to_owned()
     }
 
     /// The token in the link `/{page}/{token}`.
