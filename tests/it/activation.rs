@@ -40,11 +40,13 @@ async fn t07_unknown_used_and_expired_tokens_look_alike() {
     hub.patch(&path(&used)).await.expect(200);
     let replaced = hub.registered("twice@example.org").await;
     hub.register("twice@example.org").await.expect(202);
+    // Of an account that waits to be activated: only the purpose keeps it from doing that.
+    hub.registered("waiting@example.org").await;
     hub.pass(1);
-    hub.post("/api/auth/recovery", json!({ "email": ADA }))
+    hub.post("/api/auth/recovery", json!({ "email": "waiting@example.org" }))
         .await
         .expect(202);
-    let recovery = hub.mailed_token(ADA, 2).await;
+    let recovery = hub.mailed_token("waiting@example.org", 2).await;
 
     let unknown = hub
         .patch(&path("pcm_0000000000000000000000000000000000000000000"))
@@ -66,7 +68,10 @@ async fn t07_unknown_used_and_expired_tokens_look_alike() {
         let answer = hub.patch(&path(token)).await;
         assert_eq!(answer.likeness(), unknown.likeness(), "{what}");
     }
-    // The attempt has not spent what belongs elsewhere.
+    // The attempt has changed nothing, and has not spent what belongs elsewhere.
+    hub.try_sign_in("waiting@example.org", PASSWORD)
+        .await
+        .problem(403, "account_inactive");
     hub.post(
         &format!("/api/auth/recovery/{recovery}"),
         json!({ "password": PASSWORD }),
