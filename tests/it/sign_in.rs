@@ -125,11 +125,12 @@ async fn a_new_session_is_told_to_the_persons_other_sockets_with_its_device() {
     }
 }
 
+const HASH: &str = "select password_hash from users";
+
 #[tokio::test]
 async fn a_hash_made_under_other_parameters_is_replaced_at_the_next_right_password() {
     let hub = TestApp::spawn().await;
     hub.person(ADA, "user").await;
-    const HASH: &str = "select password_hash from users";
     let old = hub.text(HASH).await;
     assert!(old.starts_with("$argon2id$v=19$m=1024,t=1,p=1$"), "{old}");
     let stronger = Tuning::new()

@@ -162,7 +162,10 @@ async fn t11_addresses_and_tokens_of_any_form_break_nothing() {
             let answer = hub.try_sign_in(&email, PASSWORD).await;
             is_taken(&answer, 401, "email", &email);
         }
-        let path: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let hex = data_encoding::HEXUPPER.encode(text.as_bytes());
+        let path: String = hex.as_bytes().chunks(2).fold(String::new(), |path, byte| {
+            path + "%" + std::str::from_utf8(byte).unwrap()
+        });
         hub.patch(&format!("/api/auth/activate/{path}"))
             .await
             .problem(410, "token_spent");

@@ -74,7 +74,7 @@ impl SmtpSink {
         move |config| {
             config.mail.transport = Transport::Smtp;
             config.mail.smtp_url = Some(SecretString::from(url));
-            config.mail.from = "Portcullis <no-reply@example.net>".to_owned();
+            config.mail.from = String::from("Portcullis <no-reply@example.net>");
         }
     }
 
@@ -220,16 +220,9 @@ impl Attempt {
         while let [first, tail @ ..] = rest {
             let code = tail.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
             let byte = code.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-            match byte.filter(|_| *first == b'=') {
-                Some(byte) => {
-                    bytes.push(byte);
-                    rest = &tail[2..];
-                }
-                None => {
-                    bytes.push(*first);
-                    rest = tail;
-                }
-            }
+            let coded = byte.filter(|_| *first == b'=');
+            bytes.push(coded.unwrap_or(*first));
+            rest = if coded.is_some() { &tail[2..] } else { tail };
         }
         String::from_utf8(bytes).unwrap()
     }
