@@ -1,7 +1,7 @@
 //! The outbox and SMTP: every mail goes out once, to one receiver, and leaves nothing behind.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use portcullis::accounts::NewUser;
@@ -18,30 +18,7 @@ use crate::support::smtp::{Attempt, SmtpSink, Verdict};
 const ADA: &str = "ada@example.org";
 const NEW: &str = "a fresh passphrase nobody knew 4";
 
-async fn sending_to(sink: &SmtpSink) -> TestApp {
-    Tuning::new()
-        .manual_clock()
-        .configure(sink.configure())
-        .spawn()
-        .await
-}
-
 impl TestApp {
-    /// Waits until the mail to `email` stands as `status`, with `fault` as its last one.
-    async fn mail_stands(&self, email: &str, status: &str, fault: &str) {
-        let sql = format!(
-            "select m.status || '|' || coalesce(m.last_error, '') || '|' ||
-                case when m.content is null then 'erased' else 'sealed' end
-            from mails m join users u on u.id = m.user_id where u.email = '{email}'"
-        );
-        let content = if status == "waiting" { "sealed" } else { "erased" };
-        let wanted = format!("{status}|{fault}|{content}");
-        eventually(&format!("the mail to {email} is {wanted}"), || async {
-            (self.text(sql.clone()).await == wanted).then_some(())
-        })
-        .await;
-    }
-
     async fn invite(&self, email: &str) {
         let user = NewUser {
             email: Email::parse(email).unwrap(),
@@ -54,44 +31,12 @@ impl TestApp {
         let by = Origin::local(Actor::Operator);
         self.app.accounts.create(user, &by).await.unwrap();
     }
-
-    fn after(&self, time: Duration) {
-        self.clock.as_ref().expect("a manual clock").advance(time);
-        self.app.cx.mail.wake();
-    }
-}
-
-/// One receiver, and no header but those that every mail has.
-#[track_caller]
-fn is_one_plain_mail(mail: &Attempt, to: &str) {
-    assert_eq!(mail.receivers, [format!("RCPT TO:<{to}>")]);
-    assert!(
-        mail.from.starts_with("MAIL FROM:<no-reply@example.net>"),
-        "{}",
-        mail.from
-    );
-    let names = [
-        "Auto-Submitted",
-        "Content-Type",
-        "Date",
-        "From",
-        "MIME-Version",
-        "Message-ID",
-        "Subject",
-        "To",
-    ];
-    assert_eq!(mail.header_names(), names, "{}", mail.data);
-    assert_eq!(mail.header("To"), to);
-    assert_eq!(mail.header("From"), "Portcullis <no-reply@example.net>");
-    assert_eq!(mail.header("Auto-Submitted"), "auto-generated");
-    assert!(mail.header("Content-Type").starts_with("multipart/alternative;"));
-    assert!(mail.header("Message-ID").ends_with("@example.net>"));
 }
 
 #[tokio::test]
 async fn every_kind_of_letter_arrives_and_its_content_is_erased() {
     let sink = SmtpSink::start().await;
-    let hub = sending_to(&sink).await;
+    let hub = TestApp::sending_to(&sink).await;
     hub.register(ADA).await.expect(202);
     let token = sink.delivery(1).await.token("activate");
     hub.patch(&format!("/api/auth/activate/{token}"))
@@ -134,7 +79,7 @@ async fn every_kind_of_letter_arrives_and_its_content_is_erased() {
         ("grace@example.org", "Your password was changed"),
         (ADA, "A session of yours was ended for safety"),
     ]) {
-        is_one_plain_mail(mail, to);
+        mail.is_one_plain_mail(to);
         assert_eq!(mail.header("Subject"), subject);
         let body = mail.body();
         assert!(body.contains("Content-Type: text/plain; charset=utf-8"), "{body}");
@@ -152,7 +97,7 @@ async fn every_kind_of_letter_arrives_and_its_content_is_erased() {
 #[tokio::test]
 async fn what_a_server_says_decides_whether_a_mail_waits() {
     let sink = SmtpSink::start().await;
-    let hub = sending_to(&sink).await;
+    let hub = TestApp::sending_to(&sink).await;
     for (name, verdict, status, fault) in [
         (
             "greylisted",
@@ -212,6 +157,8 @@ async fn what_a_server_says_decides_whether_a_mail_waits() {
         .iter()
         .filter(|attempt| attempt.receivers == ["RCPT TO:<dropped@example.org>"])
         .collect();
+    let verdicts: Vec<Verdict> = to_dropped.iter().map(|attempt| attempt.verdict).collect();
+    assert_eq!(verdicts, [Verdict::Drop, Verdict::Take]);
     // It may have arrived the first time: by its id a double can be recognised.
     assert_eq!(
         to_dropped[0].header("Message-ID"),
@@ -219,10 +166,29 @@ async fn what_a_server_says_decides_whether_a_mail_waits() {
     );
 }
 
+/// A full mailbox or a greylisting server must not hold up somebody else's mail: the job looks once a
+/// second by itself, and with each look all that is due goes out.
+#[tokio::test]
+async fn mails_that_a_server_puts_off_do_not_hold_up_the_others() {
+    let sink = SmtpSink::start().await;
+    let hub = TestApp::sending_to(&sink).await;
+    for n in 0..12 {
+        let email = format!("full{n}@example.org");
+        sink.answer(&email, &[Verdict::RefuseReceiver(452), Verdict::Refuse(451)]);
+        hub.register(&email).await.expect(202);
+        hub.mail_stands(&email, "waiting", "the SMTP server answered 452")
+            .await;
+    }
+    let started = Instant::now();
+    hub.after(Duration::from_secs(5));
+    sink.attempted(24).await;
+    assert!(started.elapsed() < Duration::from_secs(6), "one a second");
+}
+
 #[tokio::test]
 async fn a_mail_rests_between_attempts_and_is_given_up_after_a_day() {
     let sink = SmtpSink::start().await;
-    let hub = sending_to(&sink).await;
+    let hub = TestApp::sending_to(&sink).await;
     sink.answer(ADA, &[Verdict::Refuse(451); 3]);
     hub.register(ADA).await.expect(202);
     let fault = "the SMTP server answered 451";
@@ -256,7 +222,7 @@ async fn a_mail_rests_between_attempts_and_is_given_up_after_a_day() {
 #[tokio::test]
 async fn t14_a_waiting_mail_shows_nobody_its_token_or_its_words() {
     let sink = SmtpSink::start().await;
-    let hub = sending_to(&sink).await;
+    let hub = TestApp::sending_to(&sink).await;
     sink.answer(ADA, &[Verdict::Refuse(451)]);
     let body = json!({ "email": ADA, "password": PASSWORD, "name": "Ada" });
     hub.post("/api/users", body).await.expect(202);
@@ -293,22 +259,13 @@ async fn two_senders_do_not_send_one_mail_twice() {
         .spawn()
         .await;
     let emails: Vec<String> = (0..24).map(|n| format!("ada{n}@example.org")).collect();
-    join_all(
-        emails
-            .iter()
-            .enumerate()
-            .map(|(n, email)| async move { (n, email) })
-            .map(|it| {
-                let (one, two) = (&one, &two);
-                async move {
-                    let (n, email) = it.await;
-                    let hub = if n % 2 == 0 { one } else { two };
-                    hub.register(email).await.expect(202);
-                    one.app.cx.mail.wake();
-                    two.app.cx.mail.wake();
-                }
-            }),
-    )
+    let (one, two) = (&one, &two);
+    join_all(emails.iter().enumerate().map(|(n, email)| async move {
+        let hub = if n % 2 == 0 { one } else { two };
+        hub.register(email).await.expect(202);
+        one.app.cx.mail.wake();
+        two.app.cx.mail.wake();
+    }))
     .await;
     one.outbox_is_empty().await;
     let mut receivers: Vec<String> = sink
@@ -325,7 +282,7 @@ async fn two_senders_do_not_send_one_mail_twice() {
 #[tokio::test]
 async fn a_mail_is_claimed_by_one_and_comes_back_when_its_sender_died() {
     let sink = SmtpSink::start().await;
-    let hub = sending_to(&sink).await;
+    let hub = TestApp::sending_to(&sink).await;
     let emails: Vec<String> = (0..8).map(|n| format!("ada{n}@example.org")).collect();
     for email in &emails {
         sink.answer(email, &[Verdict::Refuse(451)]);
@@ -357,70 +314,4 @@ async fn a_mail_is_claimed_by_one_and_comes_back_when_its_sender_died() {
         hub.mail_stands(email, "sent", "").await;
     }
     assert_eq!(sink.attempts().len(), 16);
-}
-
-#[tokio::test]
-async fn t20_nothing_that_a_person_typed_reaches_a_header_or_another_receiver() {
-    let sink = SmtpSink::start().await;
-    let hub = sending_to(&sink).await;
-    let names = [
-        "Bcc: eve@example.org",
-        "\\r\\nBcc: eve@example.org",
-        "%0d%0aBcc: eve@example.org",
-        "=?utf-8?q?=0D=0ABcc:_eve=40example.org?=",
-        "\"><img src=https://evil.example/x>",
-        "<script>alert(1)</script>",
-        "{{ 7777*7 }}{% include 'layout.html' %}",
-        "Ada, you won: visit evil.example",
-        "https://evil.example/activate/x",
-        ". \u{2024}",
-        "Ä Ö Ü 📧 ж",
-        "RCPT TO:<eve@example.org>",
-        "Ada\u{2028}Bcc: eve@example.org",
-        "'; drop table mails; --",
-    ];
-    for (n, name) in names.iter().enumerate() {
-        let email = format!("ada{n}@example.org");
-        let body = json!({ "email": email, "password": PASSWORD, "name": name });
-        let answer = hub.post("/api/users", body).await;
-        if name.contains('\u{2028}') {
-            answer.problem(422, "validation_failed");
-            continue;
-        }
-        answer.expect(202);
-        hub.mail_stands(&email, "sent", "").await;
-        let mail = sink.attempts().pop().unwrap();
-        is_one_plain_mail(&mail, &email);
-        assert_eq!(mail.header("Subject"), "Confirm your e-mail address");
-        let body = mail.body();
-        assert!(!body.contains("evil.example"), "{name}: {body}");
-        assert!(!body.contains("54439"), "{name}: evaluated");
-        let html = mail.html();
-        assert!(!html.contains("<img") && !html.contains("<script"), "{name}");
-        assert_eq!(html.matches("href=").count(), 2, "{name}");
-    }
-    let before = sink.attempts().len();
-    for email in [
-        "ada@example.org\r\nBcc: eve@example.org",
-        "ada@example.org>\r\nRCPT TO:<eve@example.org",
-        "ada@example.org,eve@example.org",
-        "ada@example.org eve@example.org",
-        "Ada <ada@example.org>",
-        "<ada@example.org>",
-        "\"ada\\\"\"@example.org",
-        "ada@[127.0.0.1]",
-        "ada@example.org\u{0}",
-        "ada\u{2028}@example.org",
-    ] {
-        for path in ["/api/users", "/api/auth/recovery", "/api/auth/activate"] {
-            let mut body = json!({ "email": email });
-            if path == "/api/users" {
-                body["password"] = json!(PASSWORD);
-            }
-            let problem = hub.post(path, body).await.problem(422, "validation_failed");
-            assert_eq!(problem["errors"][0]["field"], "email", "{email:?}");
-        }
-    }
-    hub.outbox_is_empty().await;
-    assert_eq!(sink.attempts().len(), before);
 }

@@ -21,6 +21,7 @@ mod enumeration;
 mod journal;
 mod letters;
 mod logout;
+mod mail_injection;
 mod mail_outbox;
 mod opening_model;
 mod recovery;

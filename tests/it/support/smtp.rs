@@ -245,4 +245,31 @@ impl Attempt {
             .take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c))
             .collect()
     }
+
+    /// Fails unless this has one receiver, and no header but those that every mail has.
+    #[track_caller]
+    pub fn is_one_plain_mail(&self, to: &str) {
+        assert_eq!(self.receivers, [format!("RCPT TO:<{to}>")]);
+        assert!(
+            self.from.starts_with("MAIL FROM:<no-reply@example.net>"),
+            "{}",
+            self.from
+        );
+        let names = [
+            "Auto-Submitted",
+            "Content-Type",
+            "Date",
+            "From",
+            "MIME-Version",
+            "Message-ID",
+            "Subject",
+            "To",
+        ];
+        assert_eq!(self.header_names(), names, "{}", self.data);
+        assert_eq!(self.header("To"), to);
+        assert_eq!(self.header("From"), "Portcullis <no-reply@example.net>");
+        assert_eq!(self.header("Auto-Submitted"), "auto-generated");
+        assert!(self.header("Content-Type").starts_with("multipart/alternative;"));
+        assert!(self.header("Message-ID").ends_with("@example.net>"));
+    }
 }
