@@ -76,8 +76,10 @@ impl Accounts {
             .map_or_else(|| self.nobody(), |owner| owner.id);
         let earlier = if known { id } else { self.nobody() };
         users::replace_pending(&mut tx, earlier, hash, name, now).await?;
+        // The pause after a mail that was sent again outlives the token that ends here.
+        let asked = mailed_tokens::resent_at(&mut tx, id, Purpose::Activation).await?;
         let grant = Grant {
-            resent: false,
+            resent: asked.is_some_and(|asked| now < asked + RESEND_PAUSE),
             password_hash: Some(hash),
             name,
             lifetime: ACTIVATION,

@@ -106,7 +106,10 @@ async fn send(cx: &Context, mailer: &Mailer, claimed: &Claimed) -> Result<Outcom
         &text,
     )
     .await?;
-    Ok(Outcome::Blocked)
+    Ok(match fault {
+        DeliveryError::Deferred(_) => Outcome::Done,
+        _ => Outcome::Blocked,
+    })
 }
 
 /// The pause after `attempts` attempts: doubled each time, within a half of it at random, so that mails

@@ -33,9 +33,12 @@ pub enum SetUpError {
 /// Why a mail did not go out. Texts hold nothing of the mail, and nothing that a server said about it.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliveryError {
-    /// May work later.
+    /// May work later, for this mail and any other.
     #[error("{0}")]
     Passing(String),
+    /// The server does not take this mail now; it may take others.
+    #[error("{0}")]
+    Deferred(String),
     /// The server will not take this mail, ever.
     #[error("{0}")]
     Lasting(String),

@@ -39,6 +39,7 @@ struct Granted {
     user: User,
     refresh_token: PlainToken,
     generation: i64,
+    at: Timestamp,
     ends_at: Timestamp,
 }
 
@@ -146,6 +147,7 @@ impl Sessions {
             user,
             refresh_token,
             generation,
+            at: now,
             ends_at,
         })))
     }
@@ -156,6 +158,7 @@ impl Sessions {
             user,
             refresh_token,
             generation,
+            at,
             ends_at,
         } = granted;
         let access = self.mint(&Grant {
@@ -173,7 +176,7 @@ impl Sessions {
             access_token: access.token,
             expires_in: access.expires_in,
             refresh_token,
-            refresh_expires_in: ends_at.since(self.cx.now()),
+            refresh_expires_in: ends_at.since(at),
             session_id: session.id,
             user,
         })

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
+use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{Connection as _, Executor as _, SqlSafeStr};
+use sqlx::postgres::PgPoolOptions;
 
 use super::{Db, Error};
 
@@ -29,14 +30,16 @@ pub const SQLITE: &[(i64, &str, &str)] = &migrations!("sqlite": 1 "0001_base",);
 pub async fn migrate(db: &Db) -> Result<(), Error> {
     match db {
         Db::Postgres { requests, .. } => {
-            // Others wait at sqlx's advisory lock, and a large table takes its time: without bounds, on
-            // a connection that is not used again.
-            let mut connection = requests.acquire().await?.detach();
-            connection
-                .execute("set lock_timeout = 0; set statement_timeout = 0")
+            // Others wait at sqlx's advisory lock, and a large table takes its time: a connection
+            // without the bounds that requests have, used for this alone.
+            let unbounded = [("lock_timeout", "0"), ("statement_timeout", "0")];
+            let options = requests.connect_options().as_ref().clone().options(unbounded);
+            let pool = PgPoolOptions::new()
+                .max_connections(1)
+                .connect_with(options)
                 .await?;
-            migrator(POSTGRES).run(&mut connection).await?;
-            connection.close().await?;
+            migrator(POSTGRES).run(&pool).await?;
+            pool.close().await;
         }
         Db::Sqlite { writer, .. } => migrate_sqlite(writer).await?,
     }

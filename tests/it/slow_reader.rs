@@ -73,7 +73,11 @@ async fn fill(hub: &TestApp, person: &Person) -> i64 {
             reason,
             state,
         };
-        hub.app.cx.hub.registry().push(user, &push, |_| true);
+        hub.app
+            .cx
+            .hub
+            .registry()
+            .for_user(user, |socket| socket.outbox.push(push.clone()));
         let began = Instant::now();
         while socket.version() != version {
             if began.elapsed() > Duration::from_millis(500) {

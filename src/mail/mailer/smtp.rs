@@ -118,13 +118,15 @@ fn compose(from: &Mailbox, mail: &Mail, now: Timestamp) -> Result<Message, Deliv
         .map_err(unfit)
 }
 
-/// A server's final word on a mail, or something that passes. Codes 53x concern our credentials or
-/// TLS, which an operator can set right: the mail waits.
+/// A server's word on a mail, final or not, or something that passes. Codes 53x concern our credentials
+/// or TLS, which an operator can set right: the mail waits. 421 is said before the server hangs up.
 fn fault(error: &lettre::transport::smtp::Error) -> DeliveryError {
     let code = error.status().map(u16::from);
     let text = describe(error);
     if error.is_permanent() && !code.is_some_and(|code| (530..540).contains(&code)) {
         DeliveryError::Lasting(text)
+    } else if code.is_some_and(|code| (422..500).contains(&code)) {
+        DeliveryError::Deferred(text)
     } else {
         DeliveryError::Passing(text)
     }
@@ -136,7 +138,7 @@ fn describe(error: &lettre::transport::smtp::Error) -> String {
         Some(code) => format!("the SMTP server answered {code}"),
         None if error.is_timeout() => "the SMTP server took too long".to_owned(),
         None if error.is_tls() => "no TLS with the SMTP server".to_owned(),
-        None if error.is_response() => "the SMTP server gave an answer that makes no sense".to_owned(),
+        None if error.is_response() => "the SMTP server hung up, or its answer makes no sense".to_owned(),
         None if error.is_client() => "the mail does not fit what the SMTP server can do".to_owned(),
         None => "no connection to the SMTP server".to_owned(),
     }

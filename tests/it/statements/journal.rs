@@ -171,7 +171,10 @@ async fn the_newest_row_is_never_purged() {
                 .await
                 .unwrap();
         }
+        assert!(journal::reaches_back_to(&mut tx, 1).await.unwrap());
         assert_eq!(journal::purge(&mut tx, at(20)).await.unwrap(), 1);
+        assert!(!journal::reaches_back_to(&mut tx, 1).await.unwrap());
+        assert!(journal::reaches_back_to(&mut tx, 2).await.unwrap());
         assert_eq!(journal::purge(&mut tx, at(1_000)).await.unwrap(), 1);
         assert_eq!(journal::purge(&mut tx, at(1_000)).await.unwrap(), 0);
         assert_eq!(

@@ -103,6 +103,23 @@ impl Answer {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
+    /// All that a stranger can compare: status, headers and body, without what differs between any two
+    /// answers (`Date` and the request id).
+    pub fn likeness(&self) -> String {
+        let mut headers: Vec<String> = self
+            .headers
+            .iter()
+            .filter(|(name, _)| !["date", "x-request-id"].contains(&name.as_str()))
+            .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+            .collect();
+        headers.sort_unstable();
+        let id = self
+            .header("x-request-id")
+            .expect("every answer has a request id");
+        let body = self.text().replace(id, "[request_id]");
+        format!("{}\n{}\n\n{body}", self.status, headers.join("\n"))
+    }
+
     /// Fails unless the status is `status`; gives the answer back.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {

@@ -13,6 +13,8 @@ pub mod mailbox;
 pub mod people;
 pub mod proxy;
 pub mod raw;
+pub mod rows;
+pub mod smtp;
 pub mod socket;
 pub mod sql;
 

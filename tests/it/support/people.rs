@@ -91,6 +91,13 @@ impl TestApp {
         }
     }
 
+    /// Disables the account, as an operator would.
+    pub async fn disable(&self, person: &Person) {
+        let id = person.id.parse().unwrap();
+        let by = Origin::local(Actor::Operator);
+        self.app.accounts.set_disabled(id, true, &by).await.unwrap();
+    }
+
     /// An active user who has signed in.
     pub async fn signed_in(&self, email: &str, role: &str) -> (Person, Pair) {
         let person = self.person(email, role).await;

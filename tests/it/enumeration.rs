@@ -1,0 +1,174 @@
+//! T09: nobody learns from an answer, from the work behind it, or from the mails sent, whether an address
+//! has an account.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use portcullis::accounts::Registration;
+use portcullis::audit::{Actor, Origin};
+use portcullis::email::Email;
+use serde_json::{Value, json};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Instrument, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::{Context, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+
+use crate::support::app::{TestApp, Tuning};
+use crate::support::database;
+use crate::support::people::PASSWORD;
+
+/// An account of each kind, and none.
+const TOWN: [&str; 4] = [
+    "unknown@example.org",
+    "active@example.org",
+    "pending@example.org",
+    "disabled@example.org",
+];
+
+async fn settle(hub: &TestApp) {
+    hub.person("active@example.org", "user").await;
+    let disabled = hub.person("disabled@example.org", "user").await;
+    hub.disable(&disabled).await;
+    hub.register("pending@example.org").await.expect(202);
+}
+
+/// What is sent to a route about an address.
+type Body<'a> = &'a dyn Fn(&str) -> Value;
+
+#[tokio::test]
+async fn t09_answers_and_hashes_are_equal_for_every_address() {
+    let hub = TestApp::spawn().await;
+    settle(&hub).await;
+    let full = |email: &str| json!({ "email": email, "password": "somebody's passphrase 12" });
+    let address = |email: &str| json!({ "email": email });
+    let routes: [(&str, u16, u64, Body<'_>); 4] = [
+        ("/api/auth", 401, 1, &full),
+        ("/api/auth/recovery", 202, 0, &address),
+        ("/api/auth/activate", 202, 0, &address),
+        // Last, for it makes the unknown address known.
+        ("/api/users", 202, 1, &full),
+    ];
+    for (path, status, hashes, body) in routes {
+        let mut likenesses = Vec::new();
+        for email in TOWN {
+            let audit = "select count(*) from audit";
+            let (runs, rows) = (hub.app.hasher.runs(), hub.number(audit).await);
+            let answer = hub.post(path, body(email)).await.expect(status);
+            assert_eq!(hub.app.hasher.runs() - runs, hashes, "{path} {email}");
+            assert_eq!(hub.number(audit).await - rows, 1, "{path} {email}: one line");
+            likenesses.push(answer.likeness());
+        }
+        likenesses.dedup();
+        assert_eq!(likenesses.len(), 1, "{path}: {likenesses:#?}");
+    }
+}
+
+#[tokio::test]
+async fn t09_with_limits_an_unknown_address_is_stopped_as_a_known_one() {
+    let mut answers = Vec::new();
+    for email in ["unknown@example.org", "active@example.org"] {
+        let hub = Tuning::new()
+            .configure(|config| config.limits.enabled = true)
+            .spawn()
+            .await;
+        settle(&hub).await;
+        let mut statuses = Vec::new();
+        for _ in 0..12 {
+            let body = json!({ "email": email });
+            let answer = hub.post("/api/auth/recovery", body).await;
+            if answer.status == 429 {
+                let body = answer.problem(429, "rate_limited");
+                let seconds = body["retry_after"].as_u64().unwrap();
+                assert_eq!(answer.header("retry-after").unwrap(), seconds.to_string());
+            }
+            statuses.push(answer.status);
+        }
+        assert!(statuses.contains(&202) && statuses.contains(&429), "{statuses:?}");
+        answers.push(statuses);
+    }
+    assert_eq!(answers[0], answers[1]);
+}
+
+/// Notes the text of every statement that is run inside of a span named `measured`.
+#[derive(Clone, Debug, Default)]
+struct Statements(Arc<Mutex<Vec<String>>>);
+
+#[derive(Default)]
+struct Text(String);
+
+impl Visit for Text {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if ["summary", "db.statement"].contains(&field.name()) {
+            self.0.push_str(value);
+        }
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
+}
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Statements {
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let measured = context
+            .event_scope(event)
+            .is_some_and(|mut scope| scope.any(|span| span.name() == "measured"));
+        if measured && event.metadata().target() == "sqlx::query" {
+            let mut text = Text::default();
+            event.record(&mut text);
+            self.0.lock().unwrap().push(text.0);
+        }
+    }
+}
+
+impl Statements {
+    /// The statements of `work`.
+    async fn of(&self, work: impl Future<Output = ()>) -> Vec<String> {
+        self.0.lock().unwrap().clear();
+        work.instrument(tracing::info_span!("measured")).await;
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+/// On PostgreSQL in any run: SQLite runs its statements on threads of its own, where nothing tells whose
+/// they are. The statements are the same for both.
+#[tokio::test]
+async fn t09_the_same_statements_run_for_every_address() {
+    let statements = Statements::default();
+    // With a single subscriber alive, tracing would ask the thread that comes first to an event, which is
+    // that of another test, whether it is wanted.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
+    let subscriber = tracing_subscriber::registry().with(statements.clone());
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let hub = Tuning::new()
+        .database(database::fresh_postgres().await)
+        .spawn()
+        .await;
+    settle(&hub).await;
+    let by = Origin::local(Actor::Anonymous);
+    let accounts = &hub.app.accounts;
+    let (mut recoveries, mut resends, mut registrations) = (Vec::new(), Vec::new(), Vec::new());
+    for email in TOWN {
+        let email = Email::parse(email).unwrap();
+        let recovery = async { accounts.request_recovery(&email, &by).await.unwrap() };
+        recoveries.push(statements.of(Box::pin(recovery)).await);
+        let resend = async { accounts.resend_activation(&email, &by).await.unwrap() };
+        resends.push(statements.of(Box::pin(resend)).await);
+        let who = Registration {
+            email: email.clone(),
+            password: PASSWORD.to_owned().into(),
+            name: None,
+        };
+        let registration = async { accounts.register(who, &by).await.unwrap() };
+        registrations.push(statements.of(Box::pin(registration)).await);
+    }
+    for (name, runs, least) in [
+        ("recovery", recoveries, 4),
+        ("resend", resends, 5),
+        ("registration", registrations, 6),
+    ] {
+        for (email, run) in TOWN.iter().zip(&runs) {
+            assert!(run.len() >= least, "{name} {email}: {run:#?}");
+            assert_eq!(run, &runs[0], "{name} {email}");
+        }
+    }
+}

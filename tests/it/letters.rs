@@ -1,0 +1,129 @@
+//! The words of every letter, as a person reads them: snapshots of subject, text and HTML.
+
+use std::time::Duration;
+
+use portcullis::accounts::NewUser;
+use portcullis::audit::{Actor, Origin};
+use portcullis::email::Email;
+use serde_json::{Value, json};
+
+use crate::support::app::{TestApp, Tuning};
+use crate::support::people::PASSWORD;
+
+const ADA: &str = "ada@example.org";
+
+/// What differs from run to run is replaced.
+fn written(hub: &TestApp, mail: &Value) -> String {
+    let part = |key: &str| mail[key].as_str().unwrap().to_owned();
+    let whole = format!("{}\n\n{}\n\n{}", part("subject"), part("text"), part("html"));
+    let whole = whole.replace(&hub.address.to_string(), "[host]");
+    match mail["token"].as_str() {
+        Some(token) => whole.replace(token, "[token]"),
+        None => whole,
+    }
+}
+
+#[tokio::test]
+async fn every_letter_reads_as_it_should() {
+    let hub = Tuning::new().manual_clock().spawn().await;
+    let clock = hub.clock.clone().unwrap();
+    let person = |name: Option<&str>| json!({ "email": ADA, "password": PASSWORD, "name": name });
+    hub.post("/api/users", person(None)).await.expect(202);
+    insta::assert_snapshot!(
+        "activation_without_a_name",
+        written(&hub, &hub.mail_to(ADA, 1).await)
+    );
+    clock.advance(Duration::from_secs(1));
+    hub.post("/api/users", person(Some("Ada Lovelace")))
+        .await
+        .expect(202);
+    let mail = hub.mail_to(ADA, 2).await;
+    insta::assert_snapshot!("activation", written(&hub, &mail));
+    assert_eq!(
+        mail["links"],
+        json!([hub.url(&format!("/activate/{}", mail["token"].as_str().unwrap()))])
+    );
+    let path = format!("/api/auth/activate/{}", mail["token"].as_str().unwrap());
+    hub.patch(&path).await.expect(200);
+
+    clock.advance(Duration::from_secs(1));
+    hub.post("/api/users", person(Some("Eve"))).await.expect(202);
+    insta::assert_snapshot!("already_registered", written(&hub, &hub.mail_to(ADA, 3).await));
+
+    clock.advance(Duration::from_secs(1));
+    let body = json!({ "email": ADA, "password": PASSWORD, "device": "Ada's phone" });
+    let first = hub.post("/api/auth", body).await.expect(200).json()["refresh_token"].clone();
+    let first = first.as_str().unwrap();
+    let second = hub.try_refresh(first).await.expect(200).json()["refresh_token"].clone();
+    hub.try_refresh(second.as_str().unwrap()).await.expect(200);
+    clock.advance(Duration::from_mins(1));
+    hub.try_refresh(first).await.problem(401, "refresh_reused");
+    insta::assert_snapshot!("token_reuse", written(&hub, &hub.mail_to(ADA, 4).await));
+
+    clock.advance(Duration::from_secs(1));
+    hub.post("/api/auth/recovery", json!({ "email": ADA }))
+        .await
+        .expect(202);
+    let mail = hub.mail_to(ADA, 5).await;
+    insta::assert_snapshot!("recovery", written(&hub, &mail));
+    clock.advance(Duration::from_secs(1));
+    let path = format!("/api/auth/recovery/{}", mail["token"].as_str().unwrap());
+    hub.post(&path, json!({ "password": "a fresh passphrase nobody knew 4" }))
+        .await
+        .expect(204);
+    insta::assert_snapshot!("password_changed", written(&hub, &hub.mail_to(ADA, 6).await));
+
+    let invited = NewUser {
+        email: Email::parse("grace@example.org").unwrap(),
+        name: Some("Grace Hopper".to_owned()),
+        role: "user".to_owned(),
+        active: false,
+        password: None,
+        invite: true,
+    };
+    let by = Origin::local(Actor::Operator);
+    hub.app.accounts.create(invited, &by).await.unwrap();
+    let mail = hub.mail_to("grace@example.org", 1).await;
+    insta::assert_snapshot!("invitation", written(&hub, &mail));
+}
+
+#[tokio::test]
+async fn links_point_where_the_site_says_and_never_where_a_request_says() {
+    let hub = Tuning::new()
+        .configure(|config| {
+            config.links.activation = Some("https://app.example.org/welcome#{token}".to_owned());
+        })
+        .spawn()
+        .await;
+    for (n, header) in [
+        "X-Forwarded-Host",
+        "Forwarded",
+        "X-Forwarded-Proto",
+        "Origin",
+        "Referer",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let email = format!("ada{n}@example.org");
+        let request = hub
+            .request(reqwest::Method::POST, "/api/users")
+            .header(*header, "https://evil.example")
+            .json(&json!({ "email": email, "password": PASSWORD }));
+        assert_eq!(request.send().await.unwrap().status(), 202, "{header}");
+        let mail = hub.mail_to(&email, 1).await;
+        let token = mail["token"].as_str().unwrap();
+        assert_eq!(
+            mail["links"],
+            json!([format!("https://app.example.org/welcome#{token}")])
+        );
+        assert!(!mail.to_string().contains("evil.example"));
+    }
+    hub.person(ADA, "user").await;
+    hub.post("/api/auth/recovery", json!({ "email": ADA }))
+        .await
+        .expect(202);
+    let mail = hub.mail_to(ADA, 1).await;
+    let token = mail["token"].as_str().unwrap();
+    assert_eq!(mail["links"], json!([hub.url(&format!("/recovery/{token}"))]));
+}
