@@ -17,8 +17,9 @@ use crate::store::sessions::Ending;
 
 /// How long an ordinary frame may take to be written.
 const WRITE: Duration = Duration::from_secs(8);
-/// How long `signed_out` and its close have; then the TCP connection is dropped.
-const GOODBYE: Duration = Duration::from_secs(2);
+/// How long `signed_out` and its close have; then the TCP connection is dropped. A little less than the two
+/// seconds of the contract, so that a receipt which waits for two can tell.
+const GOODBYE: Duration = Duration::from_millis(1_800);
 
 /// A WebSocket, or what stands for it in a test.
 pub trait Wire:

@@ -221,9 +221,9 @@ const FIGURES: &[(&str, &str, &str, &str)] = &[
     ),
     (
         "signed_out and its close, then the TCP connection is dropped",
-        "2 s",
+        "1.8 s",
         "socket/wire.rs",
-        "GOODBYE: Duration = Duration::from_secs(2)",
+        "GOODBYE: Duration = Duration::from_millis(1_800)",
     ),
     (
         "access tokens are given out over one connection for",

@@ -189,7 +189,8 @@ async fn the_first_epoch_stays_and_the_database_answers() {
     for scene in both().await {
         let mut tx = scene.db.read().await.unwrap();
         meta::ping(&mut tx).await.unwrap();
-        drop(tx);
+        let answered = Tx::in_time(tx, |tx| Box::pin(async { meta::ping(tx).await })).await;
+        answered.unwrap();
         let mut tx = scene.db.begin_reserved().await.unwrap();
         meta::begin_epoch(&mut tx, "another").await.unwrap();
         tx.commit().await.unwrap();
