@@ -104,7 +104,7 @@ impl Revocation {
     /// [`Error`]; nothing has changed then.
     pub async fn revoke(&self, request: Request, may: &Authority, by: &Origin) -> Result<Outcome, Error> {
         // A connection of its own: people who sign in cannot delay a forced logout.
-        let mut tx = self.cx.db.begin_reserved().await?;
+        let mut tx = self.cx.db.begin_revocation().await?;
         if let Err(refusal) = self.authorise(&mut tx, &request.selector, may, by).await {
             if let Error::Lacking(_) = refusal {
                 audit::record(

@@ -192,7 +192,7 @@ impl Db {
     ///
     /// # Errors
     /// [`Error::Unavailable`] when no connection could be had in time.
-    pub async fn begin_reserved(&self) -> Result<Tx, Error> {
+    pub async fn begin_revocation(&self) -> Result<Tx, Error> {
         match self {
             Self::Postgres { revocations, .. } => Tx::begin_postgres(revocations).await,
             Self::Sqlite { writer, .. } => Tx::begin_sqlite(writer).await,
@@ -227,7 +227,7 @@ impl Db {
     ///
     /// # Errors
     /// [`Error::Unavailable`] when no connection could be had in time.
-    pub async fn read_reserved(&self) -> Result<Tx, Error> {
+    pub async fn watch(&self) -> Result<Tx, Error> {
         Ok(match self {
             Self::Postgres { watch, .. } => Tx::Postgres(PostgresHandle::Single(watch.acquire().await?)),
             Self::Sqlite { .. } => self.read().await?,

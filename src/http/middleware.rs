@@ -16,6 +16,7 @@ use super::edge::Edge;
 use super::headers;
 use super::problem::Problem;
 use crate::error::Code;
+use crate::metric;
 use crate::secret::Rng;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -48,10 +49,10 @@ pub async fn observe(Extension(edge): Extension<Arc<Edge>>, mut request: Request
     let millis = u64::try_from(taken.as_millis()).unwrap_or(u64::MAX);
     span.in_scope(|| tracing::info!(status, millis, "answered"));
     let labels = [("method", method.to_owned()), ("route", route.to_string())];
-    metrics::histogram!("portcullis_http_request_seconds", &labels).record(taken.as_secs_f64());
+    metrics::histogram!(metric::HTTP_REQUEST, &labels).record(taken.as_secs_f64());
     let [method, route] = labels;
     let labels = [method, route, ("status", status.to_string())];
-    metrics::counter!("portcullis_http_requests_total", &labels).increment(1);
+    metrics::counter!(metric::HTTP_REQUESTS, &labels).increment(1);
     response
 }
 

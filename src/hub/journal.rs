@@ -32,7 +32,7 @@ impl Tail {
     /// # Errors
     /// When storage fails.
     pub async fn begin(hub: &Hub) -> Result<Self, store::Error> {
-        let position = journal::present_position(&mut hub.0.db.read_reserved().await?).await?;
+        let position = journal::present_position(&mut hub.0.db.watch().await?).await?;
         Ok(Self {
             hub: hub.clone(),
             position,
@@ -65,7 +65,7 @@ impl Tail {
     /// When storage fails. What was not applied stays after the position.
     pub async fn catch_up(&mut self) -> Result<(), store::Error> {
         loop {
-            let tx = self.hub.0.db.read_reserved().await?;
+            let tx = self.hub.0.db.watch().await?;
             let (position, applied) = (self.position, self.applied.clone());
             let batch = tx
                 .in_time(move |tx| Box::pin(async move { journal::read_after(tx, position, &applied).await }))
@@ -133,7 +133,7 @@ fn changes_again(later: &[Entry], user: UserId) -> bool {
 impl Hub {
     /// Reads the user's auth state and gives it to those sockets that know an older one.
     async fn push_state(&self, user: UserId, sequence: i64, reason: StateReason) -> Result<(), store::Error> {
-        let tx = self.0.db.read_reserved().await?;
+        let tx = self.0.db.watch().await?;
         let state = tx
             .in_time(move |tx| Box::pin(async move { users::auth_state(tx, user).await }))
             .await?;

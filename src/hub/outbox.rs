@@ -133,17 +133,16 @@ impl Outbox {
             drop(queue);
             return ticket.void();
         }
-        match &mut queue.sign_out {
+        if let Some(order) = &mut queue.sign_out {
             // What ends it for certain, or later, outlasts a finding that spares the session.
-            Some(order) => order.sequence = order.sequence.zip(sequence).map(|(one, other)| one.max(other)),
-            None => {
-                let (ending, ordered) = (ending.clone(), Instant::now());
-                queue.sign_out = Some(SignOut {
-                    ending,
-                    sequence,
-                    ordered,
-                });
-            }
+            order.sequence = order.sequence.zip(sequence).map(|(one, other)| one.max(other));
+        } else {
+            let (ending, ordered) = (ending.clone(), Instant::now());
+            queue.sign_out = Some(SignOut {
+                ending,
+                sequence,
+                ordered,
+            });
         }
         queue.tickets.push(ticket);
         drop(queue);

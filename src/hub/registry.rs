@@ -14,6 +14,7 @@ use super::outbox::{Leave, Outbox};
 use super::{Hub, Limits};
 use crate::clock::Timestamp;
 use crate::ids::{ConnectionId, SessionId, UserId};
+use crate::metric;
 
 /// One open socket, as the hub sees it.
 #[derive(Debug)]
@@ -209,7 +210,7 @@ pub struct Registered {
 impl Registered {
     pub(super) fn new(hub: &Hub, socket: Arc<Socket>) -> Self {
         hub.0.registry.add(&socket);
-        metrics::gauge!("portcullis_connections").increment(1.0);
+        metrics::gauge!(metric::CONNECTIONS).increment(1.0);
         Self {
             hub: hub.clone(),
             socket,
@@ -227,6 +228,6 @@ impl Drop for Registered {
     fn drop(&mut self) {
         self.hub.0.registry.remove(&self.socket);
         self.socket.outbox.close();
-        metrics::gauge!("portcullis_connections").decrement(1.0);
+        metrics::gauge!(metric::CONNECTIONS).decrement(1.0);
     }
 }

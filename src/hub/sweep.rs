@@ -81,7 +81,7 @@ impl Hub {
                 since_boot: self.0.clock.since_boot(),
                 at: self.0.clock.now(),
             };
-            let tx = self.0.db.read_reserved().await?;
+            let tx = self.0.db.watch().await?;
             let question = ids.to_vec();
             let rows = tx
                 .in_time(move |tx| Box::pin(async move { sessions::check_many(tx, &question).await }))

@@ -67,7 +67,7 @@ async fn read_by_position(db: Db, done: Arc<AtomicBool>) -> BTreeSet<i64> {
     let (mut position, mut applied) = (Position::default(), BTreeSet::new());
     loop {
         let last_round = done.load(Ordering::SeqCst);
-        let mut tx = db.read_reserved().await.unwrap();
+        let mut tx = db.watch().await.unwrap();
         let batch = journal::read_after(&mut tx, position, &applied).await.unwrap();
         drop(tx);
         for entry in &batch.entries {

@@ -152,7 +152,7 @@ async fn a_position_taken_now_misses_nothing_that_commits_later() {
         let late = journal::append(&mut open, entry(ADA, state()), at(5))
             .await
             .unwrap();
-        let mut reader = scene.db.read_reserved().await.unwrap();
+        let mut reader = scene.db.watch().await.unwrap();
         let start = journal::present_position(&mut reader).await.unwrap();
         open.commit().await.unwrap();
         let batch = journal::read_after(&mut reader, start, &BTreeSet::new())
@@ -191,7 +191,7 @@ async fn the_first_epoch_stays_and_the_database_answers() {
         meta::ping(&mut tx).await.unwrap();
         let answered = Tx::in_time(tx, |tx| Box::pin(async { meta::ping(tx).await })).await;
         answered.unwrap();
-        let mut tx = scene.db.begin_reserved().await.unwrap();
+        let mut tx = scene.db.begin_revocation().await.unwrap();
         meta::begin_epoch(&mut tx, "another").await.unwrap();
         tx.commit().await.unwrap();
         let mut tx = scene.single().await;

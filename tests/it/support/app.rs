@@ -11,10 +11,12 @@ use tokio::net::TcpSocket;
 use super::database::{self, Folder};
 use super::http::Caller;
 
+type Change = Box<dyn FnOnce(&mut Config) + Send>;
+
 /// What a test changes before the server starts.
 #[derive(Default)]
 pub struct Tuning {
-    configure: Option<Box<dyn FnOnce(&mut Config) + Send>>,
+    configure: Option<Change>,
     clock: Option<ManualClock>,
     database: Option<String>,
 }
