@@ -126,7 +126,7 @@ impl App {
             sessions: Sessions::new(cx.clone(), hasher.clone(), limits.clone()).await?,
             roles,
             revocation: Revocation::new(cx.clone()),
-            service_keys: ServiceKeys::new(cx.clone()),
+            service_keys: ServiceKeys::new(cx.clone(), limits.clone()),
             hasher,
             limits,
             lifecycle: Lifecycle::new(),

@@ -15,6 +15,7 @@
 mod support;
 
 mod architecture;
+mod authority;
 mod journal;
 mod opening_model;
 mod walk;
