@@ -11,13 +11,14 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use crate::audit::{self, Action, Actor, Origin, Record};
+use crate::clock::Timestamp;
 use crate::context::Context;
 use crate::email::Email;
 use crate::error::{Code, FieldError};
 use crate::ids::UserId;
 use crate::store::journal::{Change, NewEntry, StateReason};
 use crate::store::users::AuthState;
-use crate::store::{self, journal, users};
+use crate::store::{self, Tx, journal, users};
 
 pub use authority::{Authority, Unconfirmed};
 
@@ -112,6 +113,23 @@ impl Error {
     }
 }
 
+/// Writes the built-in roles. At the first start only: later ones leave what managers made of them.
+///
+/// # Errors
+/// When storage fails.
+pub async fn write_built_in(tx: &mut Tx, now: Timestamp) -> Result<(), store::Error> {
+    use Permission::{HubRead, SessionsRead, SessionsRevoke, UsersRead};
+    for (name, permissions) in [
+        (ADMIN, Permission::ALL),
+        ("moderator", &[UsersRead, SessionsRead, SessionsRevoke, HubRead]),
+        (DEFAULT, &[]),
+    ] {
+        let names: Vec<String> = permissions.iter().map(ToString::to_string).collect();
+        store::roles::insert_missing(tx, name, &names, now).await?;
+    }
+    Ok(())
+}
+
 /// The role service. Clones share.
 #[derive(Clone, Debug)]
 pub struct Roles {
@@ -122,24 +140,6 @@ impl Roles {
     #[must_use]
     pub fn new(cx: Context) -> Self {
         Self { cx }
-    }
-
-    /// Writes the built-in roles where they are missing. At every start.
-    ///
-    /// # Errors
-    /// When storage fails.
-    pub async fn ensure_built_in(&self) -> Result<(), Error> {
-        use Permission::{HubRead, SessionsRead, SessionsRevoke, UsersRead};
-        let mut tx = self.cx.db.begin().await?;
-        for (name, permissions) in [
-            (ADMIN, Permission::ALL),
-            ("moderator", &[UsersRead, SessionsRead, SessionsRevoke, HubRead]),
-            (DEFAULT, &[]),
-        ] {
-            let names: Vec<String> = permissions.iter().map(ToString::to_string).collect();
-            store::roles::insert_missing(&mut tx, name, &names, self.cx.now()).await?;
-        }
-        Ok(tx.commit().await?)
     }
 
     /// Gives the user `role` and pushes the new state to the user's sockets. A role that the user has
