@@ -27,7 +27,7 @@ use crate::password::{self, Hasher, Overloaded, Password};
 use crate::secret::PlainToken;
 use crate::store::journal::{self, Change, Entry, NewEntry};
 use crate::store::mailed_tokens::{self, NewToken, Purpose};
-use crate::store::{self, Tx};
+use crate::store::{self, Tx, users};
 
 pub use operator::NewUser;
 
@@ -38,7 +38,7 @@ const RECOVERY: Duration = Duration::from_mins(30);
 /// See [`Accounts::on_the_beat`]. Much longer than what is to be hidden, too short to be noticed.
 const BEAT: Duration = Duration::from_millis(25);
 /// The longest name, in characters.
-const MAX_NAME: usize = 100;
+pub const MAX_NAME: usize = 100;
 
 /// Why an act on an account was refused.
 #[derive(Debug, thiserror::Error)]
@@ -163,7 +163,6 @@ impl Accounts {
             email,
             password_hash: grant.password_hash,
             name: grant.name,
-            resent: grant.resent,
             created_at: now,
             expires_at: now + grant.lifetime,
         };
@@ -179,6 +178,14 @@ impl Accounts {
         let beats = start.elapsed().as_micros() / BEAT.as_micros() + 1;
         tokio::time::sleep_until(start + BEAT * u32::try_from(beats).unwrap_or(u32::MAX)).await;
         result
+    }
+
+    /// Makes requests about one address wait for each other, whether or not it has an account: the row
+    /// of an account would do so by itself, and parallel requests would tell by their time that it exists.
+    async fn lock_address(&self, tx: &mut Tx, email: &Email) -> Result<(), store::Error> {
+        let mac = self.cx.master.mac("address lock", email.as_str().as_bytes());
+        let [a, b, c, d, e, f, g, h, ..] = mac;
+        users::lock_key(tx, i64::from_be_bytes([a, b, c, d, e, f, g, h])).await
     }
 
     /// Enqueues `letter` for `user`; without one, a decoy of it.
@@ -220,8 +227,6 @@ impl Accounts {
 
 /// What a mailed token puts into effect, and for how long it can.
 struct Grant<'a> {
-    /// Asked for at the route that sends an activation mail again.
-    resent: bool,
     password_hash: Option<&'a str>,
     name: Option<&'a str>,
     lifetime: Duration,

@@ -22,7 +22,7 @@ use crate::limits::Limits;
 use crate::mail::{Mailer, Outbox};
 use crate::password::Hasher;
 use crate::revocation::Revocation;
-use crate::roles::Roles;
+use crate::roles::{self, Roles};
 use crate::secret::{MasterKey, Rng};
 use crate::service_keys::ServiceKeys;
 use crate::sessions::Sessions;
@@ -101,7 +101,7 @@ impl App {
         let site = Arc::new(Site::new(&config, bound));
         let master = MasterKey::from_secret(&config.master_secret()?);
         let node = NodeId::generate(&clock, &rng);
-        begin_epoch(&db, &clock, &rng)
+        begin(&db, &clock, &rng)
             .await
             .context("the database is not ready: run `portcullis migrate`")?;
         let limits = hub::Limits::new(&config.hub, open_files());
@@ -119,14 +119,12 @@ impl App {
         };
         let hasher = Hasher::new(&cx.config.passwords);
         let limits = Limits::new(&cx.config.limits);
-        let roles = Roles::new(cx.clone());
-        roles.ensure_built_in().await?;
         Ok(Self(Arc::new(Inner {
             accounts: Accounts::new(cx.clone(), hasher.clone(), limits.clone()),
             sessions: Sessions::new(cx.clone(), hasher.clone(), limits.clone()).await?,
-            roles,
+            roles: Roles::new(cx.clone()),
             revocation: Revocation::new(cx.clone()),
-            service_keys: ServiceKeys::new(cx.clone()),
+            service_keys: ServiceKeys::new(cx.clone(), limits.clone()),
             hasher,
             limits,
             lifecycle: Lifecycle::new(),
@@ -222,10 +220,12 @@ impl App {
     }
 }
 
-/// The journal's name: a random text, made once for each database.
-async fn begin_epoch(db: &Db, clock: &Clock, rng: &Rng) -> Result<(), store::Error> {
+/// What a database gets once: the journal's name, a random text, and the built-in roles.
+async fn begin(db: &Db, clock: &Clock, rng: &Rng) -> Result<(), store::Error> {
     let mut tx = db.begin().await?;
-    store::meta::begin_epoch(&mut tx, &NodeId::generate(clock, rng).to_string()).await?;
+    if store::meta::begin_epoch(&mut tx, &NodeId::generate(clock, rng).to_string()).await? {
+        roles::write_built_in(&mut tx, clock.now()).await?;
+    }
     tx.commit().await
 }
 

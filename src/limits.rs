@@ -1,9 +1,13 @@
 //! Request limits: per address, per account key (known or not), and in total.
 //!
 //! Called by services before they do costly work. Counting an account never locks its owner out for
-//! good: every bucket refills, and an address from which the owner has signed in before is not counted
-//! against the account as a whole. Counters are kept in memory, by each node for itself.
+//! good: every bucket refills, an address from which the owner has signed in before is not counted
+//! against the account as a whole, and mails that strangers ask for never refuse one to the owner: beyond
+//! the account's bound nobody is refused, and nothing is sent. Buckets are taken from in the order of
+//! whom they concern, one caller first, everybody last: who is stopped takes nothing from the wider ones.
+//! Counters are kept in memory, by each node for itself.
 
+use std::fmt;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
@@ -27,10 +31,18 @@ pub struct Exceeded {
 #[derive(Clone, Debug)]
 pub struct Limits(Option<Arc<Buckets>>);
 
+/// The routes that send a mail to whoever is named. Each counts for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mailing {
+    Registration,
+    Resend,
+    Recovery,
+}
+
 #[derive(Debug)]
 struct Buckets {
     sign_in: SignIn,
-    mailing: Mailing,
+    mails: Mails,
     token: Token,
 }
 
@@ -45,10 +57,13 @@ struct SignIn {
 }
 
 #[derive(Debug)]
-struct Mailing {
+struct Mails {
     total: Total,
     address: Keyed<Address>,
-    account: Keyed<Email>,
+    /// One account from one address, on one route.
+    pair: Keyed<(Mailing, Address, Email)>,
+    /// One account from everywhere, on one route: nobody is refused, but no more mails are sent.
+    account: Keyed<(Mailing, Email)>,
 }
 
 #[derive(Debug)]
@@ -69,10 +84,11 @@ impl Limits {
                 pair: Keyed::new(15, 15, 60),
                 account: Keyed::new(20, 100, HOUR),
             },
-            mailing: Mailing {
+            mails: Mails {
                 total: Total::new(500, 50, 1),
                 address: Keyed::new(50, 100, HOUR),
-                account: Keyed::new(5, 10, HOUR),
+                pair: Keyed::new(5, 10, HOUR),
+                account: Keyed::new(10, 20, HOUR),
             },
             token: Token {
                 total: Total::new(5_000, 2_000, 1),
@@ -82,18 +98,33 @@ impl Limits {
         Self(config.enabled.then(|| Arc::new(buckets())))
     }
 
-    /// Before registration, resend and recovery: mails cost, and annoy.
+    /// Before registration, resend and recovery: mails cost, and annoy. False when the account has got
+    /// enough of them from all sides: then the caller is answered as ever and no mail is sent.
     ///
     /// # Errors
     /// [`Exceeded`]: the same for an address with an account and without.
-    pub fn mailing(&self, ip: Option<IpAddr>, email: &Email) -> Result<(), Exceeded> {
-        let Some(buckets) = &self.0 else { return Ok(()) };
-        // The narrowest first: who is stopped there takes nothing from the others.
-        if let Some(ip) = ip {
-            buckets.mailing.address.take(&Address::of(ip))?;
+    pub fn mailing(&self, route: Mailing, ip: Option<IpAddr>, email: &Email) -> Result<bool, Exceeded> {
+        let Some(buckets) = &self.0 else { return Ok(true) };
+        let mails = &buckets.mails;
+        if let Some(ip) = ip.map(Address::of) {
+            mails.address.take(&ip)?;
+            mails.pair.take(&(route, ip, email.clone()))?;
         }
-        buckets.mailing.account.take(email)?;
-        buckets.mailing.total.take()
+        mails.total.take()?;
+        Ok(mails.account.take(&(route, email.clone())).is_ok())
+    }
+
+    /// Before anything is read for a sign-in.
+    ///
+    /// # Errors
+    /// [`Exceeded`]: the same for an address with an account and without.
+    pub fn sign_in_attempt(&self, ip: Option<IpAddr>, email: &Email) -> Result<(), Exceeded> {
+        let Some(buckets) = &self.0 else { return Ok(()) };
+        let Some(ip) = ip.map(Address::of) else {
+            return Ok(());
+        };
+        buckets.sign_in.address.take(&ip)?;
+        buckets.sign_in.pair.take(&(ip, email.clone()))
     }
 
     /// Before a password is verified. `known`: the account's owner has signed in from this address
@@ -101,20 +132,16 @@ impl Limits {
     ///
     /// # Errors
     /// [`Exceeded`]: the same for an address with an account and without.
-    pub fn sign_in(&self, ip: Option<IpAddr>, email: &Email, known: bool) -> Result<(), Exceeded> {
+    pub fn sign_in_account(&self, email: &Email, known: bool) -> Result<(), Exceeded> {
         let Some(buckets) = &self.0 else { return Ok(()) };
-        let sign_in = &buckets.sign_in;
-        if let Some(ip) = ip.map(Address::of) {
-            sign_in.address.take(&ip)?;
-            sign_in.pair.take(&(ip, email.clone()))?;
-        }
         if !known {
-            sign_in.account.take(email)?;
+            buckets.sign_in.account.take(email)?;
         }
-        sign_in.total.take()
+        buckets.sign_in.total.take()
     }
 
-    /// Before a bearer secret is looked up (refresh, activation, recovery and service keys).
+    /// Before a bearer secret is looked up (refresh, activation, recovery), and after a service key that
+    /// was wrong.
     ///
     /// # Errors
     /// [`Exceeded`].
@@ -132,8 +159,9 @@ impl Limits {
         buckets.sign_in.address.purge();
         buckets.sign_in.pair.purge();
         buckets.sign_in.account.purge();
-        buckets.mailing.address.purge();
-        buckets.mailing.account.purge();
+        buckets.mails.address.purge();
+        buckets.mails.pair.purge();
+        buckets.mails.account.purge();
         buckets.token.address.purge();
     }
 }
@@ -141,13 +169,24 @@ impl Limits {
 /// What counts as one caller: an IPv4 address, or the /64 of an IPv6 address, which is what one household
 /// or one machine holds. An IPv4 address in IPv6 form counts as IPv4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Address(IpAddr);
+pub struct Address(IpAddr);
 
 impl Address {
-    fn of(ip: IpAddr) -> Self {
+    /// What `ip` counts as.
+    #[must_use]
+    pub fn of(ip: IpAddr) -> Self {
         match ip.to_canonical() {
             IpAddr::V6(ip) => Self(Ipv6Addr::from_bits(ip.to_bits() & (u128::MAX << 64)).into()),
             v4 @ IpAddr::V4(_) => Self(v4),
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            IpAddr::V4(ip) => ip.fmt(f),
+            IpAddr::V6(ip) => write!(f, "{ip}/64"),
         }
     }
 }
@@ -225,15 +264,15 @@ mod tests {
     fn t08_guessing_at_one_account_from_one_address_is_slowed_and_told_for_how_long() {
         let (limits, ada) = (limits(), email("ada@example.org"));
         for _ in 0..15 {
-            assert_eq!(limits.sign_in(Some(ip("192.0.2.1")), &ada, false), Ok(()));
+            assert_eq!(limits.sign_in_attempt(Some(ip("192.0.2.1")), &ada), Ok(()));
         }
         let wait = limits
-            .sign_in(Some(ip("192.0.2.1")), &ada, false)
+            .sign_in_attempt(Some(ip("192.0.2.1")), &ada)
             .unwrap_err()
             .retry_after;
         assert!((1..=6).contains(&wait.as_secs()), "{wait:?}");
         assert_eq!(
-            limits.sign_in(Some(ip("192.0.2.1")), &email("bob@example.org"), false),
+            limits.sign_in_attempt(Some(ip("192.0.2.1")), &email("bob@example.org")),
             Ok(())
         );
     }
@@ -241,20 +280,34 @@ mod tests {
     #[test]
     fn t08_many_addresses_stop_at_the_account_but_never_its_owner() {
         let (limits, ada) = (limits(), email("ada@example.org"));
-        let stopped = (0..200u32).filter(|n| {
-            let ip = IpAddr::from(0x0a00_0000u32.saturating_add(*n).to_be_bytes());
-            limits.sign_in(Some(ip), &ada, false).is_err()
-        });
+        let stopped = (0..200).filter(|_| limits.sign_in_account(&ada, false).is_err());
         assert!(stopped.count() >= 179);
-        assert_eq!(limits.sign_in(Some(ip("198.51.100.7")), &ada, true), Ok(()));
+        assert_eq!(limits.sign_in_account(&ada, true), Ok(()));
     }
 
     #[test]
     fn an_account_counts_the_same_whether_or_not_it_exists() {
         let limits = limits();
         for address in ["ada@example.org", "nobody@example.org"] {
-            let allowed = (0..20).filter(|_| limits.mailing(None, &email(address)).is_ok());
+            let caller = Some(ip("192.0.2.1"));
+            let allowed =
+                (0..20).filter(|_| limits.mailing(Mailing::Recovery, caller, &email(address)).is_ok());
             assert_eq!(allowed.count(), 5);
+        }
+    }
+
+    #[test]
+    fn t08_mails_that_strangers_ask_for_never_refuse_one_to_the_owner() {
+        let (limits, ada) = (limits(), email("ada@example.org"));
+        let sent = (0..200u32).filter(|n| {
+            let ip = IpAddr::from(0x0a00_0000u32.saturating_add(*n).to_be_bytes());
+            limits.mailing(Mailing::Recovery, Some(ip), &ada).unwrap()
+        });
+        assert!((10..=11).contains(&sent.count()), "the account's own bound");
+        let home = Some(ip("198.51.100.7"));
+        assert_eq!(limits.mailing(Mailing::Recovery, home, &ada), Ok(false));
+        for other in [Mailing::Registration, Mailing::Resend] {
+            assert_eq!(limits.mailing(other, home, &ada), Ok(true), "{other:?}");
         }
     }
 
@@ -265,6 +318,8 @@ mod tests {
         assert_ne!(key("2001:db8::1"), key("2001:db8:0:1::1"));
         assert_eq!(key("::ffff:192.0.2.1"), key("192.0.2.1"));
         assert_ne!(key("192.0.2.1"), key("192.0.2.2"));
+        assert_eq!(key("2001:db8::ffff:1").to_string(), "2001:db8::/64");
+        assert_eq!(key("::ffff:192.0.2.1").to_string(), "192.0.2.1");
     }
 
     #[test]
@@ -277,9 +332,10 @@ mod tests {
     #[test]
     fn purging_keeps_what_still_counts() {
         let (limits, ada) = (limits(), email("ada@example.org"));
-        while limits.mailing(Some(ip("192.0.2.1")), &ada).is_ok() {}
+        let take = || limits.mailing(Mailing::Resend, Some(ip("192.0.2.1")), &ada);
+        while take().is_ok() {}
         limits.purge();
-        assert!(limits.mailing(Some(ip("192.0.2.1")), &ada).is_err());
+        assert!(take().is_err());
     }
 
     #[test]

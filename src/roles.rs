@@ -3,19 +3,24 @@
 //! A change of role is one transaction (user, version, journal, audit), then a push: connected clients
 //! see the new state, with a version that only grows.
 
+mod authority;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::Serialize;
 
 use crate::audit::{self, Action, Actor, Origin, Record};
+use crate::clock::Timestamp;
 use crate::context::Context;
 use crate::email::Email;
-use crate::error::FieldError;
+use crate::error::{Code, FieldError};
 use crate::ids::UserId;
 use crate::store::journal::{Change, NewEntry, StateReason};
 use crate::store::users::AuthState;
-use crate::store::{self, journal, users};
+use crate::store::{self, Tx, journal, users};
+
+pub use authority::{Authority, Unconfirmed};
 
 /// The role with every permission. Somebody active must hold it.
 pub const ADMIN: &str = "admin";
@@ -77,27 +82,6 @@ impl FromStr for Permission {
     }
 }
 
-/// What an actor may do, to compare with what it touches.
-#[derive(Clone, Debug)]
-pub enum Authority {
-    /// The operator at the command line, and the server itself.
-    Full,
-    /// A signed-in manager or a service key: exactly these permissions.
-    Holds(Vec<String>),
-}
-
-impl Authority {
-    /// The first built-in permission among `wanted` that this authority lacks.
-    #[must_use]
-    pub fn lacks(&self, wanted: &[String]) -> Option<Permission> {
-        let Self::Holds(held) = self else { return None };
-        Permission::ALL.iter().copied().find(|permission| {
-            let named = |list: &[String]| list.iter().any(|text| text == permission.as_str());
-            named(wanted) && !named(held)
-        })
-    }
-}
-
 /// Why a change of role was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -110,8 +94,40 @@ pub enum Error {
     Lacking(Permission),
     #[error("this would leave nobody with the role `admin`")]
     LastAdmin,
+    /// The caller lost the right, or its credential, since the request came in.
+    #[error(transparent)]
+    Caller(#[from] Unconfirmed),
     #[error(transparent)]
     Store(#[from] store::Error),
+}
+
+impl Error {
+    /// The code that the audit log keeps; `None` for typing errors and faults of the server.
+    const fn audited(&self) -> Option<Code> {
+        match self {
+            Self::Lacking(_) => Some(Code::Forbidden),
+            Self::LastAdmin => Some(Code::LastAdmin),
+            Self::Caller(caller) => caller.code(),
+            Self::UserNotFound | Self::Invalid(_) | Self::Store(_) => None,
+        }
+    }
+}
+
+/// Writes the built-in roles. At the first start only: later ones leave what managers made of them.
+///
+/// # Errors
+/// When storage fails.
+pub async fn write_built_in(tx: &mut Tx, now: Timestamp) -> Result<(), store::Error> {
+    use Permission::{HubRead, SessionsRead, SessionsRevoke, UsersRead};
+    for (name, permissions) in [
+        (ADMIN, Permission::ALL),
+        ("moderator", &[UsersRead, SessionsRead, SessionsRevoke, HubRead]),
+        (DEFAULT, &[]),
+    ] {
+        let names: Vec<String> = permissions.iter().map(ToString::to_string).collect();
+        store::roles::insert_missing(tx, name, &names, now).await?;
+    }
+    Ok(())
 }
 
 /// The role service. Clones share.
@@ -126,42 +142,14 @@ impl Roles {
         Self { cx }
     }
 
-    /// Writes the built-in roles where they are missing. At every start.
-    ///
-    /// # Errors
-    /// When storage fails.
-    pub async fn ensure_built_in(&self) -> Result<(), Error> {
-        use Permission::{HubRead, SessionsRead, SessionsRevoke, UsersRead};
-        let mut tx = self.cx.db.begin().await?;
-        for (name, permissions) in [
-            (ADMIN, Permission::ALL),
-            ("moderator", &[UsersRead, SessionsRead, SessionsRevoke, HubRead]),
-            (DEFAULT, &[]),
-        ] {
-            let names: Vec<String> = permissions.iter().map(ToString::to_string).collect();
-            store::roles::insert_missing(&mut tx, name, &names, self.cx.now()).await?;
-        }
-        Ok(tx.commit().await?)
-    }
-
     /// Gives the user `role` and pushes the new state to the user's sockets. A role that the user has
-    /// already changes nothing.
+    /// already changes nothing. What the caller may do is read here, in the transaction of the change.
     ///
     /// # Errors
     /// [`Error`]; nothing has changed then.
-    pub async fn assign(
-        &self,
-        user: UserId,
-        role: &str,
-        may: &Authority,
-        by: &Origin,
-    ) -> Result<AuthState, Error> {
-        let result = self.try_assign(user, role, may, by).await;
-        if let Err(Error::Lacking(_) | Error::LastAdmin) = &result {
-            let code = match &result {
-                Err(Error::LastAdmin) => crate::error::Code::LastAdmin,
-                _ => crate::error::Code::Forbidden,
-            };
+    pub async fn assign(&self, user: UserId, role: &str, by: &Origin) -> Result<AuthState, Error> {
+        let result = self.try_assign(user, role, by).await;
+        if let Some(code) = result.as_ref().err().and_then(Error::audited) {
             let mut tx = self.cx.db.begin().await?;
             audit::record(
                 &mut tx,
@@ -175,18 +163,14 @@ impl Roles {
         result
     }
 
-    async fn try_assign(
-        &self,
-        user: UserId,
-        role: &str,
-        may: &Authority,
-        by: &Origin,
-    ) -> Result<AuthState, Error> {
+    async fn try_assign(&self, user: UserId, role: &str, by: &Origin) -> Result<AuthState, Error> {
+        let now = self.cx.now();
         let mut tx = self.cx.db.begin().await?;
         // Two demotions of the last two admins must not pass each other: whoever touches the role
         // `admin` waits here for the other.
         store::roles::lock(&mut tx, ADMIN).await?;
         users::lock(&mut tx, user).await?;
+        let may = Authority::confirm(&mut tx, by, Permission::RolesWrite, now).await?;
         let before = users::auth_state(&mut tx, user)
             .await?
             .ok_or(Error::UserNotFound)?;
@@ -210,7 +194,6 @@ impl Roles {
         if loses_admin && users::count_active_in_role(&mut tx, ADMIN).await? <= 1 {
             return Err(Error::LastAdmin);
         }
-        let now = self.cx.now();
         let version = users::set_site_role(&mut tx, user, role, now)
             .await?
             .ok_or(Error::UserNotFound)?;
@@ -251,22 +234,13 @@ impl Roles {
         let user = users::find_by_email(&mut self.cx.db.read().await?, email)
             .await?
             .ok_or(Error::UserNotFound)?;
-        self.assign(user.id, role, &Authority::Full, &Origin::local(Actor::Operator))
-            .await
+        self.assign(user.id, role, &Origin::local(Actor::Operator)).await
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn authority_lacks_only_built_in_permissions_that_are_not_held() {
-        let held = Authority::Holds(vec!["users:read".into()]);
-        assert_eq!(held.lacks(&["users:read".into(), "app.custom".into()]), None);
-        assert_eq!(held.lacks(&["keys:write".into()]), Some(Permission::KeysWrite));
-        assert_eq!(Authority::Full.lacks(&["keys:write".into()]), None);
-    }
 
     #[test]
     fn permissions_are_read_back_from_their_names() {

@@ -10,20 +10,23 @@ use std::time::Duration;
 use ipnet::{IpNet, Ipv4Net};
 use uuid::Uuid;
 
-use crate::audit::{self, Action, Origin, Record};
+use crate::audit::{self, Action, Actor, Origin, Record};
 use crate::clock::Timestamp;
 use crate::context::Context;
-use crate::error::FieldError;
+use crate::error::{Code, FieldError};
 use crate::ids::ServiceKeyId;
-use crate::roles::Permission;
+use crate::limits::{Exceeded, Limits};
+use crate::roles::{Authority, Permission, Unconfirmed};
 use crate::secret::{PlainToken, TokenHash};
-use crate::store::{self, service_keys};
+use crate::store::{self, Tx, service_keys};
 
 const PREFIX: &str = "pck_";
-const MAX_NAME: usize = 100;
-const MAX_NETWORKS: usize = 100;
-/// The longest a key may live when its end is set: ten years.
-const MAX_LIFETIME: Duration = Duration::from_hours(10 * 365 * 24);
+/// The longest name, in characters.
+pub const MAX_NAME: usize = 100;
+/// The most networks that a key is bound to.
+pub const MAX_NETWORKS: usize = 64;
+/// The longest a key may live when its end is set, in seconds: ten years.
+pub const MAX_LIFETIME: u32 = 10 * 365 * 24 * 3600;
 
 /// A service key without its secret.
 #[derive(Clone, Debug)]
@@ -77,28 +80,58 @@ pub enum Error {
     NotFound,
     #[error("a field is wrong")]
     Fields(Vec<FieldError>),
+    /// A scope that is given is one which the caller lacks.
+    #[error("this needs a permission that you do not hold: {0}")]
+    Lacking(Permission),
+    /// The caller lost the right, or its credential, since the request came in.
+    #[error(transparent)]
+    Caller(#[from] Unconfirmed),
+    #[error(transparent)]
+    Limited(#[from] Exceeded),
     #[error(transparent)]
     Store(#[from] store::Error),
+}
+
+impl Error {
+    /// The code that the audit log keeps of a refused act; `None` for typing errors and faults of the server.
+    const fn audited(&self) -> Option<Code> {
+        match self {
+            Self::Lacking(_) => Some(Code::Forbidden),
+            Self::Caller(caller) => caller.code(),
+            Self::Invalid
+            | Self::Address
+            | Self::NotFound
+            | Self::Fields(_)
+            | Self::Limited(_)
+            | Self::Store(_) => None,
+        }
+    }
 }
 
 /// The service. Clones share.
 #[derive(Clone, Debug)]
 pub struct ServiceKeys {
     cx: Context,
+    limits: Limits,
 }
 
 impl ServiceKeys {
     #[must_use]
-    pub fn new(cx: Context) -> Self {
-        Self { cx }
+    pub fn new(cx: Context, limits: Limits) -> Self {
+        Self { cx, limits }
     }
 
-    /// Makes a key; the secret `pck_<id>_<secret>` is shown this once. That nobody grants what they do
-    /// not hold is for the caller to check.
+    /// Makes a key; the secret `pck_<id>_<secret>` is shown this once. Nobody gives a scope that they do
+    /// not hold themselves when the key is written.
     ///
     /// # Errors
-    /// [`Error::Fields`], or a failure of storage.
+    /// [`Error::Fields`], [`Error::Lacking`], [`Error::Caller`], or a failure of storage.
     pub async fn create(&self, new: NewServiceKey, by: &Origin) -> Result<(ServiceKey, PlainToken), Error> {
+        let result = self.try_create(new, by).await;
+        self.audited(Action::KeyCreate, by, result).await
+    }
+
+    async fn try_create(&self, new: NewServiceKey, by: &Origin) -> Result<(ServiceKey, PlainToken), Error> {
         let faults = faults(&new);
         if !faults.is_empty() {
             return Err(Error::Fields(faults));
@@ -121,6 +154,10 @@ impl ServiceKeys {
         };
         let details = serde_json::json!({ "key": id, "scopes": row.scopes, "expires_at": row.expires_at });
         let mut tx = self.cx.db.begin().await?;
+        let may = self.confirm(&mut tx, by, now).await?;
+        if let Some(missing) = may.lacks(&row.scopes) {
+            return Err(Error::Lacking(missing));
+        }
         service_keys::insert(&mut tx, &row).await?;
         audit::record(
             &mut tx,
@@ -154,10 +191,17 @@ impl ServiceKeys {
     /// Revokes a key. One that was revoked before stays so.
     ///
     /// # Errors
-    /// [`Error::NotFound`], or a failure of storage.
+    /// [`Error::NotFound`], [`Error::Caller`], or a failure of storage.
     pub async fn revoke(&self, id: ServiceKeyId, by: &Origin) -> Result<(), Error> {
+        let result = self.try_revoke(id, by).await;
+        self.audited(Action::KeyRevoke, by, result).await
+    }
+
+    async fn try_revoke(&self, id: ServiceKeyId, by: &Origin) -> Result<(), Error> {
+        let now = self.cx.now();
         let mut tx = self.cx.db.begin().await?;
-        if !service_keys::revoke(&mut tx, id, self.cx.now()).await? {
+        self.confirm(&mut tx, by, now).await?;
+        if !service_keys::revoke(&mut tx, id, now).await? {
             let known = service_keys::find(&mut tx, id).await?;
             return known.map(drop).ok_or(Error::NotFound);
         }
@@ -172,26 +216,58 @@ impl ServiceKeys {
         Ok(tx.commit().await?)
     }
 
-    /// Checks a presented key: secret, expiry, revocation, and the address `ip` of the caller.
+    /// What the caller may do now. A change of a person's own role waits for this act, or this act for it.
+    async fn confirm(&self, tx: &mut Tx, by: &Origin, now: Timestamp) -> Result<Authority, Error> {
+        if let Actor::User { id, .. } = by.actor {
+            store::users::lock(tx, id).await?;
+        }
+        Ok(Authority::confirm(tx, by, Permission::KeysWrite, now).await?)
+    }
+
+    /// Writes a refusal to the audit log, in a transaction of its own, and hands the result on.
+    async fn audited<T>(&self, action: Action, by: &Origin, result: Result<T, Error>) -> Result<T, Error> {
+        if let Some(code) = result.as_ref().err().and_then(Error::audited) {
+            let mut tx = self.cx.db.begin().await?;
+            audit::record(&mut tx, &self.cx, by, Record::refused(action, code)).await?;
+            tx.commit().await?;
+        }
+        result
+    }
+
+    /// Checks a presented key: secret, expiry, revocation, and the address `ip` of the caller. A key that
+    /// is bound to networks is good only where the address is `certain`.
     ///
     /// # Errors
-    /// [`Error::Invalid`]; [`Error::Address`] for a good key in the wrong place; or a failure of storage.
-    pub async fn authenticate(&self, presented: &PlainToken, ip: IpAddr) -> Result<ServiceKey, Error> {
-        let (id, secret) = parse(presented.expose()).ok_or(Error::Invalid)?;
+    /// [`Error::Invalid`]; [`Error::Limited`] after too many of those from one address, which never stops
+    /// a good key; [`Error::Address`] for a good key in the wrong place; or a failure of storage.
+    pub async fn authenticate(
+        &self,
+        presented: &PlainToken,
+        ip: IpAddr,
+        certain: bool,
+    ) -> Result<ServiceKey, Error> {
+        let row = self.find_live(presented).await?;
+        let Some(row) = row else {
+            self.limits.token(Some(ip))?;
+            return Err(Error::Invalid);
+        };
+        if !allows(&row.allow, ip, certain) {
+            return Err(Error::Address);
+        }
+        Ok(row.into())
+    }
+
+    /// The key whose secret was presented, unless it is over.
+    async fn find_live(&self, presented: &PlainToken) -> Result<Option<service_keys::Row>, store::Error> {
+        let Some((id, secret)) = parse(presented.expose()) else {
+            return Ok(None);
+        };
         let row = service_keys::find(&mut self.cx.db.read().await?, id).await?;
         let given = TokenHash::of(secret.as_bytes());
         // An unknown id costs the same comparison, with a hash that no secret has.
         let stored = row.as_ref().map_or([0; 32].as_slice(), |row| &row.secret_hash);
         let matches = given.matches(stored);
-        let row = row.filter(|_| matches).ok_or(Error::Invalid)?;
-        let over = row.expires_at.is_some_and(|end| self.cx.now() >= end);
-        if over || row.revoked_at.is_some() {
-            return Err(Error::Invalid);
-        }
-        if !allows(&row.allow, ip) {
-            return Err(Error::Address);
-        }
-        Ok(row.into())
+        Ok(row.filter(|row| matches && row.is_live(self.cx.now())))
     }
 }
 
@@ -227,10 +303,11 @@ fn canonical(net: IpNet) -> IpNet {
     net
 }
 
-/// Whether `ip` is in one of `nets`; no nets allow every address. `::ffff:192.0.2.1` is `192.0.2.1`.
-fn allows(nets: &[IpNet], ip: IpAddr) -> bool {
+/// Whether `ip`, if it is `certain`, is in one of `nets`; no nets allow every caller. `::ffff:192.0.2.1`
+/// is `192.0.2.1`.
+fn allows(nets: &[IpNet], ip: IpAddr, certain: bool) -> bool {
     let ip = ip.to_canonical();
-    nets.is_empty() || nets.iter().any(|net| net.contains(&ip))
+    nets.is_empty() || (certain && nets.iter().any(|net| net.contains(&ip)))
 }
 
 fn faults(new: &NewServiceKey) -> Vec<FieldError> {
@@ -239,7 +316,8 @@ fn faults(new: &NewServiceKey) -> Vec<FieldError> {
     if new.name.trim().is_empty() {
         fault("name", "required", "give the key a name");
     } else if new.name.chars().count() > MAX_NAME {
-        fault("name", "too_long", "a name has at most 100 characters");
+        let detail = format!("a name has at most {MAX_NAME} characters");
+        fault("name", "too_long", &detail);
     } else if new.name.chars().any(char::is_control) {
         fault("name", "invalid", "a name has no control characters");
     }
@@ -247,14 +325,15 @@ fn faults(new: &NewServiceKey) -> Vec<FieldError> {
         fault("scopes", "required", "a key without a scope can do nothing");
     }
     if new.allow.len() > MAX_NETWORKS {
-        fault("allow", "too_long", "a key is bound to at most 100 networks");
+        let detail = format!("a key is bound to at most {MAX_NETWORKS} networks");
+        fault("allow", "too_long", &detail);
     }
     if new
         .expires_in
-        .is_some_and(|lifetime| lifetime.is_zero() || lifetime > MAX_LIFETIME)
+        .is_some_and(|lifetime| lifetime.is_zero() || lifetime > Duration::from_secs(MAX_LIFETIME.into()))
     {
         fault(
-            "expires_at",
+            "expires_in",
             "invalid",
             "a key ends in the future, within ten years",
         );

@@ -33,6 +33,11 @@ use crate::store::{
 use signing_keys::SigningKeys;
 use socket_token::Ledger;
 
+/// The longest name of a device, in characters.
+pub const MAX_DEVICE: usize = 100;
+/// The longest `User-Agent` that is kept, in characters.
+pub const MAX_USER_AGENT: usize = 256;
+
 /// Why a sign-in or a token was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

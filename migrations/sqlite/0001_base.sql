@@ -25,6 +25,8 @@ create table users (
     -- grows by one with each change of the auth state; never goes back
     version integer not null,
     password_hash text,
+    -- when an activation mail was last sent again on demand: at most once a minute
+    activation_resent_at integer,
     created_at integer not null,
     updated_at integer not null
 );
@@ -50,11 +52,15 @@ create table sessions (
     revoked_scope text,
     revoked_message text,
     ip text not null,
+    -- what counts as one caller: the address, or the /64 of an IPv6 address
+    network text not null,
     user_agent text,
     device text
 );
 create index sessions_user_id on sessions (user_id);
 create index sessions_expires_at on sessions (expires_at);
+create index sessions_idle_expires_at on sessions (idle_expires_at);
+create index sessions_revoked_at on sessions (revoked_at) where revoked_at is not null;
 
 create table refresh_tokens (
     hash blob primary key,
@@ -80,8 +86,6 @@ create table mailed_tokens (
     -- what registration chose: it takes effect only if this token is redeemed
     password_hash text,
     name text,
-    -- sent again on demand: at most once a minute
-    resent boolean not null,
     created_at integer not null,
     expires_at integer not null
 );

@@ -139,7 +139,6 @@ impl Accounts {
     ) -> Result<Option<Letter>, store::Error> {
         let name = checked.name.clone();
         let grant = Grant {
-            resent: false,
             password_hash: checked.password_hash.as_deref(),
             name: checked.name.as_deref(),
             lifetime: ACTIVATION,

@@ -6,6 +6,7 @@ use super::{Accounts, Error, Grant, RECOVERY};
 use crate::audit::{self, Action, Origin, Record};
 use crate::email::Email;
 use crate::ids::UserId;
+use crate::limits::Mailing;
 use crate::mail::Letter;
 use crate::secret::PlainToken;
 use crate::store::journal::{Change, Entry, StateReason};
@@ -24,18 +25,19 @@ impl Accounts {
     }
 
     async fn try_request_recovery(&self, email: &Email, by: &Origin) -> Result<(), Error> {
-        self.limits.mailing(by.ip, email)?;
+        let within = self.limits.mailing(Mailing::Recovery, by.ip, email)?;
         let mut tx = self.cx.db.begin().await?;
+        self.lock_address(&mut tx, email).await?;
         let user = users::find_by_email_locked(&mut tx, email).await?;
         // No hash hides a difference here, so there must be none: for an unknown or disabled account the
         // same statements run for a user that does not exist, and the same letter is rendered, sealed and
         // written as a decoy. Only the mail job, later and elsewhere, tells the two apart; what the
-        // database itself makes of it disappears between two beats.
-        let user = user.filter(|user| user.status != Status::Disabled);
+        // database itself makes of it disappears between two beats. The same when this account has got
+        // enough mails for now: its owner has them.
+        let user = user.filter(|user| user.status != Status::Disabled && within);
         let id = user.as_ref().map_or_else(|| self.nobody(), |user| user.id);
         // What was set on an account never activated is not trusted: nothing of it comes with the token.
         let grant = Grant {
-            resent: false,
             password_hash: None,
             name: None,
             lifetime: RECOVERY,

@@ -12,9 +12,11 @@ use super::{ACTIVATION, Accounts, Error, Grant, Registration};
 use crate::audit::{self, Action, Origin, Record};
 use crate::email::Email;
 use crate::ids::UserId;
+use crate::limits::Mailing;
 use crate::mail::Letter;
 use crate::roles;
-use crate::store::mailed_tokens::{self, Purpose};
+use crate::secret::PlainToken;
+use crate::store::mailed_tokens::Purpose;
 use crate::store::users::{self, NewUser, Status};
 
 /// At most one activation mail to an address in this time is sent by [`Accounts::resend_activation`].
@@ -33,17 +35,40 @@ impl Accounts {
     }
 
     async fn try_register(&self, who: &Registration, by: &Origin) -> Result<(), Error> {
+        // First the cheap limit, because a refusal is written down and estimating a password costs; a
+        // weak one does not use up mails.
+        self.limits.token(by.ip)?;
         if !self.cx.config.registration.open {
             return Err(Error::RegistrationClosed);
         }
-        // First the cheap limit, because estimating a password costs; a weak one does not use up mails.
-        self.limits.token(by.ip)?;
         let (password, name) = self.check_registration(who)?;
-        self.limits.mailing(by.ip, &who.email)?;
+        let within = self.limits.mailing(Mailing::Registration, by.ip, &who.email)?;
         let hash = self.hasher.hash(&password).await?;
+        if within {
+            self.write_registration(&who.email, &hash, name.as_deref(), by)
+                .await
+        } else {
+            self.pretend_registration(&who.email, name, by).await
+        }
+    }
 
-        self.write_registration(&who.email, &hash, name.as_deref(), by)
-            .await
+    /// The address has got enough mails for now, whether or not it has an account: nothing is looked up.
+    async fn pretend_registration(
+        &self,
+        email: &Email,
+        name: Option<String>,
+        by: &Origin,
+    ) -> Result<(), Error> {
+        let token = PlainToken::generate("pcm_", &self.cx.rng);
+        let mut tx = self.cx.db.begin().await?;
+        let letter = Letter::Activation { name, token };
+        self.enqueue_or_pretend(&mut tx, email, None, &letter).await?;
+        let details = serde_json::json!({ "sent": false });
+        let row = Record::done(Action::UserRegister).details(details);
+        audit::record(&mut tx, &self.cx, by, row).await?;
+        tx.commit().await?;
+        self.cx.mail.wake();
+        Ok(())
     }
 
     async fn write_registration(
@@ -64,6 +89,7 @@ impl Accounts {
             created_at: now,
         };
         let mut tx = self.cx.db.begin().await?;
+        self.lock_address(&mut tx, email).await?;
         // Of two that register one new address at once, the second waits here for the first, then finds
         // its row: it goes on as somebody who registers a pending account again.
         let known = !users::insert_missing(&mut tx, &fresh).await?;
@@ -76,10 +102,7 @@ impl Accounts {
             .map_or_else(|| self.nobody(), |owner| owner.id);
         let earlier = if known { id } else { self.nobody() };
         users::replace_pending(&mut tx, earlier, hash, name, now).await?;
-        // The pause after a mail that was sent again outlives the token that ends here.
-        let asked = mailed_tokens::resent_at(&mut tx, id, Purpose::Activation).await?;
         let grant = Grant {
-            resent: asked.is_some_and(|asked| now < asked + RESEND_PAUSE),
             password_hash: Some(hash),
             name,
             lifetime: ACTIVATION,
@@ -119,18 +142,17 @@ impl Accounts {
     }
 
     async fn try_resend_activation(&self, email: &Email, by: &Origin) -> Result<(), Error> {
-        self.limits.mailing(by.ip, email)?;
+        let within = self.limits.mailing(Mailing::Resend, by.ip, email)?;
         let now = self.cx.now();
         let mut tx = self.cx.db.begin().await?;
-        // Locked first: of two that ask at once, the second sees the token of the first.
+        self.lock_address(&mut tx, email).await?;
         let user = users::find_by_email_locked(&mut tx, email).await?;
+        let user = user.filter(|_| within);
         let asked = user.as_ref().map_or_else(|| self.nobody(), |user| user.id);
-        let resent = mailed_tokens::resent_at(&mut tx, asked, Purpose::Activation).await?;
-        let rested = resent.is_none_or(|resent| now >= resent + RESEND_PAUSE);
-        let pending = user.filter(|user| user.status == Status::Pending && rested);
+        let due = users::note_activation_resent(&mut tx, asked, now - RESEND_PAUSE, now).await?;
+        let pending = user.filter(|_| due);
         let id = pending.as_ref().map_or_else(|| self.nobody(), |user| user.id);
         let grant = Grant {
-            resent: true,
             password_hash: pending.as_ref().and_then(|user| user.password_hash.as_deref()),
             name: pending.as_ref().and_then(|user| user.name.as_deref()),
             lifetime: ACTIVATION,

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use reqwest::header::HOST;
 use url::Url;
 
 use super::Failure;
@@ -20,37 +19,29 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(file: Option<&Path>, args: Args) -> Result<(), Failure> {
-    let (url, host) = match args.url {
-        Some(url) => (with_path(url), None),
+    let url = match args.url {
+        Some(url) => url,
         None => target(&Config::load(file)?.config)?,
     };
-    ask(url, host).await?;
+    ask(with_path(url)).await?;
     Ok(())
 }
 
-/// Where the hub of this configuration answers, and the name to call it by: it may refuse others.
-fn target(config: &Config) -> anyhow::Result<(Url, Option<String>)> {
+/// Where the hub of this configuration answers this machine. Its health is answered under every name.
+fn target(config: &Config) -> anyhow::Result<Url> {
     let listen = config.http.listen;
-    let site = Site::new(config, listen);
-    if listen.port() == 0 {
-        // Only the server knows which port it got.
-        let Some(url) = &config.public_url else {
-            bail!(
-                "http.listen has port 0: name the address, as in `portcullis healthcheck http://127.0.0.1:8080`"
-            );
-        };
-        return Ok((with_path(url.clone()), None));
+    if listen.port() != 0 {
+        let mut here = config.clone();
+        here.public_url = None;
+        return Ok(Site::new(&here, listen).url().clone());
     }
-    let mut here = config.clone();
-    here.public_url = None;
-    let url = with_path(Site::new(&here, listen).url().clone());
-    Ok((url, config.public_url.is_some().then(|| authority(site.url()))))
-}
-
-fn authority(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    url.port()
-        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    // Only the server knows which port it got.
+    match &config.public_url {
+        Some(url) => Ok(url.clone()),
+        None => bail!(
+            "http.listen has port 0: name the address, as in `portcullis healthcheck http://127.0.0.1:8080`"
+        ),
+    }
 }
 
 fn with_path(mut url: Url) -> Url {
@@ -60,18 +51,15 @@ fn with_path(mut url: Url) -> Url {
     url
 }
 
-async fn ask(url: Url, host: Option<String>) -> anyhow::Result<()> {
+async fn ask(url: Url) -> anyhow::Result<()> {
     let client = reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .timeout(PATIENCE)
         .build()
         .context("the client cannot be built")?;
-    let mut request = client.get(url.clone());
-    if let Some(host) = host {
-        request = request.header(HOST, host);
-    }
-    let answer = request
+    let answer = client
+        .get(url.clone())
         .send()
         .await
         .with_context(|| format!("{url} does not answer"))?;
@@ -86,18 +74,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_container_asks_its_own_listener_by_the_public_name() {
+    fn a_container_asks_its_own_listener_whatever_its_public_name() {
         let mut config = Config::for_development();
         config.http.listen = "0.0.0.0:8080".parse().unwrap();
-        assert_eq!(
-            target(&config).unwrap().0.as_str(),
-            "http://127.0.0.1:8080/healthz"
-        );
-        assert_eq!(target(&config).unwrap().1, None);
+        for public in [None, Some("https://auth.example.org/".parse().unwrap())] {
+            config.public_url = public;
+            let url = with_path(target(&config).unwrap());
+            assert_eq!(url.as_str(), "http://127.0.0.1:8080/healthz");
+        }
+    }
+
+    #[test]
+    fn without_a_fixed_port_it_asks_the_public_address_or_nobody() {
+        let mut config = Config::for_development();
+        config.http.listen = "127.0.0.1:0".parse().unwrap();
+        config.public_url = None;
+        assert!(target(&config).is_err());
         config.public_url = Some("https://auth.example.org/".parse().unwrap());
-        let (url, host) = target(&config).unwrap();
-        assert_eq!(url.as_str(), "http://127.0.0.1:8080/healthz");
-        assert_eq!(host.as_deref(), Some("auth.example.org"));
+        assert_eq!(target(&config).unwrap().as_str(), "https://auth.example.org/");
     }
 
     #[test]

@@ -14,9 +14,7 @@ use ipnet::IpNet;
 
 use crate::audit::{Actor, Origin};
 use crate::config;
-
-/// The longest `User-Agent` that is kept, in characters.
-const MAX_USER_AGENT: usize = 256;
+use crate::sessions::MAX_USER_AGENT;
 
 /// The other end of the TCP connection. The accept loop leaves it in the request's extensions.
 #[derive(Clone, Copy, Debug)]

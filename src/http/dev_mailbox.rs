@@ -17,10 +17,7 @@ use super::edge::Edge;
 use super::extract::Json;
 use super::problem::{CommonProblems, Problem};
 use crate::app::App;
-use crate::store::mailbox::{self, CaughtMail};
-
-/// How many mails are shown.
-const SHOWN: u32 = 100;
+use crate::mail::{self, CaughtMail};
 
 /// Somebody at this machine.
 #[derive(Debug)]
@@ -90,7 +87,7 @@ pub struct MailSchema {
 )]
 pub async fn list(State(app): State<App>, _: Near) -> Result<Json<Mailbox>, Problem> {
     Ok(Json(Mailbox {
-        items: caught(&app).await?,
+        items: mail::caught(&app.cx.db).await?,
     }))
 }
 
@@ -107,17 +104,13 @@ pub async fn list(State(app): State<App>, _: Near) -> Result<Json<Mailbox>, Prob
     )
 )]
 pub async fn page(State(app): State<App>, Extension(edge): Extension<Arc<Edge>>, _: Near) -> Response {
-    match caught(&app).await {
+    match mail::caught(&app.cx.db).await {
         Ok(mails) => {
             let mails: Vec<Value> = mails.into_iter().map(shown).collect();
             edge.pages.render("mailbox.html", context! { mails })
         }
-        Err(problem) => problem.into_response(),
+        Err(error) => Problem::from(error).into_response(),
     }
-}
-
-async fn caught(app: &App) -> Result<Vec<CaughtMail>, Problem> {
-    Ok(mailbox::list(&mut app.cx.db.read().await?, SHOWN).await?)
 }
 
 /// A mail for the page: its text and its links. Its HTML is not run here.

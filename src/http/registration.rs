@@ -9,12 +9,9 @@ use super::client::Client;
 use super::extract::{Fields, Json, Read, values};
 use super::problem::{BodyProblems, CommonProblems, LimitProblems, Problem};
 use super::render::StatusJson;
-use crate::accounts::Registration;
+use crate::accounts::{MAX_NAME, Registration};
 use crate::app::App;
 use crate::email::Email;
-
-/// The longest name of a person, in characters.
-const MAX_NAME: usize = 100;
 
 /// Who wants an account.
 #[derive(Debug, ToSchema)]

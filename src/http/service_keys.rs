@@ -10,17 +10,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::extract::{Fault, Fields, Json, KeysWrite, Management, PathId, Read, values};
-use super::problem::{BodyProblems, CommonProblems, ManagementProblems, Problem, faults};
+use super::problem::{BodyProblems, CommonProblems, ManagementProblems, Problem};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::ids::ServiceKeyId;
 use crate::roles::Permission;
-use crate::service_keys::{NewServiceKey, ServiceKey};
-
-const MAX_NAME: usize = 100;
-const MAX_NETS: usize = 64;
-/// Ten years, in seconds.
-const MAX_LIFETIME: u32 = 10 * 365 * 24 * 3600;
+use crate::service_keys::{Error, MAX_LIFETIME, MAX_NAME, MAX_NETWORKS, NewServiceKey, ServiceKey};
 
 /// The key to make.
 #[derive(Debug, ToSchema)]
@@ -50,7 +45,7 @@ impl Read for ServiceKeyBody {
         }
         let expires_in = fields.optional("expires_in", values::number(1..=MAX_LIFETIME));
         let allow = fields
-            .optional("allow", values::list(MAX_NETS, net))
+            .optional("allow", values::list(MAX_NETWORKS, net))
             .unwrap_or_default();
         Some(Self {
             name: name?,
@@ -184,11 +179,6 @@ pub async fn create(
         expires_in,
         allow,
     } = body;
-    let wanted: Vec<String> = scopes.iter().map(ToString::to_string).collect();
-    if let Some(missing) = caller.authority.lacks(&wanted) {
-        tracing::warn!(permission = %missing, "a scope was asked for that its giver does not hold");
-        return Err(faults::lacking(missing));
-    }
     let expires_in = expires_in.map(|seconds| Duration::from_secs(seconds.into()));
     let new = NewServiceKey {
         name,
@@ -226,11 +216,11 @@ pub async fn read(
     _: Management<KeysWrite>,
     PathId(id): PathId<ServiceKeyId>,
 ) -> Result<Json<ServiceKeyJson>, Problem> {
-    let keys = app.service_keys.list().await?;
-    let key = keys
-        .into_iter()
-        .find(|key| key.id == id && key.revoked_at.is_none());
-    Ok(Json(key.ok_or(crate::service_keys::Error::NotFound)?.into()))
+    let key = app.service_keys.find(id).await?;
+    if key.revoked_at.is_some() {
+        return Err(Error::NotFound.into());
+    }
+    Ok(Json(key.into()))
 }
 
 /// Revoke a service key

@@ -10,10 +10,7 @@ use super::problem::{BodyProblems, CommonProblems, LimitProblems, Problem};
 use super::render::TokenPairJson;
 use crate::app::App;
 use crate::email::Email;
-use crate::sessions::SignIn;
-
-/// The longest name of a device, in characters.
-const MAX_DEVICE: usize = 100;
+use crate::sessions::{MAX_DEVICE, SignIn};
 
 /// What a person signs in with.
 #[derive(Debug, ToSchema)]

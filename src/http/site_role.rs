@@ -68,9 +68,6 @@ pub async fn assign(
     PathId(user): PathId<UserId>,
     Json(body): Json<SiteRoleBody>,
 ) -> Result<Json<SiteRoleJson>, Problem> {
-    let state = app
-        .roles
-        .assign(user, &body.role, &caller.authority, &caller.origin)
-        .await?;
+    let state = app.roles.assign(user, &body.role, &caller.origin).await?;
     Ok(Json(state.into()))
 }

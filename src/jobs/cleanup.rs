@@ -22,9 +22,10 @@ const MAILS: Duration = Duration::from_hours(7 * 24);
 const MAILBOX: u32 = 500;
 /// How long the journal is kept: a node whose position is older compares everything instead.
 const JOURNAL: Duration = Duration::from_hours(24);
-
 /// How long a session is kept after its end.
 const TOMBSTONES: Duration = Duration::from_hours(30 * 24);
+/// How many sessions go at once: each takes its refresh tokens along.
+const BATCH: u32 = 1_000;
 
 /// Cleans up until `token` is cancelled.
 pub async fn run(cx: Context, limits: Limits, token: CancellationToken) {
@@ -54,6 +55,11 @@ async fn purge(cx: &Context) -> Result<u64, store::Error> {
     rows += mailbox::purge(&mut cx.db.single().await?, MAILBOX).await?;
     rows += journal::purge(&mut cx.db.single().await?, now - JOURNAL).await?;
     rows += socket_tokens::purge(&mut cx.db.single().await?, now).await?;
-    rows += sessions::purge(&mut cx.db.single().await?, now - TOMBSTONES).await?;
-    Ok(rows)
+    loop {
+        let erased = sessions::purge(&mut cx.db.single().await?, now - TOMBSTONES, BATCH).await?;
+        rows += erased;
+        if erased == 0 {
+            return Ok(rows);
+        }
+    }
 }

@@ -55,7 +55,8 @@ fn t21_networks_hold_for_an_address_however_it_is_written() {
         "198.51.100.9",
         "::ffff:198.51.100.9",
     ] {
-        assert!(allows(&nets, ip.parse().unwrap()), "{ip}");
+        assert!(allows(&nets, ip.parse().unwrap(), true), "{ip}");
+        assert!(!allows(&nets, ip.parse().unwrap(), false), "{ip}, perhaps");
     }
     for ip in [
         "192.0.3.7",
@@ -64,9 +65,11 @@ fn t21_networks_hold_for_an_address_however_it_is_written() {
         "198.51.101.9",
         "::1",
     ] {
-        assert!(!allows(&nets, ip.parse().unwrap()), "{ip}");
+        assert!(!allows(&nets, ip.parse().unwrap(), true), "{ip}");
     }
-    assert!(allows(&[], "203.0.113.1".parse().unwrap()));
+    for certain in [true, false] {
+        assert!(allows(&[], "203.0.113.1".parse().unwrap(), certain));
+    }
 }
 
 #[test]
@@ -115,6 +118,13 @@ fn a_new_key_is_checked_field_by_field() {
     );
     assert_eq!(
         codes(NewServiceKey {
+            allow: vec!["192.0.2.1/32".parse().unwrap(); MAX_NETWORKS + 1],
+            ..good()
+        }),
+        ["allow too_long"]
+    );
+    assert_eq!(
+        codes(NewServiceKey {
             scopes: Vec::new(),
             ..good()
         }),
@@ -122,7 +132,7 @@ fn a_new_key_is_checked_field_by_field() {
     );
     for lifetime in [
         Duration::ZERO,
-        MAX_LIFETIME + Duration::from_secs(1),
+        Duration::from_secs(u64::from(MAX_LIFETIME) + 1),
         Duration::MAX,
     ] {
         assert_eq!(
@@ -130,7 +140,7 @@ fn a_new_key_is_checked_field_by_field() {
                 expires_in: Some(lifetime),
                 ..good()
             }),
-            ["expires_at invalid"]
+            ["expires_in invalid"]
         );
     }
 }

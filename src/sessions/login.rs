@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use super::access_token::Grant;
 use super::rotation::{FIRST_GENERATION, PREFIX};
-use super::{Error, Sessions, SignIn, TokenPair};
+use super::{Error, MAX_DEVICE, MAX_USER_AGENT, Sessions, SignIn, TokenPair};
 use crate::audit::{self, Action, Origin, Record};
 use crate::clock::Timestamp;
 use crate::error::Code;
 use crate::ids::SessionId;
+use crate::limits::Address;
 use crate::metric;
 use crate::password;
 use crate::secret::PlainToken;
@@ -21,8 +22,9 @@ use crate::store::sessions::{Candidate, NewSession};
 use crate::store::users::{Status, User};
 use crate::store::{self, Tx, journal, refresh_tokens, users};
 
-const MAX_DEVICE: usize = 100;
-const MAX_USER_AGENT: usize = 300;
+/// How often a password is verified when the hash changes under it: by another sign-in that hashes it
+/// anew, or by a change of password.
+const VERIFICATIONS: usize = 3;
 /// A password was typed (RFC 8176).
 const PASSWORD: &str = "pwd";
 
@@ -44,6 +46,14 @@ fn outcome(error: &Error) -> &'static str {
     code.as_str()
 }
 
+/// What became of a verified password.
+enum Opening {
+    Begun(Box<TokenPair>),
+    Refused(Error),
+    /// The user has another hash by now: perhaps of the same password.
+    OtherHash(Box<User>),
+}
+
 impl Sessions {
     /// POST /api/auth
     ///
@@ -58,37 +68,47 @@ impl Sessions {
     }
 
     async fn try_sign_in(&self, who: SignIn, by: &Origin) -> Result<TokenPair, Error> {
-        let candidate = {
+        self.limits.sign_in_attempt(by.ip, &who.email)?;
+        let mut candidate = {
             let mut read = self.cx.db.read().await?;
-            let ip = by.ip.map(|ip| ip.to_string()).unwrap_or_default();
-            store::sessions::candidate(&mut read, &who.email, &ip).await?
+            let network = network(by).unwrap_or_default();
+            store::sessions::candidate(&mut read, &who.email, &network).await?
         };
         let known = candidate.as_ref().is_some_and(|candidate| candidate.known);
-        self.limits.sign_in(by.ip, &who.email, known)?;
-        match self.verify(&who, candidate.as_ref()).await {
-            Ok((user, rehashed)) => {
-                self.open(user, rehashed.as_deref(), who.device.as_deref(), by)
-                    .await
-            }
-            Err(error) => {
-                self.refuse_sign_in(error, candidate.as_ref().map(|found| &found.user), by)
-                    .await
-            }
+        self.limits.sign_in_account(&who.email, known)?;
+        for _ in 0..VERIFICATIONS {
+            let user = candidate.as_ref().map(|found| &found.user);
+            let refused = match self.verify(&who, user).await {
+                Err(error) => error,
+                Ok((user, rehashed)) => {
+                    let opening = self.open(user, rehashed.as_deref(), who.device.as_deref(), by);
+                    match opening.await? {
+                        Opening::Begun(pair) => return Ok(*pair),
+                        Opening::Refused(error) => error,
+                        Opening::OtherHash(user) => {
+                            candidate = Some(Candidate { user: *user, known });
+                            continue;
+                        }
+                    }
+                }
+            };
+            return self.refuse_sign_in(refused, user, by).await;
         }
+        let user = candidate.as_ref().map(|found| &found.user);
+        self.refuse_sign_in(Error::InvalidCredentials, user, by).await
     }
 
     /// Hashes exactly once, whoever asks; twice only when a right password is due for a new hash.
     async fn verify<'a>(
         &self,
         who: &SignIn,
-        candidate: Option<&'a Candidate>,
+        user: Option<&'a User>,
     ) -> Result<(&'a User, Option<String>), Error> {
-        let verdict = self
-            .hasher
-            .verify(&who.password, candidate.and_then(deciding_hash))
-            .await?;
-        let user = match candidate {
-            Some(candidate) if verdict.matches => &candidate.user,
+        // (Of a pending account it is the hash that its newest registration chose.)
+        let stored = user.and_then(|user| user.password_hash.as_deref());
+        let verdict = self.hasher.verify(&who.password, stored).await?;
+        let user = match user {
+            Some(user) if verdict.matches => user,
             _ => return Err(Error::InvalidCredentials),
         };
         match user.status {
@@ -113,30 +133,28 @@ impl Sessions {
         rehashed: Option<&str>,
         device: Option<&str>,
         by: &Origin,
-    ) -> Result<TokenPair, Error> {
+    ) -> Result<Opening, Error> {
         let mut tx = self.cx.db.begin().await?;
         users::lock(&mut tx, verified.id).await?;
         // The hash was verified outside of this transaction. A change of password or status that
         // committed meanwhile has ended the user's sessions, and this one must not slip in behind it.
-        let present = users::find(&mut tx, verified.id).await?;
-        let user = match present.filter(|user| user.password_hash == verified.password_hash) {
+        let user = match users::find(&mut tx, verified.id).await? {
             Some(user) if user.status == Status::Active => user,
-            found => {
-                drop(tx);
-                let error = match found.map(|user| user.status) {
-                    Some(Status::Disabled) => Error::AccountDisabled,
-                    _ => Error::InvalidCredentials,
-                };
-                return self.refuse_sign_in(error, Some(verified), by).await;
+            Some(user) if user.status == Status::Disabled => {
+                return Ok(Opening::Refused(Error::AccountDisabled));
             }
+            _ => return Ok(Opening::Refused(Error::InvalidCredentials)),
         };
+        if user.password_hash != verified.password_hash {
+            return Ok(Opening::OtherHash(Box::new(user)));
+        }
         if let (Some(old), Some(new)) = (&user.password_hash, rehashed) {
             store::sessions::rehash(&mut tx, user.id, old, new).await?;
         }
         let started = self.start(&mut tx, &user, device, by).await?;
         tx.commit().await?;
         self.cx.hub.announce(std::slice::from_ref(&started.entry)).await;
-        self.first_pair(started, user)
+        Ok(Opening::Begun(Box::new(self.first_pair(started, user)?)))
     }
 
     /// Writes the session, its first refresh token, the journal and the audit log. The user is locked.
@@ -157,6 +175,7 @@ impl Sessions {
             idle_expires_at,
             expires_at,
             ip: by.ip.map(|ip| ip.to_string()),
+            network: network(by),
             user_agent: plain_text(by.user_agent.as_deref(), MAX_USER_AGENT),
             device: plain_text(device, MAX_DEVICE),
         };
@@ -234,13 +253,9 @@ impl Sessions {
     }
 }
 
-/// The hash that decides: of a pending account, that of its newest registration.
-fn deciding_hash(candidate: &Candidate) -> Option<&str> {
-    let own = candidate.user.password_hash.as_deref();
-    match candidate.user.status {
-        Status::Pending => candidate.pending_hash.as_deref().or(own),
-        Status::Active | Status::Disabled => own,
-    }
+/// Where a sign-in comes from, as limits count it.
+fn network(by: &Origin) -> Option<String> {
+    by.ip.map(|ip| Address::of(ip).to_string())
 }
 
 /// `text` without control characters, cut to `length` characters. `None` when nothing is left.
@@ -253,52 +268,6 @@ fn plain_text(text: Option<&str>, length: usize) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::email::Email;
-    use crate::ids::UserId;
-
-    fn candidate(status: Status, own: Option<&str>, pending: Option<&str>) -> Candidate {
-        let user = User {
-            id: UserId::from(uuid::Uuid::nil()),
-            email: Email::parse("ada@example.org").unwrap(),
-            email_verified: false,
-            name: None,
-            locale: None,
-            avatar_url: None,
-            status,
-            site_role: "user".to_owned(),
-            version: 1,
-            password_hash: own.map(str::to_owned),
-            created_at: Timestamp::default(),
-            updated_at: Timestamp::default(),
-        };
-        Candidate {
-            user,
-            pending_hash: pending.map(str::to_owned),
-            known: false,
-        }
-    }
-
-    #[test]
-    fn a_pending_account_is_judged_by_its_newest_registration() {
-        let decides =
-            |status, own, pending| deciding_hash(&candidate(status, own, pending)).map(str::to_owned);
-        assert_eq!(
-            decides(Status::Pending, None, Some("new")).as_deref(),
-            Some("new")
-        );
-        assert_eq!(
-            decides(Status::Pending, Some("own"), Some("new")).as_deref(),
-            Some("new")
-        );
-        assert_eq!(
-            decides(Status::Pending, Some("own"), None).as_deref(),
-            Some("own")
-        );
-        for status in [Status::Active, Status::Disabled] {
-            assert_eq!(decides(status, Some("own"), Some("new")).as_deref(), Some("own"));
-            assert_eq!(decides(status, None, Some("new")), None, "{status:?}");
-        }
-    }
 
     #[test]
     fn t15_what_a_client_says_of_itself_is_cut_and_cleaned() {

@@ -22,7 +22,8 @@ struct Proven {
 impl Sessions {
     /// POST /api/auth/logout. Unknown or dead tokens are no error.
     ///
-    /// An access token that expired ends its own session only, whatever `scope` says.
+    /// An access token that expired, and a refresh token that was exchanged, end their own session only,
+    /// whatever `scope` says.
     ///
     /// # Errors
     /// When storage fails; nothing has ended then.
@@ -72,8 +73,15 @@ impl Sessions {
             })),
             LogoutProof::Refresh(token) => {
                 let mut read = self.cx.db.read().await?;
-                let owner = refresh_tokens::owner(&mut read, &token.hash()).await?;
-                Ok(owner.map(|(user, session)| Proven { user, session, scope }))
+                let hash = token.hash();
+                let owner = refresh_tokens::owner(&mut read, &hash).await?;
+                let row = refresh_tokens::find(&mut read, &hash).await?;
+                let newest = row.is_some_and(|row| row.rotated_at.is_none());
+                Ok(owner.map(|(user, session)| Proven {
+                    user,
+                    session,
+                    scope: if newest { scope } else { LogoutScope::Session },
+                }))
             }
         }
     }

@@ -20,18 +20,15 @@ use crate::store::sessions::{Checked, EndReason, EndScope, Ending};
 use crate::store::users::{Status, User};
 use crate::store::{self, Tx, journal, refresh_tokens, users};
 
-/// How an exchange ended. Whatever is not granted has changed nothing yet.
+/// How an exchange ended. What was refused has changed nothing.
 enum Exchange {
     Granted(Box<Granted>),
     Refused {
         error: Error,
         owner: Option<(UserId, SessionId)>,
     },
-    Reused {
-        session: SessionId,
-        user: UserId,
-        generation: i64,
-    },
+    /// The session was ended for it.
+    Reused,
 }
 
 struct Granted {
@@ -57,23 +54,22 @@ impl Sessions {
                 self.audit_refused_refresh(&error, owner, by).await?;
                 Err(error)
             }
-            Exchange::Reused {
-                session,
-                user,
-                generation,
-            } => {
-                self.end_reused(session, user, generation, by).await?;
-                Err(Error::RefreshReused)
-            }
+            Exchange::Reused => Err(Error::RefreshReused),
         }
     }
 
-    /// One transaction, in which the session is locked first: of all who present a token of one
-    /// session, each sees what the one before has done.
+    /// One transaction, in which the user and then the session are locked first, as everywhere: of all who
+    /// present a token of one session, each sees what the one before has done. An alarm is part of it, so
+    /// that nobody who goes away before the answer has learned anything without raising it.
     async fn exchange(&self, token: &PlainToken, by: &Origin) -> Result<Exchange, Error> {
         let refused = |error, owner| Ok(Exchange::Refused { error, owner });
         let hash = token.hash();
         let mut tx = self.cx.db.begin().await?;
+        // A token never changes hands, so its owner can be read before anything is locked.
+        let Some((user, _)) = refresh_tokens::owner(&mut tx, &hash).await? else {
+            return refused(Error::InvalidToken, None);
+        };
+        users::lock(&mut tx, user).await?;
         let Some(id) = refresh_tokens::lock_session(&mut tx, &hash).await? else {
             return refused(Error::InvalidToken, None);
         };
@@ -106,11 +102,8 @@ impl Sessions {
             }
             Decision::Repeat => {}
             Decision::Reuse => {
-                return Ok(Exchange::Reused {
-                    session: id,
-                    user: owner.0,
-                    generation: row.generation,
-                });
+                self.end_reused(tx, owner, row.generation, now, by).await?;
+                return Ok(Exchange::Reused);
             }
         }
         self.grant(tx, session, row.generation, next, by).await
@@ -182,34 +175,23 @@ impl Sessions {
         })
     }
 
-    /// Ends the session whose old token was presented, pushes that, and mails the owner.
-    ///
-    /// A transaction of its own, because everybody locks a user before a session, and the exchange holds
-    /// the session already. Nothing is lost between the two: a token that is a reuse once is one for
-    /// ever, since what has arrived never becomes unseen and a moment that has passed does not return.
+    /// Ends the live session whose old token was presented, mails its owner, commits, and pushes that. The
+    /// user and the session are locked.
     async fn end_reused(
         &self,
-        session: SessionId,
-        user: UserId,
+        mut tx: Tx,
+        (user, session): (UserId, SessionId),
         generation: i64,
+        now: Timestamp,
         by: &Origin,
     ) -> Result<(), Error> {
         let reason = EndReason::RefreshReused;
-        let now = self.cx.now();
-        let mut tx = self.cx.db.begin().await?;
-        users::lock(&mut tx, user).await?;
         let ending = Ending {
             reason,
             scope: EndScope::Session,
             message: None,
         };
-        if store::sessions::end(&mut tx, session, &ending, now)
-            .await?
-            .is_none()
-        {
-            // Somebody else has ended it in this moment, and has told.
-            return Ok(());
-        }
+        store::sessions::end(&mut tx, session, &ending, now).await?;
         let entry = NewEntry {
             user_id: Some(user),
             session_id: Some(session),

@@ -35,8 +35,6 @@ pub struct NewToken<'a> {
     /// What takes effect with an activation.
     pub password_hash: Option<&'a str>,
     pub name: Option<&'a str>,
-    /// Asked for at the route that sends an activation mail again.
-    pub resent: bool,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
 }
@@ -62,12 +60,12 @@ from_row!(MailedToken, |row| MailedToken {
 /// nothing: a request about an unknown address does the same work as one about a known address.)
 pub async fn insert(tx: &mut Tx, token: &NewToken<'_>) -> Result<(), Error> {
     const POSTGRES: &str = "insert into mailed_tokens
-        (hash, purpose, user_id, email, password_hash, name, resent, created_at, expires_at)
-        select $1::bytea, $2::text, id, $4::text, $5::text, $6::text, $7::boolean, $8::bigint, $9::bigint
+        (hash, purpose, user_id, email, password_hash, name, created_at, expires_at)
+        select $1::bytea, $2::text, id, $4::text, $5::text, $6::text, $7::bigint, $8::bigint
         from users where id = $3";
     const SQLITE: &str = "insert into mailed_tokens
-        (hash, purpose, user_id, email, password_hash, name, resent, created_at, expires_at)
-        select $1, $2, id, $4, $5, $6, $7, $8, $9 from users where id = $3";
+        (hash, purpose, user_id, email, password_hash, name, created_at, expires_at)
+        select $1, $2, id, $4, $5, $6, $7, $8 from users where id = $3";
     // The types of a select list are not inferred from the columns it goes into, on PostgreSQL.
     let sql = if tx.is_postgres() { POSTGRES } else { SQLITE };
     with_conn!(tx, conn => {
@@ -78,7 +76,6 @@ pub async fn insert(tx: &mut Tx, token: &NewToken<'_>) -> Result<(), Error> {
             .bind(token.email.as_str())
             .bind(token.password_hash)
             .bind(token.name)
-            .bind(token.resent)
             .bind(token.created_at.micros())
             .bind(token.expires_at.micros())
             .execute(conn)
@@ -139,16 +136,6 @@ pub async fn end_all(tx: &mut Tx, user: UserId) -> Result<(), Error> {
     const SQL: &str = "delete from mailed_tokens where user_id = $1";
     with_conn!(tx, conn => { sqlx::query(SQL).bind(user.uuid()).execute(conn).await?; });
     Ok(())
-}
-
-/// When the user's token of the purpose was made, if it was one that was sent again.
-pub async fn resent_at(tx: &mut Tx, user: UserId, purpose: Purpose) -> Result<Option<Timestamp>, Error> {
-    const SQL: &str = "select max(created_at) from mailed_tokens where user_id = $1 and purpose = $2
-        and resent";
-    let micros: Option<i64> = with_conn!(tx, conn => {
-        sqlx::query_scalar(SQL).bind(user.uuid()).bind(purpose.as_str()).fetch_one(conn).await?
-    });
-    Ok(micros.map(Timestamp::from_micros))
 }
 
 /// Erases what expired before `before`. Answers how many went.

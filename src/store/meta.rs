@@ -2,11 +2,12 @@
 
 use super::{Error, Tx, with_conn};
 
-/// Writes the first epoch of the journal unless there is one.
-pub async fn begin_epoch(tx: &mut Tx, epoch: &str) -> Result<(), Error> {
+/// Writes the first epoch of the journal unless there is one. Answers whether it was written: then this
+/// is the first start on this database.
+pub async fn begin_epoch(tx: &mut Tx, epoch: &str) -> Result<bool, Error> {
     const SQL: &str = "insert into meta (key, value) values ('epoch', $1) on conflict (key) do nothing";
-    with_conn!(tx, conn => { sqlx::query(SQL).bind(epoch).execute(conn).await?; });
-    Ok(())
+    let rows = with_conn!(tx, conn => sqlx::query(SQL).bind(epoch).execute(conn).await?.rows_affected());
+    Ok(rows == 1)
 }
 
 /// Proves that the database answers.

@@ -22,6 +22,14 @@ pub struct Row {
     pub revoked_at: Option<Timestamp>,
 }
 
+impl Row {
+    /// Whether it can be used at `now`: neither expired nor revoked.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
+    }
+}
+
 from_row!(Row, |row| Row {
     id: ServiceKeyId::from(row.try_get::<Uuid, _>("id")?),
     name: row.try_get("name")?,

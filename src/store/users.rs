@@ -212,6 +212,41 @@ pub async fn replace_pending(
     Ok(())
 }
 
+/// Notes that an activation mail is sent again, unless one was after `since` or the account is not
+/// pending; answers whether it was noted. The note stays on the account, whatever becomes of its tokens.
+pub async fn note_activation_resent(
+    tx: &mut Tx,
+    id: UserId,
+    since: Timestamp,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    const SQL: &str = "update users set activation_resent_at = $3 where id = $1 and status = 'pending'
+        and (activation_resent_at is null or activation_resent_at <= $2)";
+    let noted = with_conn!(tx, conn => {
+        sqlx::query(SQL)
+            .bind(id.uuid())
+            .bind(since.micros())
+            .bind(now.micros())
+            .execute(conn)
+            .await?
+            .rows_affected()
+    });
+    Ok(noted == 1)
+}
+
+/// Makes all who lock the same `key` wait for each other until the transaction ends, also where there is
+/// no row to lock. `SQLite` has one writer, which is the same.
+pub async fn lock_key(tx: &mut Tx, key: i64) -> Result<(), Error> {
+    if let Tx::Postgres(handle) = tx {
+        let conn: &mut sqlx::PgConnection = handle;
+        sqlx::query("select pg_advisory_xact_lock($1)")
+            .bind(key)
+            .execute(conn)
+            .await?;
+    }
+    Ok(())
+}
+
 /// What takes effect with the proof of an address.
 #[derive(Debug)]
 pub struct Activation<'a> {

@@ -19,6 +19,7 @@ mod activation;
 mod api_doc;
 mod architecture;
 mod authorisation;
+mod authority;
 mod bad_input;
 mod cli_config;
 mod cli_keys;

@@ -55,7 +55,7 @@ async fn t04_a_session_that_is_not_there_counts_as_revoked() {
     hub.end_in_sql(&pair.session, EndReason::Logout).await;
     let mut tx = hub.app.cx.db.begin().await.unwrap();
     let later = hub.now() + Duration::from_mins(1);
-    sessions::purge(&mut tx, later).await.unwrap();
+    sessions::purge(&mut tx, later, 1_000).await.unwrap();
     tx.commit().await.unwrap();
     let goodbye = hub.connect_with(&token).await.signed_out("revoked").await;
     assert_eq!(goodbye["code"], 4001);

@@ -6,7 +6,7 @@ use super::Problem;
 use crate::error::Code;
 use crate::limits::Exceeded;
 use crate::password::Overloaded;
-use crate::roles::Permission;
+use crate::roles::{Permission, Unconfirmed};
 use crate::{accounts, revocation, roles, service_keys, sessions, store};
 
 /// A fault of the server: logged with the request's span, told to nobody.
@@ -80,6 +80,17 @@ impl From<sessions::Error> for Problem {
     }
 }
 
+impl From<Unconfirmed> for Problem {
+    fn from(error: Unconfirmed) -> Self {
+        match error {
+            Unconfirmed::SessionEnded => Self::new(Code::SessionRevoked),
+            Unconfirmed::KeyEnded => Self::new(Code::InvalidToken),
+            Unconfirmed::Lacking(permission) => lacking(permission),
+            Unconfirmed::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<roles::Error> for Problem {
     fn from(error: roles::Error) -> Self {
         use roles::Error;
@@ -88,6 +99,7 @@ impl From<roles::Error> for Problem {
             Error::Invalid(errors) => Self::fields(errors),
             Error::Lacking(permission) => lacking(permission),
             Error::LastAdmin => Self::new(Code::LastAdmin),
+            Error::Caller(refusal) => refusal.into(),
             Error::Store(error) => error.into(),
         }
     }
@@ -114,6 +126,9 @@ impl From<service_keys::Error> for Problem {
             }
             Error::NotFound => Self::new(Code::NotFound).detail("there is no such service key"),
             Error::Fields(errors) => Self::fields(errors),
+            Error::Lacking(permission) => lacking(permission),
+            Error::Caller(refusal) => refusal.into(),
+            Error::Limited(limit) => limit.into(),
             Error::Store(error) => error.into(),
         }
     }

@@ -12,7 +12,6 @@ use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
 use super::{DeliveryError, SetUpError};
-use crate::clock::Timestamp;
 use crate::mail::Mail;
 
 /// How long the server may take for each step.
@@ -58,8 +57,8 @@ impl Smtp {
         })
     }
 
-    pub(super) async fn send(&self, mail: &Mail, now: Timestamp) -> Result<(), DeliveryError> {
-        let message = compose(&self.from, mail, now)?;
+    pub(super) async fn send(&self, mail: &Mail) -> Result<(), DeliveryError> {
+        let message = compose(&self.from, mail)?;
         match self.transport.send(message).await {
             Ok(_) => Ok(()),
             Err(error) => Err(fault(&error)),
@@ -69,8 +68,10 @@ impl Smtp {
     pub(super) async fn probe(&self) -> Result<(), DeliveryError> {
         match self.transport.test_connection().await {
             Ok(true) => Ok(()),
-            Ok(false) => Err(DeliveryError::Passing("the SMTP server does not answer".into())),
-            Err(error) => Err(DeliveryError::Passing(describe(&error))),
+            Ok(false) => Err(DeliveryError::Unreachable(
+                "the SMTP server does not answer".into(),
+            )),
+            Err(error) => Err(DeliveryError::Unreachable(describe(&error))),
         }
     }
 }
@@ -91,15 +92,16 @@ fn takes_offered_tls(url: &Url) -> Option<&str> {
 }
 
 /// The message of RFC 5322. Its id is that of the mail, so that a double can be recognised; the
-/// receiver is an address by itself, never a name that somebody typed.
-fn compose(from: &Mailbox, mail: &Mail, now: Timestamp) -> Result<Message, DeliveryError> {
+/// receiver is an address by itself, never a name that somebody typed. Its date is when it was written,
+/// however often it had to be tried.
+fn compose(from: &Mailbox, mail: &Mail) -> Result<Message, DeliveryError> {
     let unfit = |_| DeliveryError::Lasting("the mail cannot be composed".to_owned());
     let content = &mail.content;
     let to: Address = content
         .to
         .parse()
         .map_err(|_| DeliveryError::Lasting("the address cannot be mailed to".to_owned()))?;
-    let micros = u64::try_from(now.micros()).unwrap_or(0);
+    let micros = u64::try_from(mail.created_at.micros()).unwrap_or(0);
     Message::builder()
         .message_id(Some(format!("<{}@{}>", mail.id, from.email.domain())))
         .date(UNIX_EPOCH + Duration::from_micros(micros))
@@ -118,17 +120,16 @@ fn compose(from: &Mailbox, mail: &Mail, now: Timestamp) -> Result<Message, Deliv
         .map_err(unfit)
 }
 
-/// A server's word on a mail, final or not, or something that passes. Codes 53x concern our credentials
-/// or TLS, which an operator can set right: the mail waits. 421 is said before the server hangs up.
+/// What a failure means for this mail and for those behind it.
 fn fault(error: &lettre::transport::smtp::Error) -> DeliveryError {
-    let code = error.status().map(u16::from);
     let text = describe(error);
-    if error.is_permanent() && !code.is_some_and(|code| (530..540).contains(&code)) {
-        DeliveryError::Lasting(text)
-    } else if code.is_some_and(|code| (422..500).contains(&code)) {
-        DeliveryError::Deferred(text)
-    } else {
-        DeliveryError::Passing(text)
+    match error.status().map(u16::from) {
+        // Our credentials or TLS, which an operator can set right, or its service as a whole: every mail waits.
+        Some(421 | 530..540) => DeliveryError::Unreachable(text),
+        Some(_) if error.is_permanent() => DeliveryError::Lasting(text),
+        Some(_) => DeliveryError::Passing(text),
+        None if error.is_client() => DeliveryError::Passing(text),
+        None => DeliveryError::Unreachable(text),
     }
 }
 
@@ -147,7 +148,7 @@ fn describe(error: &lettre::transport::smtp::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Clock;
+    use crate::clock::{Clock, Timestamp};
     use crate::ids::MailId;
     use crate::mail::Content;
     use crate::secret::Rng;
@@ -170,8 +171,9 @@ mod tests {
     #[test]
     fn t20_a_message_has_one_receiver_and_exactly_the_expected_headers() {
         let from = sender("Portcullis <no-reply@example.org>").unwrap();
-        let mail = mail("ada@example.org", "Hello\r\nBcc: eve@example.org");
-        let message = compose(&from, &mail, Timestamp::from_micros(1_700_000_000_000_000)).unwrap();
+        let mut mail = mail("ada@example.org", "Hello\r\nBcc: eve@example.org");
+        mail.created_at = Timestamp::from_micros(1_700_000_000_000_000);
+        let message = compose(&from, &mail).unwrap();
         assert_eq!(
             message.envelope().to(),
             ["ada@example.org".parse::<Address>().unwrap()]
@@ -210,7 +212,7 @@ mod tests {
             "ada@example.org\r\nRCPT TO:<eve@example.org>",
             "Ada <ada@example.org>",
         ] {
-            let result = compose(&from, &mail(to, "Hello"), Timestamp::default());
+            let result = compose(&from, &mail(to, "Hello"));
             assert!(matches!(result, Err(DeliveryError::Lasting(_))), "{to:?}");
         }
     }

@@ -19,6 +19,8 @@ pub struct NewSession {
     pub idle_expires_at: Timestamp,
     pub expires_at: Timestamp,
     pub ip: Option<String>,
+    /// What counts as one caller: see [`Candidate::known`].
+    pub network: Option<String>,
     pub user_agent: Option<String>,
     pub device: Option<String>,
 }
@@ -29,8 +31,8 @@ pub struct NewSession {
 /// When storage fails.
 pub async fn insert(tx: &mut Tx, new: &NewSession) -> Result<(), Error> {
     const SQL: &str = "insert into sessions (id, user_id, created_at, authenticated_at, last_seen_at, amr,
-        idle_expires_at, expires_at, generation, used_generation, ip, user_agent, device)
-        values ($1, $2, $3, $3, $3, $4, $5, $6, 1, 0, $7, $8, $9)";
+        idle_expires_at, expires_at, generation, used_generation, ip, network, user_agent, device)
+        values ($1, $2, $3, $3, $3, $4, $5, $6, 1, 0, $7, $8, $9, $10)";
     let amr = serde_json::to_string(&new.amr).map_err(corrupt)?;
     with_conn!(tx, conn => {
         sqlx::query(SQL)
@@ -41,6 +43,7 @@ pub async fn insert(tx: &mut Tx, new: &NewSession) -> Result<(), Error> {
             .bind(new.idle_expires_at.micros())
             .bind(new.expires_at.micros())
             .bind(new.ip.as_deref().unwrap_or_default())
+            .bind(new.network.as_deref().unwrap_or_default())
             .bind(new.user_agent.as_deref())
             .bind(new.device.as_deref())
             .execute(conn)
@@ -53,30 +56,25 @@ pub async fn insert(tx: &mut Tx, new: &NewSession) -> Result<(), Error> {
 #[derive(Clone, Debug)]
 pub struct Candidate {
     pub user: User,
-    /// What a registration that was never activated chose: the newest activation token's password.
-    pub pending_hash: Option<String>,
-    /// The account has had a session from the asking address.
+    /// The account has had a session from the asking network.
     pub known: bool,
 }
 
 from_row!(Candidate, |row| Candidate {
     user: <User as sqlx::FromRow<_>>::from_row(row)?,
-    pending_hash: row.try_get("pending_hash")?,
     known: row.try_get("known")?,
 });
 
-/// The account with this address, as a sign-in from `ip` sees it.
+/// The account with this address, as a sign-in from `network` sees it.
 ///
 /// # Errors
 /// When storage fails.
-pub async fn candidate(tx: &mut Tx, email: &Email, ip: &str) -> Result<Option<Candidate>, Error> {
+pub async fn candidate(tx: &mut Tx, email: &Email, network: &str) -> Result<Option<Candidate>, Error> {
     const SQL: &str = "select u.*,
-        (select t.password_hash from mailed_tokens t where t.user_id = u.id and t.purpose = 'activation'
-            order by t.created_at desc limit 1) as pending_hash,
-        exists (select 1 from sessions s where s.user_id = u.id and s.ip = $2) as known
+        exists (select 1 from sessions s where s.user_id = u.id and s.network = $2) as known
         from users u where u.email = $1";
     Ok(with_conn!(tx, conn => {
-        sqlx::query_as(SQL).bind(email.as_str()).bind(ip).fetch_optional(conn).await?
+        sqlx::query_as(SQL).bind(email.as_str()).bind(network).fetch_optional(conn).await?
     }))
 }
 

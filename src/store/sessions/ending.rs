@@ -6,7 +6,8 @@ use crate::clock::Timestamp;
 use crate::ids::{SessionId, UserId};
 use uuid::Uuid;
 
-/// Ends one session; answers its user, or `None` when it does not exist or had ended before.
+/// Ends one session; answers its user, or `None` when it does not exist or had ended before, by an act or
+/// by time.
 ///
 /// # Errors
 /// When storage fails.
@@ -17,7 +18,8 @@ pub async fn end(
     now: Timestamp,
 ) -> Result<Option<UserId>, Error> {
     const SQL: &str = "update sessions set revoked_at = $2, revoked_reason = $3, revoked_scope = $4,
-        revoked_message = $5 where id = $1 and revoked_at is null returning user_id";
+        revoked_message = $5 where id = $1 and revoked_at is null and expires_at > $2
+        and idle_expires_at > $2 returning user_id";
     let user: Option<Uuid> = with_conn!(tx, conn => {
         sqlx::query_scalar(SQL)
             .bind(id.uuid())
@@ -93,9 +95,16 @@ pub async fn count_live(tx: &mut Tx, which: &Selection, now: Timestamp) -> Resul
     }))
 }
 
-/// Erases sessions that ended, by an act or by time, before `before`, with their refresh tokens. Answers
-/// how many went.
-pub async fn purge(tx: &mut Tx, before: Timestamp) -> Result<u64, Error> {
-    const SQL: &str = "delete from sessions where revoked_at < $1 or expires_at < $1 or idle_expires_at < $1";
-    Ok(with_conn!(tx, conn => sqlx::query(SQL).bind(before.micros()).execute(conn).await?.rows_affected()))
+/// Erases at most `most` sessions that ended, by an act or by time, before `before`, with their refresh
+/// tokens. Answers how many went.
+pub async fn purge(tx: &mut Tx, before: Timestamp, most: u32) -> Result<u64, Error> {
+    // Each end by its own index.
+    const SQL: &str = "delete from sessions where id in (
+        select id from sessions where revoked_at < $1
+        union all select id from sessions where expires_at < $1
+        union all select id from sessions where idle_expires_at < $1
+        limit $2)";
+    Ok(with_conn!(tx, conn => {
+        sqlx::query(SQL).bind(before.micros()).bind(i64::from(most)).execute(conn).await?.rows_affected()
+    }))
 }

@@ -16,6 +16,7 @@ enum Lock {
     User,
     UserByEmail,
     Role,
+    Key,
     SessionOfToken,
     SigningKeys,
 }
@@ -30,6 +31,7 @@ async fn take(lock: Lock, tx: &mut Tx, ada: UserId) {
             assert!(nobody.unwrap().is_none());
         }
         Lock::Role => roles::lock(tx, "user").await.unwrap(),
+        Lock::Key => users::lock_key(tx, 7).await.unwrap(),
         Lock::SessionOfToken => {
             let found = refresh_tokens::lock_session(tx, &hash("a")).await.unwrap();
             assert_eq!(found, Some(SessionId::from(Uuid::from_u128(11))));
@@ -68,6 +70,7 @@ async fn whoever_holds_a_lock_is_waited_for() {
         Lock::User,
         Lock::UserByEmail,
         Lock::Role,
+        Lock::Key,
         Lock::SessionOfToken,
         Lock::SigningKeys,
     ];
@@ -82,6 +85,7 @@ async fn whoever_holds_a_lock_is_waited_for() {
             idle_expires_at: at(100),
             expires_at: at(1_000),
             ip: None,
+            network: None,
             user_agent: None,
             device: None,
         };

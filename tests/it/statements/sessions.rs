@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use portcullis::ids::{SessionId, TokenId, UserId};
-use portcullis::store::mailed_tokens::{NewToken, Purpose};
 use portcullis::store::sessions::{EndReason, EndScope, Ending, NewSession, Selection};
 use portcullis::store::users::Status;
-use portcullis::store::{mailed_tokens, refresh_tokens, sessions, socket_tokens, users};
+use portcullis::store::{refresh_tokens, sessions, socket_tokens, users};
 use uuid::Uuid;
 
 use super::{Scene, at, both, email, hash, number};
@@ -26,6 +25,7 @@ impl Scene {
             idle_expires_at: at(100),
             expires_at: at(1_000),
             ip: Some("192.0.2.1".to_owned()),
+            network: Some("192.0.2.1".to_owned()),
             user_agent: None,
             device: Some("a phone".to_owned()),
         };
@@ -192,12 +192,12 @@ async fn sessions_long_ended_are_erased_with_their_tokens() {
         }
         let how = ending(EndReason::Logout, EndScope::Session);
         sessions::end(&mut tx, ended, &how, at(20)).await.unwrap();
-        assert_eq!(sessions::purge(&mut tx, at(20)).await.unwrap(), 0);
-        assert_eq!(sessions::purge(&mut tx, at(21)).await.unwrap(), 1);
+        assert_eq!(sessions::purge(&mut tx, at(20), 1_000).await.unwrap(), 0);
+        assert_eq!(sessions::purge(&mut tx, at(21), 1_000).await.unwrap(), 1);
         assert_eq!(number(&mut tx, "select count(*) from refresh_tokens").await, 1);
         assert!(sessions::check(&mut tx, live).await.unwrap().is_some());
         assert_eq!(
-            sessions::purge(&mut tx, at(101)).await.unwrap(),
+            sessions::purge(&mut tx, at(101), 1_000).await.unwrap(),
             1,
             "idle too long"
         );
@@ -239,31 +239,17 @@ async fn a_sign_in_reads_who_it_may_be_and_replaces_a_hash_that_nobody_changed()
         scene.session(11, ada).await;
         let mut tx = scene.single().await;
         let address = email("ada@example.org");
-        for (ip, known) in [("192.0.2.1", true), ("192.0.2.2", false)] {
-            let who = sessions::candidate(&mut tx, &address, ip).await.unwrap().unwrap();
+        for (network, known) in [("192.0.2.1", true), ("192.0.2.2", false)] {
+            let who = sessions::candidate(&mut tx, &address, network)
+                .await
+                .unwrap()
+                .unwrap();
             assert_eq!((who.user.id, who.known), (ada, known));
-            assert_eq!((who.user.status, who.pending_hash), (Status::Active, None));
+            assert_eq!(who.user.status, Status::Active);
         }
         let nobody = email("nobody@example.org");
         let who = sessions::candidate(&mut tx, &nobody, "192.0.2.1").await.unwrap();
         assert!(who.is_none());
-
-        for (text, chosen, created) in [("a", "older", 10), ("b", "newer", 20)] {
-            let token = NewToken {
-                hash: hash(text),
-                purpose: Purpose::Activation,
-                user_id: ada,
-                email: &address,
-                password_hash: Some(chosen),
-                name: None,
-                resent: false,
-                created_at: at(created),
-                expires_at: at(100),
-            };
-            mailed_tokens::insert(&mut tx, &token).await.unwrap();
-        }
-        let who = sessions::candidate(&mut tx, &address, "").await.unwrap().unwrap();
-        assert_eq!(who.pending_hash.as_deref(), Some("newer"));
 
         assert!(
             sessions::rehash(&mut tx, ada, "old hash", "better")
