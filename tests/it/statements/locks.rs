@@ -66,7 +66,7 @@ async fn step(db: Db, lock: Lock, ada: UserId) {
 
 #[tokio::test]
 async fn whoever_holds_a_lock_is_waited_for() {
-    const LOCKS: [Lock; 5] = [
+    const LOCKS: [Lock; 6] = [
         Lock::User,
         Lock::UserByEmail,
         Lock::Role,
