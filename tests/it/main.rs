@@ -16,6 +16,10 @@ mod support;
 
 mod architecture;
 mod authority;
+mod first_start;
 mod journal;
+mod mail_bounds;
 mod opening_model;
+mod session_ends;
+mod sign_in_again;
 mod walk;
