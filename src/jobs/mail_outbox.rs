@@ -84,7 +84,7 @@ async fn send(cx: &Context, mailer: &Mailer, claimed: &Claimed) -> Result<Outcom
             Ok(Ok(())) => return Ok(Outcome::Done),
             Ok(Err(DeliveryError::Store(error))) => return Err(error),
             Ok(Err(fault)) => fault,
-            Err(_) => DeliveryError::Passing("the delivery took too long".to_owned()),
+            Err(_) => DeliveryError::Unreachable("the delivery took too long".to_owned()),
         },
         // Nobody will ever open it: the token in it cannot be saved.
         Err(error) => DeliveryError::Lasting(error.to_string()),
@@ -106,9 +106,10 @@ async fn send(cx: &Context, mailer: &Mailer, claimed: &Claimed) -> Result<Outcom
         &text,
     )
     .await?;
+    // What one receiver's server will not take now must not hold up the mails to others.
     Ok(match fault {
-        DeliveryError::Deferred(_) => Outcome::Done,
-        _ => Outcome::Blocked,
+        DeliveryError::Unreachable(_) => Outcome::Blocked,
+        _ => Outcome::Done,
     })
 }
 

@@ -33,12 +33,12 @@ pub enum SetUpError {
 /// Why a mail did not go out. Texts hold nothing of the mail, and nothing that a server said about it.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliveryError {
-    /// May work later, for this mail and any other.
+    /// The way out is closed, for this mail as for every other one. May work later.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The server will not take this mail now. May work later.
     #[error("{0}")]
     Passing(String),
-    /// The server does not take this mail now; it may take others.
-    #[error("{0}")]
-    Deferred(String),
     /// The server will not take this mail, ever.
     #[error("{0}")]
     Lasting(String),
@@ -80,7 +80,7 @@ impl Mailer {
     /// Tries to reach the way out, for `portcullis doctor`.
     ///
     /// # Errors
-    /// [`DeliveryError::Passing`] when the server cannot be reached, or refuses the credentials.
+    /// [`DeliveryError::Unreachable`] when the server cannot be reached, or refuses the credentials.
     pub async fn probe(&self) -> Result<(), DeliveryError> {
         match self {
             Self::Mailbox => Ok(()),

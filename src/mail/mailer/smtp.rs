@@ -68,8 +68,10 @@ impl Smtp {
     pub(super) async fn probe(&self) -> Result<(), DeliveryError> {
         match self.transport.test_connection().await {
             Ok(true) => Ok(()),
-            Ok(false) => Err(DeliveryError::Passing("the SMTP server does not answer".into())),
-            Err(error) => Err(DeliveryError::Passing(describe(&error))),
+            Ok(false) => Err(DeliveryError::Unreachable(
+                "the SMTP server does not answer".into(),
+            )),
+            Err(error) => Err(DeliveryError::Unreachable(describe(&error))),
         }
     }
 }
@@ -118,18 +120,16 @@ fn compose(from: &Mailbox, mail: &Mail) -> Result<Message, DeliveryError> {
         .map_err(unfit)
 }
 
-/// A server's word on a mail, final or not, or something that passes. Codes 53x concern our credentials
-/// or TLS, which an operator can set right: the mail waits. 421 is said before the server hangs up. What
-/// the server cannot do with this mail it may do with others.
+/// What a failure means for this mail and for those behind it.
 fn fault(error: &lettre::transport::smtp::Error) -> DeliveryError {
-    let code = error.status().map(u16::from);
     let text = describe(error);
-    if error.is_permanent() && !code.is_some_and(|code| (530..540).contains(&code)) {
-        DeliveryError::Lasting(text)
-    } else if code.map_or(error.is_client(), |code| (422..500).contains(&code)) {
-        DeliveryError::Deferred(text)
-    } else {
-        DeliveryError::Passing(text)
+    match error.status().map(u16::from) {
+        // Our credentials or TLS, which an operator can set right: every mail waits.
+        Some(530..540) => DeliveryError::Unreachable(text),
+        Some(_) if error.is_permanent() => DeliveryError::Lasting(text),
+        Some(_) => DeliveryError::Passing(text),
+        None if error.is_client() => DeliveryError::Passing(text),
+        None => DeliveryError::Unreachable(text),
     }
 }
 
@@ -139,7 +139,7 @@ fn describe(error: &lettre::transport::smtp::Error) -> String {
         Some(code) => format!("the SMTP server answered {code}"),
         None if error.is_timeout() => "the SMTP server took too long".to_owned(),
         None if error.is_tls() => "no TLS with the SMTP server".to_owned(),
-        None if error.is_response() => "the SMTP server hung up, or its answer makes no sense".to_owned(),
+        None if error.is_response() => "the SMTP server gave an answer that makes no sense".to_owned(),
         None if error.is_client() => "the mail does not fit what the SMTP server can do".to_owned(),
         None => "no connection to the SMTP server".to_owned(),
     }
