@@ -184,8 +184,11 @@ impl Accounts {
     /// of an account would do so by itself, and parallel requests would tell by their time that it exists.
     async fn lock_address(&self, tx: &mut Tx, email: &Email) -> Result<(), store::Error> {
         let mac = self.cx.master.mac("address lock", email.as_str().as_bytes());
-        let [a, b, c, d, e, f, g, h, ..] = mac;
-        users::lock_key(tx, i64::from_be_bytes([a, b, c, d, e, f, g, h])).await
+        let key = mac
+            .iter()
+            .take(8)
+            .fold(0, |key, byte| key << 8 | i64::from(*byte));
+        users::lock_key(tx, key).await
     }
 
     /// Enqueues `letter` for `user`; without one, a decoy of it.

@@ -12,7 +12,7 @@ use crate::audit::{self, Action, Actor, Origin, Record};
 use crate::context::Context;
 use crate::error::Code;
 use crate::ids::{RevocationId, SessionId, UserId};
-use crate::roles::{Authority, Permission};
+use crate::roles::{Authority, Permission, Unconfirmed};
 use crate::store::journal::{self, Change, Entry, NewEntry};
 use crate::store::sessions::{self, EndReason, EndScope, Ending, Selection};
 use crate::store::{self, Tx, users};
@@ -82,8 +82,22 @@ pub enum Error {
     /// A signed-in manager cannot sign out somebody who holds a permission that the manager lacks.
     #[error("this needs a permission that you do not hold: {0}")]
     Lacking(Permission),
+    /// What the caller was let in with is not good for this any more.
+    #[error(transparent)]
+    Caller(#[from] Unconfirmed),
     #[error(transparent)]
     Store(#[from] store::Error),
+}
+
+impl Error {
+    /// The public code of a refusal, for the audit log. `None`: nothing was decided about the caller.
+    fn code(&self) -> Option<Code> {
+        match self {
+            Self::Lacking(_) => Some(Code::Forbidden),
+            Self::Caller(unconfirmed) => unconfirmed.code(),
+            Self::NotFound(_) | Self::Store(_) => None,
+        }
+    }
 }
 
 /// The revocation service. Clones share.
@@ -102,18 +116,13 @@ impl Revocation {
     ///
     /// # Errors
     /// [`Error`]; nothing has changed then.
-    pub async fn revoke(&self, request: Request, may: &Authority, by: &Origin) -> Result<Outcome, Error> {
+    pub async fn revoke(&self, request: Request, by: &Origin) -> Result<Outcome, Error> {
         // A connection of its own: people who sign in cannot delay a forced logout.
         let mut tx = self.cx.db.begin_revocation().await?;
-        if let Err(refusal) = self.authorise(&mut tx, &request.selector, may, by).await {
-            if let Error::Lacking(_) = refusal {
-                audit::record(
-                    &mut tx,
-                    &self.cx,
-                    by,
-                    Record::refused(Action::SessionRevoke, Code::Forbidden),
-                )
-                .await?;
+        if let Err(refusal) = self.authorise(&mut tx, &request.selector, by).await {
+            if let Some(code) = refusal.code() {
+                let record = Record::refused(Action::SessionRevoke, code);
+                audit::record(&mut tx, &self.cx, by, record).await?;
                 tx.commit().await?;
             }
             return Err(refusal);
@@ -145,15 +154,9 @@ impl Revocation {
         })
     }
 
-    /// Locks whom it concerns. They must exist, and a signed-in manager must hold what they hold. A service key
-    /// acts for a backend, which answers for itself.
-    async fn authorise(
-        &self,
-        tx: &mut Tx,
-        selector: &Selector,
-        may: &Authority,
-        by: &Origin,
-    ) -> Result<(), Error> {
+    /// Locks whom it concerns. They must exist, and a signed-in manager must hold what they hold. A
+    /// service key acts for a backend, which answers for itself.
+    async fn authorise(&self, tx: &mut Tx, selector: &Selector, by: &Origin) -> Result<(), Error> {
         let permissions = match selector {
             Selector::Session(id) => {
                 let found = sessions::check(tx, *id).await?;
@@ -177,6 +180,8 @@ impl Revocation {
             // Everybody includes the admins.
             Selector::All => Permission::ALL.iter().map(ToString::to_string).collect(),
         };
+        // After the locks: whoever took the right away and committed first is seen.
+        let may = Authority::confirm(tx, by, Permission::SessionsRevoke, self.cx.now()).await?;
         match (by.actor, may.lacks(&permissions)) {
             (Actor::User { .. }, Some(missing)) => Err(Error::Lacking(missing)),
             _ => Ok(()),

@@ -14,7 +14,7 @@ use crate::audit::{Actor, Origin};
 use crate::config::Loaded;
 use crate::email::Email;
 use crate::revocation::{Request, Selector, Wait};
-use crate::roles::{self, Authority};
+use crate::roles;
 use crate::store::users::User;
 
 /// Users read at once by `user list`.
@@ -172,7 +172,7 @@ async fn revoke(app: &App, email: &Email, as_json: bool) -> anyhow::Result<()> {
         timeout: Duration::ZERO,
     };
     let by = Origin::local(Actor::Operator);
-    let outcome = app.revocation.revoke(request, &Authority::Full, &by).await?;
+    let outcome = app.revocation.revoke(request, &by).await?;
     if as_json {
         let shown = json!({
             "id": outcome.id,

@@ -11,7 +11,6 @@ use super::problem::{BodyProblems, CommonProblems, ManagementProblems, Problem};
 use crate::app::App;
 use crate::ids::{RevocationId, SessionId, UserId};
 use crate::revocation::{Outcome, Receipt, Request, Selector, Wait};
-use crate::roles::Authority;
 
 /// The longest reason or message, in characters.
 const MAX_TEXT: usize = 200;
@@ -125,7 +124,8 @@ pub struct RevocationJson {
     /// `null` for a dry run.
     #[schema(value_type = Option<uuid::Uuid>)]
     id: Option<RevocationId>,
-    /// Of the journal; `null` where nothing changed.
+    /// The journal's number that holds it; where nothing was left to revoke, the newest there is. `null`
+    /// for a dry run.
     sequence: Option<i64>,
     sessions_revoked: u64,
     /// `null` for `wait=none` and for a dry run.
@@ -207,13 +207,7 @@ pub async fn revoke(
         wait: query.wait,
         timeout: query.timeout_ms,
     };
-    // A backend may sign out anybody; a person only those who hold nothing that the person lacks.
-    let authority = if caller.is_service_key() {
-        Authority::Full
-    } else {
-        caller.authority
-    };
-    let outcome = app.revocation.revoke(request, &authority, &caller.origin).await?;
+    let outcome = app.revocation.revoke(request, &caller.origin).await?;
     Ok(Json(outcome.into()))
 }
 

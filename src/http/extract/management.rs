@@ -1,5 +1,8 @@
 //! Who may manage: a backend with a service key of the scope, or a signed-in person whose role holds
 //! the permission and who calls from inside `management.allow` (T21).
+//!
+//! This lets a caller in before the body is read. What the caller may do to whom is confirmed by the
+//! service in the transaction of the act: see [`Authority::confirm`](crate::roles::Authority::confirm).
 
 use std::marker::PhantomData;
 
@@ -12,7 +15,7 @@ use super::bearer;
 use crate::app::App;
 use crate::audit::{Actor, Origin};
 use crate::error::Code;
-use crate::roles::{Authority, Permission};
+use crate::roles::Permission;
 use crate::secret::PlainToken;
 
 /// What every service key begins with.
@@ -43,16 +46,8 @@ needs!(KeysWrite, RolesWrite, SessionsRevoke, UsersRead);
 /// A caller who may do what `P` names.
 #[derive(Debug)]
 pub struct Management<P> {
-    pub authority: Authority,
     pub origin: Origin,
     needs: PhantomData<P>,
-}
-
-impl<P> Management<P> {
-    /// The caller is a backend, which no person's rank concerns.
-    pub const fn is_service_key(&self) -> bool {
-        matches!(self.origin.actor, Actor::ServiceKey(_))
-    }
 }
 
 impl<S: Sync, P: Needs> FromRequestParts<S> for Management<P>
@@ -70,11 +65,10 @@ where
         } else {
             admit_person(&app, &client, &token, P::PERMISSION).await
         };
-        let (held, actor) = admitted.inspect_err(|problem| {
+        let actor = admitted.inspect_err(|problem| {
             tracing::warn!(code = %problem.code(), permission = %P::PERMISSION, ip = %client.ip, "management refused");
         })?;
         Ok(Self {
-            authority: Authority::Holds(held),
             origin: client.origin(actor),
             needs: PhantomData,
         })
@@ -86,16 +80,13 @@ async fn admit_key(
     client: &Client,
     token: &PlainToken,
     permission: Permission,
-) -> Result<(Vec<String>, Actor), Problem> {
+) -> Result<Actor, Problem> {
     let keys = &app.service_keys;
     let key = keys.authenticate(token, client.ip, client.certain).await?;
     if !key.scopes.contains(&permission) {
         return Err(faults::lacking(permission));
     }
-    Ok((
-        key.scopes.iter().map(ToString::to_string).collect(),
-        Actor::ServiceKey(key.id),
-    ))
+    Ok(Actor::ServiceKey(key.id))
 }
 
 async fn admit_person(
@@ -103,20 +94,17 @@ async fn admit_person(
     client: &Client,
     token: &PlainToken,
     permission: Permission,
-) -> Result<(Vec<String>, Actor), Problem> {
+) -> Result<Actor, Problem> {
     let current = app.sessions.authenticate(token).await?;
-    let held = current.state.permissions;
+    let held = &current.state.permissions;
     if !held.iter().any(|held| held == permission.as_str()) {
         return Err(faults::lacking(permission));
     }
     if !client.is_inside(&app.cx.config.management.allow) {
         return Err(Problem::new(Code::AddressNotAllowed));
     }
-    Ok((
-        held,
-        Actor::User {
-            id: current.user_id,
-            session: current.session_id,
-        },
-    ))
+    Ok(Actor::User {
+        id: current.user_id,
+        session: current.session_id,
+    })
 }

@@ -111,6 +111,7 @@ impl From<revocation::Error> for Problem {
         match error {
             Error::NotFound(what) => Self::new(Code::NotFound).detail(format!("there is no such {what}")),
             Error::Lacking(permission) => lacking(permission),
+            Error::Caller(error) => error.into(),
             Error::Store(error) => error.into(),
         }
     }
