@@ -29,7 +29,7 @@ use crate::secret::PlainToken;
 /// When a client that found no room should come back.
 const COME_BACK: Duration = Duration::from_secs(5);
 /// A socket's read buffer. Frames are small, and ten thousand sockets have ten thousand buffers.
-const READ_BUFFER: usize = 1024;
+const READ_BUFFER: usize = 512;
 /// What may wait to be written below the outbox.
 const MAX_WRITE_BUFFER: usize = 64 * 1024;
 

@@ -146,7 +146,7 @@ fn reasons_and_events_are_those_of_the_code() {
 #[test]
 fn error_codes_are_those_of_the_code() {
     let frames = column(&rows(&section("### `error`")), 0);
-    assert_eq!(frames, codes_in("src/socket/connection.rs"));
+    assert_eq!(frames, codes_in("src/socket/connection/answers.rs"));
     let refusals = rows(&section("## Opening"));
     assert_eq!(column(&refusals, 1), codes_in("src/socket/upgrade.rs"));
 }

@@ -4,7 +4,9 @@ use super::super::harness::{Client, Stage, line, near, state};
 use super::super::wire::{Rest, finish};
 use super::*;
 use crate::hub::outbox::Leave;
+use crate::store::journal::StateReason;
 use crate::store::sessions::{EndReason, EndScope, Ending};
+use tokio_tungstenite::tungstenite::Message;
 
 /// Everything that a finished connection shows.
 struct Finished {
