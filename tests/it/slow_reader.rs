@@ -20,11 +20,16 @@ use crate::support::socket::TestSocket;
 
 const ADA: &str = "ada@example.org";
 
-/// A socket of a client with the least of buffers, which reads nothing unless it is asked to.
-async fn stubborn(hub: &TestApp, access: &str) -> TestSocket {
+/// The least of buffers.
+const TINY: u32 = 4 * 1024;
+/// A client with this much is through its backlog at once, when it reads.
+const AMPLE: u32 = 256 * 1024;
+
+/// A socket of a client with this buffer, which reads nothing unless it is asked to.
+async fn stubborn(hub: &TestApp, access: &str, buffer: u32) -> TestSocket {
     let token = hub.socket_token(access).await;
     let socket = TcpSocket::new_v4().unwrap();
-    socket.set_recv_buffer_size(4096).unwrap();
+    socket.set_recv_buffer_size(buffer).unwrap();
     let mut stream = socket.connect(hub.address).await.unwrap();
     let request = format!(
         "GET /ws HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -95,7 +100,7 @@ async fn t26_who_never_reads_is_gone_soon_after_the_revocation() {
     let hub = TestApp::spawn().await;
     let key = hub.backend().await;
     let (ada, pair) = hub.signed_in(ADA, "user").await;
-    let mut client = stubborn(&hub, &pair.access).await;
+    let mut client = stubborn(&hub, &pair.access, TINY).await;
     let last = fill(&hub, &ada).await;
     let asked = Instant::now();
     let order = json!({ "session_id": pair.session, "reason": "x" });
@@ -122,7 +127,7 @@ async fn t26_who_reads_again_in_time_sees_the_sign_out_behind_what_was_on_its_wa
     let hub = TestApp::spawn().await;
     let key = hub.backend().await;
     let (ada, pair) = hub.signed_in(ADA, "user").await;
-    let mut client = stubborn(&hub, &pair.access).await;
+    let mut client = stubborn(&hub, &pair.access, AMPLE).await;
     let last = fill(&hub, &ada).await;
     let (done, (frames, code)) =
         tokio::join!(hub.revoke_session(&key, &pair.session), client.read_to_the_end());
@@ -138,7 +143,7 @@ async fn t26_who_reads_again_in_time_sees_the_sign_out_behind_what_was_on_its_wa
 async fn t26_a_queue_that_is_full_closes_the_socket_and_keeps_the_session() {
     let hub = TestApp::spawn().await;
     let (ada, pair) = hub.signed_in(ADA, "user").await;
-    let mut client = stubborn(&hub, &pair.access).await;
+    let mut client = stubborn(&hub, &pair.access, TINY).await;
     fill(&hub, &ada).await;
     let socket = only_socket(&hub, &ada);
     // One state waits already.
