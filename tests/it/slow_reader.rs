@@ -15,6 +15,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use crate::support::app::TestApp;
+use crate::support::eventually;
 use crate::support::people::Person;
 use crate::support::socket::TestSocket;
 
@@ -129,8 +130,15 @@ async fn t26_who_reads_again_in_time_sees_the_sign_out_behind_what_was_on_its_wa
     let (ada, pair) = hub.signed_in(ADA, "user").await;
     let mut client = stubborn(&hub, &pair.access, AMPLE).await;
     let last = fill(&hub, &ada).await;
-    let (done, (frames, code)) =
-        tokio::join!(hub.revoke_session(&key, &pair.session), client.read_to_the_end());
+    let socket = only_socket(&hub, &ada);
+    let reading = async {
+        eventually("the socket is told", || async {
+            socket.outbox.is_signed_out().then_some(())
+        })
+        .await;
+        client.read_to_the_end().await
+    };
+    let (done, (frames, code)) = tokio::join!(hub.revoke_session(&key, &pair.session), reading);
     assert_eq!(done["receipt"]["complete"], true, "{done}");
     assert_eq!(code, Some(4001));
     let (goodbye, before) = frames.split_last().unwrap();
