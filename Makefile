@@ -1,4 +1,4 @@
-# `make` lists what there is. ARGS passes arguments on: make test ARGS=refresh, make run ARGS=doctor
+# `make` lists what there is. ARGS passes arguments on: make test ARGS=refresh, make run ARGS="config show"
 
 .DEFAULT_GOAL := help
 .PHONY: help run lint test bench

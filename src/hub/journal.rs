@@ -14,16 +14,55 @@ use super::outbox::Push;
 use super::{Hub, Tally};
 use crate::ids::{SessionId, UserId};
 use crate::metric;
-use crate::store::journal::{self, Change, Entry, Position, StateReason};
-use crate::store::{self, users};
+use crate::store::journal::{self, Batch, Change, Entry, Position, StateReason};
+use crate::store::{self, Tx, users};
 
-/// Where this node's reading of the journal stands.
-#[derive(Debug)]
-pub struct Tail {
-    hub: Hub,
+/// Where a reader of the journal stands.
+#[derive(Clone, Debug, Default)]
+pub struct Cursor {
     position: Position,
     /// Rows that were applied, but that the position may not pass yet.
     applied: BTreeSet<Position>,
+}
+
+impl Cursor {
+    /// A reader that begins at the journal's present end.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn at_the_end(tx: &mut Tx) -> Result<Self, store::Error> {
+        let (position, applied) = (journal::present_position(tx).await?, BTreeSet::new());
+        Ok(Self { position, applied })
+    }
+
+    /// Every visible row that was not applied before.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn read(&self, tx: &mut Tx) -> Result<Batch, store::Error> {
+        journal::read_after(tx, self.position, &self.applied).await
+    }
+
+    /// The batch was applied. The position moves over what nothing can appear below any more, but not
+    /// beyond what was reached by a read that left rows behind.
+    pub fn advance(&mut self, batch: &Batch) {
+        let read = batch.entries.iter().map(|entry| entry.position);
+        let reached = read.clone().max().filter(|_| batch.full);
+        self.applied.extend(read);
+        let passable =
+            |first: &Position| first.xid < batch.horizon && reached.is_none_or(|reached| *first <= reached);
+        while let Some(first) = self.applied.first().copied().filter(passable) {
+            self.applied.remove(&first);
+            self.position = self.position.max(first);
+        }
+    }
+}
+
+/// The reading of this node.
+#[derive(Debug)]
+pub struct Tail {
+    hub: Hub,
+    cursor: Cursor,
 }
 
 impl Tail {
@@ -32,11 +71,10 @@ impl Tail {
     /// # Errors
     /// When storage fails.
     pub async fn begin(hub: &Hub) -> Result<Self, store::Error> {
-        let position = journal::present_position(&mut hub.0.db.watch().await?).await?;
+        let cursor = Cursor::at_the_end(&mut hub.0.db.watch().await?).await?;
         Ok(Self {
             hub: hub.clone(),
-            position,
-            applied: BTreeSet::new(),
+            cursor,
         })
     }
 
@@ -65,35 +103,20 @@ impl Tail {
     /// When storage fails. What was not applied stays after the position.
     pub async fn catch_up(&mut self) -> Result<(), store::Error> {
         loop {
-            let tx = self.hub.0.db.watch().await?;
-            let (position, applied) = (self.position, self.applied.clone());
-            let batch = tx
-                .in_time(move |tx| Box::pin(async move { journal::read_after(tx, position, &applied).await }))
+            let (tx, cursor) = (self.hub.0.db.watch().await?, self.cursor.clone());
+            let mut batch = tx
+                .in_time(move |tx| Box::pin(async move { cursor.read(tx).await }))
                 .await?;
-            let mut entries = batch.entries;
-            let reached = entries.iter().map(|entry| entry.position).max();
             // Sequences of one user are taken in the order of their commits; transaction ids are not.
-            entries.sort_by_key(|entry| entry.position.sequence);
-            let lag = entries.iter().map(|entry| entry.at).min();
+            batch.entries.sort_by_key(|entry| entry.position.sequence);
+            let lag = batch.entries.iter().map(|entry| entry.at).min();
             let lag = lag.map_or(0.0, |oldest| self.hub.0.clock.now().since(oldest).as_secs_f64());
             metrics::gauge!(metric::JOURNAL_LAG).set(lag);
-            self.apply(&entries).await?;
-            self.applied.extend(entries.iter().map(|entry| entry.position));
-            self.pass(batch.horizon, reached.filter(|_| batch.full));
+            self.apply(&batch.entries).await?;
+            self.cursor.advance(&batch);
             if !batch.full {
                 return Ok(());
             }
-        }
-    }
-
-    /// Moves the position over applied rows below the horizon, but not beyond what was `reached` by a
-    /// read that left rows behind.
-    fn pass(&mut self, horizon: i64, reached: Option<Position>) {
-        let passable =
-            |first: &Position| first.xid < horizon && reached.is_none_or(|reached| *first <= reached);
-        while let Some(first) = self.applied.first().copied().filter(passable) {
-            self.applied.remove(&first);
-            self.position = self.position.max(first);
         }
     }
 

@@ -76,15 +76,4 @@ impl Mailer {
             }
         }
     }
-
-    /// Tries to reach the way out, for `portcullis doctor`.
-    ///
-    /// # Errors
-    /// [`DeliveryError::Unreachable`] when the server cannot be reached, or refuses the credentials.
-    pub async fn probe(&self) -> Result<(), DeliveryError> {
-        match self {
-            Self::Mailbox => Ok(()),
-            Self::Smtp(smtp) => smtp.probe().await,
-        }
-    }
 }

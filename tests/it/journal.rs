@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use portcullis::clock::Timestamp;
-use portcullis::store::journal::{self, Change, NewEntry, Position, StateReason};
+use portcullis::hub::journal::Cursor;
+use portcullis::store::journal::{self, Change, NewEntry, StateReason};
 use portcullis::store::{Db, meta, migrate};
 use sqlx::{Connection, PgConnection};
 
@@ -61,23 +62,17 @@ async fn write_all(db: &Db) -> BTreeSet<i64> {
     writers.join_all().await.into_iter().flatten().collect()
 }
 
-/// Reads beside the writers until they are done, with the position of the contract.
+/// Reads beside the writers until they are done, as a node's tail does.
 async fn read_by_position(db: Db, done: Arc<AtomicBool>) -> BTreeSet<i64> {
     let mut seen = BTreeSet::new();
-    let (mut position, mut applied) = (Position::default(), BTreeSet::new());
+    let mut cursor = Cursor::default();
     loop {
         let last_round = done.load(Ordering::SeqCst);
-        let mut tx = db.watch().await.unwrap();
-        let batch = journal::read_after(&mut tx, position, &applied).await.unwrap();
-        drop(tx);
+        let batch = cursor.read(&mut db.watch().await.unwrap()).await.unwrap();
         for entry in &batch.entries {
             assert!(seen.insert(entry.position.sequence), "no row is given twice");
-            applied.insert(entry.position);
         }
-        while let Some(first) = applied.first().copied().filter(|first| first.xid < batch.horizon) {
-            applied.remove(&first);
-            position = position.max(first);
-        }
+        cursor.advance(&batch);
         if last_round && !batch.full {
             return seen;
         }
@@ -108,7 +103,7 @@ async fn a_late_commit_is_lost_by_sequence_and_found_by_position() {
     tx.commit().await.unwrap();
     let mut plain = PgConnection::connect(&url).await.unwrap();
     let (mut naive, mut naive_last) = (BTreeSet::new(), 0_i64);
-    let (mut careful, mut position, mut applied) = (BTreeSet::new(), Position::default(), BTreeSet::new());
+    let (mut careful, mut cursor) = (BTreeSet::new(), Cursor::default());
 
     let mut slow = db.begin().await.unwrap();
     let first = journal::append(&mut slow, entry(), Timestamp::default())
@@ -130,15 +125,9 @@ async fn a_late_commit_is_lost_by_sequence_and_found_by_position() {
         naive_last = rows.last().copied().unwrap_or(naive_last);
         naive.extend(rows);
 
-        let mut tx = db.read().await.unwrap();
-        let batch = journal::read_after(&mut tx, position, &applied).await.unwrap();
-        for entry in &batch.entries {
-            careful.insert(entry.position.sequence);
-            applied.insert(entry.position);
-            if entry.position.xid < batch.horizon {
-                position = position.max(entry.position);
-            }
-        }
+        let batch = cursor.read(&mut db.watch().await.unwrap()).await.unwrap();
+        careful.extend(batch.entries.iter().map(|entry| entry.position.sequence));
+        cursor.advance(&batch);
         if let Some(slow) = slow.take() {
             slow.commit().await.unwrap();
         }

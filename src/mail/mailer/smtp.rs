@@ -64,16 +64,6 @@ impl Smtp {
             Err(error) => Err(fault(&error)),
         }
     }
-
-    pub(super) async fn probe(&self) -> Result<(), DeliveryError> {
-        match self.transport.test_connection().await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(DeliveryError::Unreachable(
-                "the SMTP server does not answer".into(),
-            )),
-            Err(error) => Err(DeliveryError::Unreachable(describe(&error))),
-        }
-    }
 }
 
 /// The host of a plain `smtp://` address beyond loopback that says nothing of TLS.
