@@ -30,7 +30,9 @@ pub mod signing_keys;
 pub mod socket_tokens;
 pub mod users;
 
+use std::fs::DirBuilder;
 use std::ops::{Deref, DerefMut};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
@@ -165,7 +167,9 @@ impl Db {
             .parent()
             .filter(|folder| *folder != Path::new(""))
         {
-            std::fs::create_dir_all(folder).map_err(|error| Error::from(sqlx::Error::Io(error)))?;
+            // Ours alone: a file in it holds the hashes of passwords.
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+            made.map_err(|error| Error::from(sqlx::Error::Io(error)))?;
         }
         let pool = |connections| {
             SqlitePoolOptions::new()
