@@ -149,3 +149,28 @@ async fn t21_guessing_at_service_keys_is_slowed_and_never_stops_a_good_one() {
     assert!(refused >= 200, "{refused}");
     hub.get_as(&good, "/api/service_keys").await.expect(200);
 }
+
+#[tokio::test]
+async fn t21_who_lost_the_right_while_the_body_is_on_its_way_revokes_nothing() {
+    let hub = TestApp::spawn().await;
+    let (_, ada) = hub.signed_in("ada@example.org", "user").await;
+    let (_, _) = hub.signed_in("chief@example.org", "admin").await;
+    let (boss, pair) = hub.signed_in("boss@example.org", "admin").await;
+    let secret = hub.service_key(&[Permission::SessionsRevoke]).await;
+    let order = json!({ "session_id": ada.session, "reason": "spite" });
+    let by_person = Held::open(&hub, "POST", "/api/revocations", &pair.access, &order).await;
+    let by_key = Held::open(&hub, "POST", "/api/revocations", &secret, &order).await;
+    let roles = &hub.app.roles;
+    roles
+        .assign(boss.id.parse().unwrap(), "user", &operator())
+        .await
+        .unwrap();
+    hub.app
+        .service_keys
+        .revoke(key_id(&secret), &operator())
+        .await
+        .unwrap();
+    assert_eq!(by_person.finish().await, (403, "forbidden".to_owned()));
+    assert_eq!(by_key.finish().await, (401, "invalid_token".to_owned()));
+    hub.get_as(&ada.access, "/api/auth/site_role").await.expect(200);
+}
