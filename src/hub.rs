@@ -143,19 +143,24 @@ impl Hub {
     /// that was signed out is closed.
     pub async fn announce(&self, entries: &[Entry]) -> Arc<Tally> {
         let tally = Tally::begin();
-        for entry in entries {
-            if entry.change == Change::Bulk {
-                self.sweep_for(None, &tally).await;
-            } else {
-                self.sign_out(entry, &tally);
-            }
+        // Before the tail is woken: what it closes first, the tally could not count.
+        if entries.iter().any(|entry| entry.change == Change::Bulk) {
+            self.sweep_for(None, &tally).await;
         }
-        self.hint(entries);
+        self.tell(entries, &tally);
         tally
     }
 
-    /// As [`announce`](Self::announce), for who does not wait: the journal's tail does all of it.
-    pub fn hint(&self, entries: &[Entry]) {
+    /// As [`announce`](Self::announce), for who does not wait: sockets that a row names are signed out
+    /// here and now, those of a bulk row by the journal's tail.
+    pub fn announce_only(&self, entries: &[Entry]) {
+        self.tell(entries, &Tally::begin());
+    }
+
+    fn tell(&self, entries: &[Entry], tally: &Arc<Tally>) {
+        for entry in entries {
+            self.sign_out(entry, tally);
+        }
         self.0.hint.notify_one();
         self.0.bus.publish(entries);
     }

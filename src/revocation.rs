@@ -119,14 +119,17 @@ impl Revocation {
     pub async fn revoke(&self, request: Request, by: &Origin) -> Result<Outcome, Error> {
         // A connection of its own: people who sign in cannot delay a forced logout.
         let mut tx = self.cx.db.begin_revocation().await?;
-        if let Err(refusal) = self.authorise(&mut tx, &request.selector, by).await {
-            if let Some(code) = refusal.code() {
-                let record = Record::refused(Action::SessionRevoke, code);
-                audit::record(&mut tx, &self.cx, by, record).await?;
-                tx.commit().await?;
+        let user = match self.authorise(&mut tx, &request.selector, by).await {
+            Ok(user) => user,
+            Err(refusal) => {
+                if let Some(code) = refusal.code() {
+                    let record = Record::refused(Action::SessionRevoke, code);
+                    audit::record(&mut tx, &self.cx, by, record).await?;
+                    tx.commit().await?;
+                }
+                return Err(refusal);
             }
-            return Err(refusal);
-        }
+        };
         if request.dry_run {
             let sessions_revoked = self.count(&mut tx, &request.selector).await?;
             return Ok(Outcome {
@@ -136,7 +139,7 @@ impl Revocation {
                 receipt: None,
             });
         }
-        let (sessions_revoked, entry) = self.end(&mut tx, &request).await?;
+        let (sessions_revoked, entry) = self.end(&mut tx, &request, user).await?;
         let sequence = match &entry {
             Some(entry) => entry.position.sequence,
             None => journal::newest(&mut tx).await?,
@@ -145,7 +148,7 @@ impl Revocation {
         self.remember(&mut tx, id, sequence, sessions_revoked, &request, by)
             .await?;
         tx.commit().await?;
-        let receipt = self.carry_out(entry, &request).await;
+        let receipt = self.carry_out(entry, user, &request).await;
         Ok(Outcome {
             id: Some(id),
             sequence: Some(sequence),
@@ -155,36 +158,40 @@ impl Revocation {
     }
 
     /// Locks whom it concerns. They must exist, and a signed-in manager must hold what they hold. A
-    /// service key acts for a backend, which answers for itself.
-    async fn authorise(&self, tx: &mut Tx, selector: &Selector, by: &Origin) -> Result<(), Error> {
-        let permissions = match selector {
+    /// service key acts for a backend, which answers for itself. Gives the one user whom it concerns, if it
+    /// concerns one.
+    async fn authorise(
+        &self,
+        tx: &mut Tx,
+        selector: &Selector,
+        by: &Origin,
+    ) -> Result<Option<UserId>, Error> {
+        let (user, permissions) = match selector {
             Selector::Session(id) => {
                 let found = sessions::check(tx, *id).await?;
                 let user = found.ok_or(Error::NotFound("session"))?.user_id;
                 // Who is judged here must not become somebody else before the session ends.
                 users::lock(tx, user).await?;
                 let state = users::auth_state(tx, user).await?;
-                state.ok_or(Error::NotFound("session"))?.permissions
+                (Some(user), state.ok_or(Error::NotFound("session"))?.permissions)
             }
             Selector::User { id, .. } => {
                 users::lock(tx, *id).await?;
-                let state = users::auth_state(tx, *id).await?.ok_or(Error::NotFound("user"))?;
-                state.permissions
+                let state = users::auth_state(tx, *id).await?;
+                (Some(*id), state.ok_or(Error::NotFound("user"))?.permissions)
             }
             Selector::Role(name) => {
-                let role = store::roles::find(tx, name)
-                    .await?
-                    .ok_or(Error::NotFound("role"))?;
-                role.permissions
+                let role = store::roles::find(tx, name).await?;
+                (None, role.ok_or(Error::NotFound("role"))?.permissions)
             }
             // Everybody includes the admins.
-            Selector::All => Permission::ALL.iter().map(ToString::to_string).collect(),
+            Selector::All => (None, Permission::ALL.iter().map(ToString::to_string).collect()),
         };
         // After the locks: whoever took the right away and committed first is seen.
         let may = Authority::confirm(tx, by, Permission::SessionsRevoke, self.cx.now()).await?;
         match (by.actor, may.lacks(&permissions)) {
             (Actor::User { .. }, Some(missing)) => Err(Error::Lacking(missing)),
-            _ => Ok(()),
+            _ => Ok(user),
         }
     }
 
@@ -204,24 +211,18 @@ impl Revocation {
     }
 
     /// Ends the sessions by one statement, and writes one journal row if there were any.
-    async fn end(&self, tx: &mut Tx, request: &Request) -> Result<(u64, Option<Entry>), Error> {
+    async fn end(
+        &self,
+        tx: &mut Tx,
+        request: &Request,
+        user_id: Option<UserId>,
+    ) -> Result<(u64, Option<Entry>), Error> {
         let now = self.cx.now();
         let reason = EndReason::Revoked;
         let message = request.message.clone();
-        let (user_id, session_id) = match &request.selector {
-            Selector::Session(id) => {
-                let session = sessions::check(tx, *id)
-                    .await?
-                    .ok_or(Error::NotFound("session"))?;
-                (Some(session.user_id), Some(*id))
-            }
-            Selector::User { id, .. } => (Some(*id), None),
-            Selector::Role(_) | Selector::All => (None, None),
-        };
-        let scope = if session_id.is_some() {
-            EndScope::Session
-        } else {
-            EndScope::User
+        let (session_id, scope) = match &request.selector {
+            Selector::Session(id) => (Some(*id), EndScope::Session),
+            _ => (None, EndScope::User),
         };
         let ending = Ending {
             reason,
@@ -295,18 +296,22 @@ impl Revocation {
 
     /// Tells the sockets, and waits as long as the caller wants to. There is one node, so waiting for
     /// all is waiting for it.
-    async fn carry_out(&self, entry: Option<Entry>, request: &Request) -> Option<Receipt> {
+    async fn carry_out(
+        &self,
+        entry: Option<Entry>,
+        user: Option<UserId>,
+        request: &Request,
+    ) -> Option<Receipt> {
         let hub = &self.cx.hub;
         if request.wait == Wait::None {
-            hub.hint(entry.as_slice());
+            hub.announce_only(entry.as_slice());
             return None;
         }
-        let tally = match (entry, &request.selector) {
-            (Some(entry), _) => hub.announce(&[entry]).await,
+        let tally = match entry {
+            Some(entry) => hub.announce(&[entry]).await,
             // Nothing was left to end. Whoever ended it may not have told the sockets yet, and the
             // receipt answers for them all the same.
-            (None, Selector::User { id, .. }) => hub.verify(Some(*id)).await,
-            (None, _) => hub.verify(None).await,
+            None => hub.verify(user).await,
         };
         let complete = tally.wait(request.timeout).await;
         Some(Receipt {
