@@ -69,6 +69,8 @@ pub(crate) use with_conn;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long SQLite waits for another process's write lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How soon an SQLite file that somebody else is turning to WAL is opened again.
+const LOCKED: Duration = Duration::from_millis(10);
 /// How long a question of the journal's tail or the sweep may take, and the closing of all connections.
 const WATCH_TIMEOUT: Duration = Duration::from_secs(2);
 /// What PostgreSQL gives up on: a lock that somebody sits on, a statement without end, a transaction
@@ -176,7 +178,7 @@ impl Db {
                 .max_connections(connections)
                 .acquire_timeout(ACQUIRE_TIMEOUT)
         };
-        let writer = pool(1).connect_with(options.clone()).await?;
+        let writer = first_writer(pool(1), &options).await?;
         let readers = pool(SQLITE_READERS).connect_with(options.read_only(true)).await?;
         Ok(Self::Sqlite { writer, readers })
     }
@@ -267,6 +269,24 @@ impl Db {
         };
         let _in_time = tokio::time::timeout(WATCH_TIMEOUT, closing).await;
     }
+}
+
+/// Opens the writer. A fresh file is turned to WAL by whoever opens it first, and SQLite lets nobody wait for
+/// that: who meets it is refused at once, whatever its busy time-out, and so tries again for as long.
+async fn first_writer(
+    pool: SqlitePoolOptions,
+    options: &SqliteConnectOptions,
+) -> Result<SqlitePool, sqlx::Error> {
+    let opening = async {
+        loop {
+            match pool.clone().connect_with(options.clone()).await {
+                Err(error) if error::is_locked(&error) => tokio::time::sleep(LOCKED).await,
+                other => return other,
+            }
+        }
+    };
+    let opened = tokio::time::timeout(BUSY_TIMEOUT, opening).await;
+    opened.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 
 impl Tx {

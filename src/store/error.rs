@@ -53,6 +53,13 @@ impl From<sqlx::Error> for Error {
     }
 }
 
+/// SQLite alone: somebody else holds the file (`SQLITE_BUSY`).
+pub(super) fn is_locked(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|fault| fault.code());
+    code.and_then(|code| code.parse::<i64>().ok())
+        .is_some_and(|code| code & 0xff == 5)
+}
+
 /// SQLSTATE classes of PostgreSQL and primary codes of SQLite that pass by themselves.
 fn is_passing(code: &str) -> bool {
     const POSTGRES: [&str; 6] = ["08", "53", "57", "58", "40", "55"];
