@@ -6,10 +6,13 @@
 //! could not be checked against SQL in time closes by itself.
 
 pub mod bus;
+pub mod counters;
 pub mod journal;
 pub mod lease;
 mod opening;
 pub mod outbox;
+pub mod presence;
+pub mod redis;
 pub mod registry;
 pub mod sweep;
 mod tally;
