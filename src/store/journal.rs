@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::row::{corrupt, from_row};
 use super::sessions::EndReason;
-use super::{Error, Tx, with_conn};
+use super::{Error, Tx, answered, with_conn};
 use crate::clock::Timestamp;
 use crate::ids::{SessionId, UserId};
 
@@ -167,7 +167,7 @@ pub async fn read_after(tx: &mut Tx, position: Position, known: &BTreeSet<Positi
     // Known rows are fetched again, and must not take the place of new ones.
     let limit = BATCH + i64::try_from(known.len()).unwrap_or(0);
     let (entries, horizon) = match tx {
-        Tx::Postgres(handle) => read_postgres(handle, position, limit).await?,
+        Tx::Postgres(handle) => answered!(handle, conn => read_postgres(conn, position, limit).await?),
         Tx::Sqlite(handle) => (read_sqlite(handle, position, limit).await?, i64::MAX),
     };
     let full = i64::try_from(entries.len()).is_ok_and(|count| count >= limit);
@@ -231,13 +231,10 @@ pub async fn present_position(tx: &mut Tx) -> Result<Position, Error> {
     const POSTGRES: &str = "select pg_snapshot_xmin(pg_current_snapshot())::text::bigint";
     const SQLITE: &str = "select coalesce(max(sequence), 0) from journal";
     Ok(match tx {
-        Tx::Postgres(handle) => {
-            let conn: &mut sqlx::PgConnection = handle;
-            Position {
-                xid: sqlx::query_scalar(POSTGRES).fetch_one(conn).await?,
-                sequence: 0,
-            }
-        }
+        Tx::Postgres(handle) => Position {
+            xid: answered!(handle, conn => sqlx::query_scalar(POSTGRES).fetch_one(conn).await?),
+            sequence: 0,
+        },
         Tx::Sqlite(handle) => {
             let conn: &mut sqlx::SqliteConnection = handle;
             Position {
@@ -280,5 +277,6 @@ pub async fn reaches_back_to(tx: &mut Tx, sequence: i64) -> Result<bool, Error> 
 /// Erases rows older than `before`, never the newest one. Answers how many went.
 pub async fn purge(tx: &mut Tx, before: Timestamp) -> Result<u64, Error> {
     const SQL: &str = "delete from journal where at < $1 and sequence < (select max(sequence) from journal)";
+    tx.takes_long();
     Ok(with_conn!(tx, conn => sqlx::query(SQL).bind(before.micros()).execute(conn).await?.rows_affected()))
 }
