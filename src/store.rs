@@ -19,6 +19,7 @@ pub mod mailed_tokens;
 pub mod mails;
 pub mod meta;
 pub mod migrate;
+pub mod nodes;
 pub mod refresh_tokens;
 pub mod revocations;
 pub mod roles;

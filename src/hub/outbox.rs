@@ -160,6 +160,11 @@ impl Outbox {
         }
     }
 
+    /// Sequences begin anew: what the session was read as of compares with none of them.
+    pub fn forget_opening(&self) {
+        self.lock().opened_at = None;
+    }
+
     /// Orders the socket to close while its session lives on.
     pub fn leave(&self, why: Leave) {
         self.lock().leave.get_or_insert(why);

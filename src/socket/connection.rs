@@ -171,9 +171,9 @@ impl<W: Wire> Connection<'_, W> {
     /// socket that it could not check.
     async fn write(&mut self, text: String) -> Result<(), End> {
         let socket = Arc::clone(self.place.socket());
-        let clock = &self.app.cx.clock;
+        let hub = &self.app.cx.hub;
         let barred = || {
-            let expired = socket.lease_expired(clock.since_boot());
+            let expired = hub.lease_expired(&socket);
             expired.then_some(End::Closed(CloseCode::LeaseExpired))
         };
         tokio::select! {
