@@ -40,7 +40,7 @@ fn outcome(error: &Error) -> &'static str {
     let code = match error {
         Error::Limited(_) => Code::RateLimited,
         Error::Overloaded(_) => Code::Overloaded,
-        Error::Store(store::Error::Unavailable(_)) => Code::Unavailable,
+        Error::Store(store::Error::Unavailable(_) | store::Error::Silent) => Code::Unavailable,
         other => super::refusal_code(other).unwrap_or(Code::Internal),
     };
     code.as_str()

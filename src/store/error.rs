@@ -55,7 +55,9 @@ impl From<sqlx::Error> for Error {
 
 /// SQLite alone: somebody else holds the file (`SQLITE_BUSY`).
 pub(super) fn is_locked(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|fault| fault.code());
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
     code.and_then(|code| code.parse::<i64>().ok())
         .is_some_and(|code| code & 0xff == 5)
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::row::{corrupt, from_row};
 use super::sessions::EndReason;
-use super::{Error, Tx, with_conn};
+use super::{Error, Tx, answered, with_conn};
 use crate::clock::Timestamp;
 use crate::ids::{SessionId, UserId};
 
@@ -169,7 +169,7 @@ pub struct Batch {
 /// would pass over it.
 pub async fn read_after(tx: &mut Tx, seen: &Snapshot, after: Position) -> Result<Batch, Error> {
     let rows = match tx {
-        Tx::Postgres(handle) => read_postgres(handle, seen, after).await?,
+        Tx::Postgres(handle) => answered!(handle, conn => read_postgres(conn, seen, after).await?),
         Tx::Sqlite(handle) => read_sqlite(handle, seen, after).await?,
     };
     // The outer join gives epoch and snapshot also when there is no row.
@@ -296,5 +296,6 @@ pub async fn reaches_back_to(tx: &mut Tx, sequence: i64) -> Result<bool, Error> 
 pub async fn purge(tx: &mut Tx, before: Timestamp) -> Result<u64, Error> {
     const SQL: &str = "delete from journal where at < $1
         and sequence < (select max(sequence) from journal where at < $1)";
+    tx.takes_long();
     Ok(with_conn!(tx, conn => sqlx::query(SQL).bind(before.micros()).execute(conn).await?.rows_affected()))
 }

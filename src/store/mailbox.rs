@@ -67,5 +67,6 @@ pub async fn list(tx: &mut Tx, limit: u32) -> Result<Vec<CaughtMail>, Error> {
 pub async fn purge(tx: &mut Tx, keep: u32) -> Result<u64, Error> {
     const SQL: &str = "delete from mailbox where id not in
         (select id from mailbox order by sent_at desc, id desc limit $1)";
+    tx.takes_long();
     Ok(with_conn!(tx, conn => sqlx::query(SQL).bind(i64::from(keep)).execute(conn).await?.rows_affected()))
 }

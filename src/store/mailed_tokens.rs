@@ -141,5 +141,6 @@ pub async fn end_all(tx: &mut Tx, user: UserId) -> Result<(), Error> {
 /// Erases what expired before `before`. Answers how many went.
 pub async fn purge(tx: &mut Tx, before: Timestamp) -> Result<u64, Error> {
     const SQL: &str = "delete from mailed_tokens where expires_at < $1";
+    tx.takes_long();
     Ok(with_conn!(tx, conn => sqlx::query(SQL).bind(before.micros()).execute(conn).await?.rows_affected()))
 }

@@ -124,5 +124,6 @@ pub async fn discard(tx: &mut Tx, id: MailId) -> Result<(), Error> {
 /// Erases the rows of mails written before `before` that were sent or given up. Answers how many went.
 pub async fn purge(tx: &mut Tx, before: Timestamp) -> Result<u64, Error> {
     const SQL: &str = "delete from mails where status <> 'waiting' and created_at < $1";
+    tx.takes_long();
     Ok(with_conn!(tx, conn => sqlx::query(SQL).bind(before.micros()).execute(conn).await?.rows_affected()))
 }

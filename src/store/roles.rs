@@ -1,7 +1,7 @@
 //! Statements on `roles`.
 
 use super::row::{corrupt, from_row};
-use super::{Error, Tx, with_conn};
+use super::{Error, Tx, answered, with_conn};
 use crate::clock::Timestamp;
 
 /// A named set of permissions.
@@ -41,11 +41,10 @@ pub async fn insert_missing(
 /// Holds others who lock the same role until the transaction ends. SQLite has one writer, which is the same.
 pub async fn lock(tx: &mut Tx, name: &str) -> Result<(), Error> {
     if let Tx::Postgres(handle) = tx {
-        let conn: &mut sqlx::PgConnection = handle;
-        sqlx::query("select 1 from roles where name = $1 for no key update")
-            .bind(name)
-            .execute(conn)
-            .await?;
+        const SQL: &str = "select 1 from roles where name = $1 for no key update";
+        answered!(handle, conn => {
+            sqlx::query(SQL).bind(name).execute(conn).await?;
+        });
     }
     Ok(())
 }

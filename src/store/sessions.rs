@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::row::{corrupt, from_row};
 use super::users::{AuthState, Status};
-use super::{Error, Tx, with_conn};
+use super::{Error, Tx, answered, with_conn};
 use crate::clock::Timestamp;
 use crate::ids::{SessionId, UserId};
 
@@ -188,9 +188,8 @@ pub async fn check_many(tx: &mut Tx, ids: &[SessionId]) -> Result<Vec<Checked>, 
         where s.id in (select unhex(value) from json_each($1))";
     Ok(match tx {
         Tx::Postgres(handle) => {
-            let conn: &mut sqlx::PgConnection = handle;
             let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
-            sqlx::query_as(POSTGRES).bind(ids).fetch_all(conn).await?
+            answered!(handle, conn => sqlx::query_as(POSTGRES).bind(ids).fetch_all(conn).await?)
         }
         Tx::Sqlite(handle) => {
             let conn: &mut sqlx::SqliteConnection = handle;

@@ -50,5 +50,6 @@ pub async fn end_all(tx: &mut Tx) -> Result<(), Error> {
 /// Erases what expired before `before`. Answers how many went.
 pub async fn purge(tx: &mut Tx, before: Timestamp) -> Result<u64, Error> {
     const SQL: &str = "delete from setup_tokens where expires_at < $1";
+    tx.takes_long();
     Ok(with_conn!(tx, conn => sqlx::query(SQL).bind(before.micros()).execute(conn).await?.rows_affected()))
 }

@@ -1,7 +1,7 @@
 //! Statements on `signing_keys`.
 
 use super::row::{corrupt, from_row};
-use super::{Error, Tx, with_conn};
+use super::{Error, Tx, answered, with_conn};
 use crate::clock::Timestamp;
 
 /// Where a key stands in its life.
@@ -82,10 +82,10 @@ pub async fn list(tx: &mut Tx) -> Result<Vec<Row>, Error> {
 /// When storage fails.
 pub async fn lock(tx: &mut Tx) -> Result<(), Error> {
     if let Tx::Postgres(handle) = tx {
-        let conn: &mut sqlx::PgConnection = handle;
-        sqlx::query("lock table signing_keys in share row exclusive mode")
-            .execute(conn)
-            .await?;
+        const SQL: &str = "lock table signing_keys in share row exclusive mode";
+        answered!(handle, conn => {
+            sqlx::query(SQL).execute(conn).await?;
+        });
     }
     Ok(())
 }

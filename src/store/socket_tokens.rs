@@ -31,5 +31,6 @@ pub async fn spend(tx: &mut Tx, id: TokenId, expires_at: Timestamp) -> Result<bo
 /// When storage fails.
 pub async fn purge(tx: &mut Tx, before: Timestamp) -> Result<u64, Error> {
     const SQL: &str = "delete from spent_socket_tokens where expires_at < $1";
+    tx.takes_long();
     Ok(with_conn!(tx, conn => sqlx::query(SQL).bind(before.micros()).execute(conn).await?.rows_affected()))
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::row::{corrupt, from_row};
-use super::{Error, Tx, with_conn};
+use super::{Error, Tx, answered, with_conn};
 use crate::clock::Timestamp;
 use crate::email::Email;
 use crate::ids::UserId;
@@ -115,11 +115,10 @@ pub async fn auth_state(tx: &mut Tx, id: UserId) -> Result<Option<AuthState>, Er
 /// in the order of their commits. `SQLite` has one writer, which is the same.
 pub async fn lock(tx: &mut Tx, id: UserId) -> Result<(), Error> {
     if let Tx::Postgres(handle) = tx {
-        let conn: &mut sqlx::PgConnection = handle;
-        sqlx::query("select 1 from users where id = $1 for no key update")
-            .bind(id.uuid())
-            .execute(conn)
-            .await?;
+        const SQL: &str = "select 1 from users where id = $1 for no key update";
+        answered!(handle, conn => {
+            sqlx::query(SQL).bind(id.uuid()).execute(conn).await?;
+        });
     }
     Ok(())
 }
@@ -185,13 +184,9 @@ pub async fn insert_missing(tx: &mut Tx, user: &NewUser<'_>) -> Result<bool, Err
 pub async fn find_by_email_locked(tx: &mut Tx, email: &Email) -> Result<Option<User>, Error> {
     const POSTGRES: &str = "select * from users where email = $1 for no key update";
     match tx {
-        Tx::Postgres(handle) => {
-            let conn: &mut sqlx::PgConnection = handle;
-            Ok(sqlx::query_as(POSTGRES)
-                .bind(email.as_str())
-                .fetch_optional(conn)
-                .await?)
-        }
+        Tx::Postgres(handle) => Ok(answered!(handle, conn => {
+            sqlx::query_as(POSTGRES).bind(email.as_str()).fetch_optional(conn).await?
+        })),
         Tx::Sqlite(_) => find_by_email(tx, email).await,
     }
 }
@@ -238,11 +233,10 @@ pub async fn note_activation_resent(
 /// no row to lock. `SQLite` has one writer, which is the same.
 pub async fn lock_key(tx: &mut Tx, key: i64) -> Result<(), Error> {
     if let Tx::Postgres(handle) = tx {
-        let conn: &mut sqlx::PgConnection = handle;
-        sqlx::query("select pg_advisory_xact_lock($1)")
-            .bind(key)
-            .execute(conn)
-            .await?;
+        const SQL: &str = "select pg_advisory_xact_lock($1)";
+        answered!(handle, conn => {
+            sqlx::query(SQL).bind(key).execute(conn).await?;
+        });
     }
     Ok(())
 }

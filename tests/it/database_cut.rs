@@ -1,33 +1,22 @@
 //! PostgreSQL is cut off from the server: nothing opens, nothing is acknowledged, leases run out.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::app::{TestApp, Tuning};
-use crate::support::database;
+use crate::database_silent::behind_a_proxy;
+use crate::support::app::Tuning;
 use crate::support::eventually;
-use crate::support::proxy::{Line, Proxy};
+use crate::support::proxy::Line;
 
 const ADA: &str = "ada@example.org";
 
-/// A server whose way to PostgreSQL leads through a proxy.
-async fn behind_a_proxy() -> (TestApp, Proxy) {
-    let direct = database::fresh_postgres().await;
-    let (before, rest) = direct.rsplit_once('@').unwrap();
-    let (target, after) = rest.split_once('/').unwrap();
-    let proxy = Proxy::before(target.parse::<SocketAddr>().unwrap()).await;
-    let url = format!("{before}@{}/{after}", proxy.address);
-    let configured = Tuning::new().database(url).configure(|config| {
+async fn survives(line: Line) {
+    let tuning = Tuning::new().configure(|config| {
         (config.hub.lease, config.hub.sweep, config.hub.poll) = (1.5, 0.3, 0.2);
         config.tokens.socket_ttl = 60;
     });
-    (configured.spawn().await, proxy)
-}
-
-async fn survives(line: Line) {
-    let (hub, proxy) = behind_a_proxy().await;
+    let (hub, proxy) = behind_a_proxy(tuning).await;
     let key = hub.backend().await;
     let (ada, pair) = hub.signed_in(ADA, "user").await;
     let spare = [

@@ -27,6 +27,7 @@ mod cli_users;
 mod client_address;
 mod cors;
 mod database_cut;
+mod database_silent;
 mod drain;
 mod enumeration;
 mod epoch;

@@ -41,6 +41,15 @@ pub enum Selection {
     All,
 }
 
+impl Selection {
+    /// The sessions of one user are few; those of many take their time.
+    fn wait(&self, tx: &mut Tx) {
+        if !matches!(self, Self::User { .. }) {
+            tx.takes_long();
+        }
+    }
+}
+
 /// Ends every selected live session by one statement; answers how many.
 ///
 /// # Errors
@@ -54,6 +63,7 @@ pub async fn end_many(tx: &mut Tx, which: &Selection, ending: &Ending, now: Time
         and user_id in (select id from users where site_role = $5)";
     const ALL: &str = "update sessions set revoked_at = $1, revoked_reason = $2, revoked_scope = $3,
         revoked_message = $4 where revoked_at is null and expires_at > $1 and idle_expires_at > $1";
+    which.wait(tx);
     Ok(with_conn!(tx, conn => {
         let sql = match which {
             Selection::User { .. } => USER,
@@ -85,6 +95,7 @@ pub async fn count_live(tx: &mut Tx, which: &Selection, now: Timestamp) -> Resul
         and idle_expires_at > $1 and user_id in (select id from users where site_role = $2)";
     const ALL: &str = "select count(*) from sessions where revoked_at is null and expires_at > $1
         and idle_expires_at > $1";
+    which.wait(tx);
     Ok(with_conn!(tx, conn => match which {
         Selection::User { id, except } => {
             let query = sqlx::query_scalar(USER).bind(now.micros()).bind(id.uuid());
@@ -104,6 +115,7 @@ pub async fn purge(tx: &mut Tx, before: Timestamp, most: u32) -> Result<u64, Err
         union all select id from sessions where expires_at < $1
         union all select id from sessions where idle_expires_at < $1
         limit $2)";
+    tx.takes_long();
     Ok(with_conn!(tx, conn => {
         sqlx::query(SQL).bind(before.micros()).bind(i64::from(most)).execute(conn).await?.rows_affected()
     }))

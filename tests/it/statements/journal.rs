@@ -130,7 +130,12 @@ async fn a_reader_sees_each_row_of_its_epoch_after_its_position() {
 async fn other_epoch(tx: &mut Tx) {
     const SQL: &str = "update meta set value = 'second' where key = 'epoch'";
     match tx {
-        Tx::Postgres(handle) => drop(sqlx::query(SQL).execute(&mut **handle).await.unwrap()),
+        Tx::Postgres(handle) => drop(
+            sqlx::query(SQL)
+                .execute(handle.connection().unwrap())
+                .await
+                .unwrap(),
+        ),
         Tx::Sqlite(handle) => drop(sqlx::query(SQL).execute(&mut **handle).await.unwrap()),
     }
 }

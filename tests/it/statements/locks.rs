@@ -58,7 +58,13 @@ async fn step(db: Db, lock: Lock, ada: UserId) {
         read(&mut tx).await;
     }
     match &mut tx {
-        Tx::Postgres(handle) => drop(sqlx::query(SQL).bind(next).execute(&mut **handle).await.unwrap()),
+        Tx::Postgres(handle) => drop(
+            sqlx::query(SQL)
+                .bind(next)
+                .execute(handle.connection().unwrap())
+                .await
+                .unwrap(),
+        ),
         Tx::Sqlite(handle) => drop(sqlx::query(SQL).bind(next).execute(&mut **handle).await.unwrap()),
     }
     tx.commit().await.unwrap();

@@ -1,0 +1,269 @@
+//! Connecting, and the pools that connections live in. [`Db`] is built by `app` and the command line, and
+//! hands out a [`Tx`] for each unit of work.
+//!
+//! Nobody waits for PostgreSQL without end: for a connection as long as [`PATIENCE`], for an answer as
+//! `unit.rs` says. SQLite lives in the process, and answers.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use sqlx::Connection as _;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use tokio_util::task::TaskTracker;
+
+use super::error::{self, Error};
+use super::unit::{PATIENCE, PostgresHandle, SqliteHandle, Tx};
+
+/// How long SQLite waits for another process's write lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How soon an SQLite file that somebody else is turning to WAL is opened again.
+const LOCKED: Duration = Duration::from_millis(10);
+/// What PostgreSQL gives up on: a lock that somebody sits on (before its client gives up, who then learns
+/// why), a statement without end, a transaction whose client froze, and a client that has vanished.
+const BOUNDS: [(&str, &str); 4] = [
+    ("lock_timeout", "1500ms"),
+    ("statement_timeout", "10s"),
+    ("idle_in_transaction_session_timeout", "10s"),
+    ("tcp_user_timeout", "10s"),
+];
+/// A connection that answered this recently is not asked again whether it is alive: a round trip less.
+const FRESH: Duration = Duration::from_secs(1);
+/// How long an idle connection may take to say that it is alive. Half of what its caller has, who spends
+/// the other half on a new one.
+const ALIVE: Duration = Duration::from_secs(1);
+const SQLITE_READERS: u32 = 4;
+
+/// The database. Clones share their pools.
+#[derive(Clone, Debug)]
+pub enum Db {
+    /// `requests` serves people, `revocations` those who end sessions, `watch` the journal's tail and
+    /// the sweep: a crowd at sign-in delays no forced logout, and a revocation that waits for a lock
+    /// does not keep the leases of all sockets from being renewed.
+    Postgres {
+        requests: PgPool,
+        revocations: PgPool,
+        watch: PgPool,
+        /// Connections on their way back to their pools.
+        returning: TaskTracker,
+    },
+    /// One writer, as SQLite has it; readers see the last commit.
+    Sqlite { writer: SqlitePool, readers: SqlitePool },
+}
+
+impl Db {
+    /// Opens `url`: `postgres://…`, or `sqlite://path` (made if missing, its folder too).
+    ///
+    /// # Errors
+    /// When the URL is neither, or the database cannot be reached.
+    pub async fn connect(url: &str) -> Result<Self, Error> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Self::connect_postgres(url).await
+        } else if url.starts_with("sqlite:") {
+            Self::connect_sqlite(url).await
+        } else {
+            Err(Error::Url)
+        }
+    }
+
+    async fn connect_postgres(url: &str) -> Result<Self, Error> {
+        let options = PgConnectOptions::from_str(url)?
+            .application_name("portcullis")
+            .options(BOUNDS);
+        // A pool tries until its time is out and then knows no cause; one connection says it at once.
+        let first = tokio::time::timeout(PATIENCE, PgConnection::connect_with(&options)).await;
+        first.map_err(|_| sqlx::Error::PoolTimedOut)??.close().await?;
+        let pool = |connections| {
+            PgPoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(PATIENCE)
+                .test_before_acquire(false)
+                .before_acquire(|connection, idle| Box::pin(is_alive(connection, idle.idle_for)))
+        };
+        let requests = pool(16).connect_with(options.clone()).await?;
+        let revocations = pool(4).connect_lazy_with(options.clone());
+        let watch = pool(2).connect_lazy_with(options);
+        Ok(Self::Postgres {
+            requests,
+            revocations,
+            watch,
+            returning: TaskTracker::new(),
+        })
+    }
+
+    async fn connect_sqlite(url: &str) -> Result<Self, Error> {
+        // WAL with FULL: what was acknowledged survives a power cut.
+        let options = SqliteConnectOptions::from_str(url)?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT);
+        if let Some(folder) = options
+            .get_filename()
+            .parent()
+            .filter(|folder| *folder != Path::new(""))
+        {
+            // Ours alone: a file in it holds the hashes of passwords.
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+            made.map_err(|error| Error::from(sqlx::Error::Io(error)))?;
+        }
+        let pool = |connections| {
+            SqlitePoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(PATIENCE)
+        };
+        let writer = first_writer(pool(1), &options).await?;
+        let readers = pool(SQLITE_READERS).connect_with(options.read_only(true)).await?;
+        Ok(Self::Sqlite { writer, readers })
+    }
+
+    /// Begins a transaction that may write.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when no connection could be had in time.
+    pub async fn begin(&self) -> Result<Tx, Error> {
+        match self {
+            Self::Postgres {
+                requests, returning, ..
+            } => begin_postgres(requests, returning).await,
+            Self::Sqlite { writer, .. } => begin_sqlite(writer).await,
+        }
+    }
+
+    /// As [`begin`](Self::begin), on a connection kept for revocations.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when no connection could be had in time.
+    pub async fn begin_revocation(&self) -> Result<Tx, Error> {
+        match self {
+            Self::Postgres {
+                revocations,
+                returning,
+                ..
+            } => begin_postgres(revocations, returning).await,
+            Self::Sqlite { writer, .. } => begin_sqlite(writer).await,
+        }
+    }
+
+    /// A connection for single statements, each its own transaction: no `begin`, no `commit`, one round trip.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when no connection could be had in time.
+    pub async fn single(&self) -> Result<Tx, Error> {
+        Ok(match self {
+            Self::Postgres {
+                requests, returning, ..
+            } => Tx::Postgres(acquire(requests, returning).await?),
+            Self::Sqlite { writer, .. } => Tx::Sqlite(SqliteHandle::Single(writer.acquire().await?)),
+        })
+    }
+
+    /// As [`single`](Self::single), for reading only: with SQLite it does not wait for the writer.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when no connection could be had in time.
+    pub async fn read(&self) -> Result<Tx, Error> {
+        Ok(match self {
+            Self::Postgres { .. } => self.single().await?,
+            Self::Sqlite { readers, .. } => Tx::Sqlite(SqliteHandle::Single(readers.acquire().await?)),
+        })
+    }
+
+    /// As [`read`](Self::read), on a connection kept for journal and sweep.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when no connection could be had in time.
+    pub async fn watch(&self) -> Result<Tx, Error> {
+        Ok(match self {
+            Self::Postgres { watch, returning, .. } => Tx::Postgres(acquire(watch, returning).await?),
+            Self::Sqlite { .. } => self.read().await?,
+        })
+    }
+
+    /// `postgres` or `sqlite`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Postgres { .. } => "postgres",
+            Self::Sqlite { .. } => "sqlite",
+        }
+    }
+
+    /// Closes every connection, waiting for those in use, but not for long: one whose answer never comes
+    /// must not hold up the end of the process.
+    pub async fn close(&self) {
+        let closing = async {
+            match self {
+                Self::Postgres {
+                    requests,
+                    revocations,
+                    watch,
+                    ..
+                } => {
+                    tokio::join!(requests.close(), revocations.close(), watch.close());
+                }
+                Self::Sqlite { writer, readers } => {
+                    readers.close().await;
+                    writer.close().await;
+                }
+            }
+        };
+        let _in_time = tokio::time::timeout(PATIENCE, closing).await;
+    }
+}
+
+async fn acquire(pool: &PgPool, returning: &TaskTracker) -> Result<PostgresHandle, Error> {
+    let asked = Instant::now();
+    let connection = pool.acquire().await?;
+    Ok(PostgresHandle::new(
+        connection,
+        asked.elapsed(),
+        returning.clone(),
+    ))
+}
+
+async fn begin_postgres(pool: &PgPool, returning: &TaskTracker) -> Result<Tx, Error> {
+    let mut handle = acquire(pool, returning).await?;
+    handle.begin().await?;
+    Ok(Tx::Postgres(handle))
+}
+
+async fn begin_sqlite(pool: &SqlitePool) -> Result<Tx, Error> {
+    // IMMEDIATE: a deferred transaction that reads, then writes, fails when another wrote between.
+    Ok(Tx::Sqlite(SqliteHandle::Transaction(
+        pool.begin_with("begin immediate").await?,
+    )))
+}
+
+/// Whether a connection that was idle for so long can be used. One that does not answer is replaced.
+async fn is_alive(connection: &mut PgConnection, idle_for: Duration) -> Result<bool, sqlx::Error> {
+    if idle_for >= FRESH {
+        let answer = tokio::time::timeout(ALIVE, connection.ping()).await;
+        answer.map_err(|_| sqlx::Error::PoolTimedOut)??;
+    }
+    Ok(true)
+}
+
+/// Opens the writer. A fresh file is turned to WAL by whoever opens it first, and SQLite lets nobody wait for
+/// that: who meets it is refused at once, whatever its busy time-out, and so tries again for as long.
+async fn first_writer(
+    pool: SqlitePoolOptions,
+    options: &SqliteConnectOptions,
+) -> Result<SqlitePool, sqlx::Error> {
+    let opening = async {
+        loop {
+            match pool.clone().connect_with(options.clone()).await {
+                Err(error) if error::is_locked(&error) => tokio::time::sleep(LOCKED).await,
+                other => return other,
+            }
+        }
+    };
+    let opened = tokio::time::timeout(BUSY_TIMEOUT, opening).await;
+    opened.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+}
