@@ -7,6 +7,7 @@
 
 pub mod bus;
 pub mod counters;
+pub mod frame;
 pub mod journal;
 pub mod lease;
 mod opening;

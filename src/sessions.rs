@@ -108,7 +108,7 @@ pub struct Current {
     pub amr: Vec<String>,
     /// The access token was minted over a socket (`src: "socket"`).
     pub from_socket: bool,
-    pub state: AuthState,
+    pub state: Arc<AuthState>,
 }
 
 /// What signing out ends.

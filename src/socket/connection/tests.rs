@@ -36,11 +36,7 @@ async fn played(stage: &Stage, room: usize, script: impl AsyncFnOnce(&mut Client
 fn push(socket: &Socket, version: i64) {
     let (reason, state) = (StateReason::RoleChanged, Arc::new(state(version)));
     let sequence = Some(version + 100);
-    socket.outbox.push(Push::State {
-        sequence,
-        reason,
-        state,
-    });
+    socket.outbox.push(Push::state(sequence, reason, state));
 }
 
 fn revoked() -> Ending {
@@ -182,11 +178,8 @@ async fn versions_and_sequences_never_go_back() {
         socket.outbox.push(event(109));
         assert_eq!(client.frame("event").await["sequence"], 109);
         // Found by the sweep: no row of the journal, and yet no step back.
-        socket.outbox.push(Push::State {
-            sequence: None,
-            reason: StateReason::Refreshed,
-            state: Arc::new(state(9)),
-        });
+        let found = Push::state(None, StateReason::Refreshed, Arc::new(state(9)));
+        socket.outbox.push(found);
         assert_eq!(client.frame("state").await["sequence"], 109);
         assert!(client.is_silent());
     })
