@@ -12,7 +12,7 @@ use crate::support::eventually;
 const ADA: &str = "ada@example.org";
 const ROUTE: &str = "/api/auth/site_role";
 /// Requests under way at any time, on each node.
-const CALLERS: usize = 12;
+const CALLERS: usize = 6;
 
 /// Two nodes of one hub on PostgreSQL, with no bus between them.
 async fn two() -> [TestApp; 2] {
@@ -47,7 +47,7 @@ async fn no_request_that_begins_after_a_revocation_succeeds_on_any_node() {
     let nodes = two().await;
     let key = nodes[0].backend().await;
     nodes[0].person(ADA, "user").await;
-    for round in 0..8 {
+    for round in 0..4 {
         let pair = nodes[0].sign_in(ADA).await;
         let (acknowledged, served) = (AtomicBool::new(false), AtomicUsize::new(0));
         let callers = nodes
