@@ -8,6 +8,7 @@
 pub mod bus;
 pub mod counters;
 pub mod epoch;
+pub mod frame;
 pub mod journal;
 pub mod lease;
 pub mod nodes;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::frame::Frame;
 use super::outbox::Push;
 use super::progress::Applied;
 use super::{Hub, Tally};
@@ -248,26 +249,23 @@ impl Hub {
             .in_time(move |tx| Box::pin(async move { users::auth_state(tx, user).await }))
             .await?;
         if let Some(state) = state {
-            let (sequence, state) = (Some(sequence), Arc::new(state));
-            self.0.registry.for_user(user, |socket| {
-                let state = Arc::clone(&state);
-                socket.outbox.push(Push::State {
-                    sequence,
-                    reason,
-                    state,
-                });
-            });
+            let push = Push::state(Some(sequence), reason, Arc::new(state));
+            self.0
+                .registry
+                .for_user(user, |socket| socket.outbox.push(push.clone()));
         }
         Ok(())
     }
 
     /// Gives the event that `entry` makes to the user's sockets, but for those of the session it is about.
     fn push_event(&self, entry: &Entry, user: UserId) {
-        let Some(frame) = frame_of(entry) else { return };
+        let Some(frame) = frame_of(entry).map(Frame::from) else {
+            return;
+        };
         let sequence = entry.position.sequence;
         self.0.registry.for_user(user, |socket| {
             if concerns(entry, socket.session_id) {
-                let frame = Arc::clone(&frame);
+                let frame = frame.clone();
                 socket.outbox.push(Push::Event { sequence, frame });
             }
         });
