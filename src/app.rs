@@ -105,7 +105,15 @@ impl App {
             .await
             .context("the database is not ready: run `portcullis migrate`")?;
         let limits = hub::Limits::new(&config.hub, open_files());
-        let hub = Hub::new(node, db.clone(), clock.clone(), Bus::Local, limits);
+        let hub = Hub::new(hub::Parts {
+            node,
+            address: bound.to_string(),
+            db: db.clone(),
+            clock: clock.clone(),
+            rng: rng.clone(),
+            bus: Bus::Local,
+            limits,
+        });
         let mail = Outbox::new(&config, &site, master.clone(), clock.clone(), rng.clone());
         let cx = Context {
             config,
@@ -154,8 +162,11 @@ impl App {
     /// When the metrics' listener cannot be bound, or mail cannot be set up.
     pub async fn start(&self, listener: TcpListener) -> anyhow::Result<()> {
         let (cx, life) = (&self.cx, &self.lifecycle);
-        // Before the first socket: what it begins with is behind all of them.
+        // Before the first socket: what the tail begins with is behind all of them, and the others know of
+        // this node before they have to wait for it.
         let tail = Tail::begin(&cx.hub).await?;
+        cx.hub.report().await?;
+        life.spawn(hub::nodes::run(cx.hub.clone(), life.stopped().clone()));
         life.spawn(tail.run(life.stopped().clone()));
         life.spawn(hub::sweep::run(cx.hub.clone(), life.stopped().clone()));
         life.spawn(hub::lease::run(cx.hub.clone(), life.stopped().clone()));
@@ -220,10 +231,12 @@ impl App {
     }
 }
 
-/// What a database gets once: the journal's name, a random text, and the built-in roles.
+/// What a database gets once, the journal's name and the built-in roles; and a new name where this is another
+/// database than before.
 async fn begin(db: &Db, clock: &Clock, rng: &Rng) -> Result<(), store::Error> {
+    let identity = hub::epoch::identity(db.single().await?).await?;
     let mut tx = db.begin().await?;
-    if store::meta::begin_epoch(&mut tx, &NodeId::generate(clock, rng).to_string()).await? {
+    if hub::epoch::settle(&mut tx, identity.as_deref(), clock, rng).await? {
         roles::write_built_in(&mut tx, clock.now()).await?;
     }
     tx.commit().await

@@ -17,6 +17,7 @@ mod headers;
 mod health;
 mod home;
 mod host;
+mod hub;
 mod jwks;
 mod logout;
 mod me;

@@ -7,11 +7,16 @@
 
 pub mod bus;
 pub mod counters;
+pub mod epoch;
+pub mod frame;
 pub mod journal;
 pub mod lease;
+pub mod nodes;
 mod opening;
 pub mod outbox;
 pub mod presence;
+mod progress;
+mod reach;
 pub mod redis;
 pub mod registry;
 pub mod sweep;
@@ -24,14 +29,19 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::config;
 use crate::ids::{NodeId, UserId};
+use crate::secret::Rng;
 use crate::store::Db;
 use crate::store::journal::{Change, Entry};
 use crate::store::sessions::{EndScope, Ending};
 use bus::Bus;
+use nodes::NodeLease;
 pub use opening::{Opened, Opening, Resume};
+use progress::Progress;
+use reach::Reach;
+pub use reach::Reached;
 use registry::{Registry, Socket};
 pub use tally::{Tally, Ticket};
 use waiting::Waiting;
@@ -44,8 +54,12 @@ pub struct Hub(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     node: NodeId,
+    /// Where this node listens, for people who look at the list of nodes.
+    address: String,
+    started_at: Timestamp,
     db: Db,
     clock: Clock,
+    rng: Rng,
     bus: Bus,
     registry: Registry,
     /// How many sockets there are, from the upgrade until they are closed.
@@ -54,6 +68,24 @@ struct Inner {
     limits: Limits,
     /// Wakes the journal's tail before its time.
     hint: Notify,
+    /// Wakes the node's report before its time.
+    report: Notify,
+    progress: Progress,
+    lease: NodeLease,
+    reach: Reach,
+}
+
+/// What a hub is built from.
+#[derive(Debug)]
+pub struct Parts {
+    pub node: NodeId,
+    /// Where this node listens.
+    pub address: String,
+    pub db: Db,
+    pub clock: Clock,
+    pub rng: Rng,
+    pub bus: Bus,
+    pub limits: Limits,
 }
 
 /// How much the hub holds, and how long.
@@ -89,17 +121,33 @@ impl Limits {
 
 impl Hub {
     #[must_use]
-    pub fn new(node: NodeId, db: Db, clock: Clock, bus: Bus, limits: Limits) -> Self {
-        Self(Arc::new(Inner {
+    pub fn new(parts: Parts) -> Self {
+        let Parts {
             node,
+            address,
             db,
             clock,
+            rng,
+            bus,
+            limits,
+        } = parts;
+        Self(Arc::new(Inner {
+            node,
+            address,
+            started_at: clock.now(),
+            db,
+            clock,
+            rng,
             bus,
             registry: Registry::default(),
             sockets: AtomicUsize::new(0),
             waiting: Waiting::default(),
             limits,
             hint: Notify::new(),
+            report: Notify::new(),
+            progress: Progress::default(),
+            lease: NodeLease::default(),
+            reach: Reach::default(),
         }))
     }
 
@@ -107,6 +155,12 @@ impl Hub {
     #[must_use]
     pub fn node(&self) -> NodeId {
         self.0.node
+    }
+
+    /// How this node hears of the others.
+    #[must_use]
+    pub fn bus(&self) -> &Bus {
+        &self.0.bus
     }
 
     /// The configured limits.

@@ -4,6 +4,7 @@
 //! are cores, lets a bounded number wait, and refuses beyond.
 
 mod hasher;
+mod memory;
 mod phc;
 mod policy;
 

@@ -1,21 +1,27 @@
 //! Revocation: ending sessions so that nothing of them survives, on REST or on sockets.
 //!
 //! One transaction (sessions, journal, audit), commit, then [`Hub::announce`](crate::hub::Hub::announce).
-//! The receipt says what this node's sockets did.
+//! The receipt says what this node's sockets did, and which nodes have applied it.
+
+mod recent;
 
 use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::audit::{self, Action, Actor, Origin, Record};
 use crate::context::Context;
 use crate::error::Code;
+use crate::hub::{Reached, Tally};
 use crate::ids::{RevocationId, SessionId, UserId};
 use crate::roles::{Authority, Permission, Unconfirmed};
 use crate::store::journal::{self, Change, Entry, NewEntry};
+use crate::store::revocations::Mark;
 use crate::store::sessions::{self, EndReason, EndScope, Ending, Selection};
 use crate::store::{self, Tx, users};
+use recent::Recent;
 
 /// Whose sessions end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,12 +110,14 @@ impl Error {
 #[derive(Clone, Debug)]
 pub struct Revocation {
     cx: Context,
+    recent: Recent,
 }
 
 impl Revocation {
     #[must_use]
     pub fn new(cx: Context) -> Self {
-        Self { cx }
+        let recent = Recent::default();
+        Self { cx, recent }
     }
 
     /// Ends the selected sessions: all of them, or none when it fails.
@@ -145,16 +153,36 @@ impl Revocation {
             None => journal::newest(&mut tx).await?,
         };
         let id = RevocationId::generate(&self.cx.clock, &self.cx.rng);
-        self.remember(&mut tx, id, sequence, sessions_revoked, &request, by)
+        let mark = self
+            .remember(&mut tx, id, sequence, sessions_revoked, &request, by)
             .await?;
         tx.commit().await?;
-        let receipt = self.carry_out(entry, user, &request).await;
+        let receipt = self.carry_out(entry, user, &request, id, &mark).await;
         Ok(Outcome {
             id: Some(id),
             sequence: Some(sequence),
             sessions_revoked,
             receipt,
         })
+    }
+
+    /// How far the revocation `id` has reached by now.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where there was none, [`Error::Store`].
+    pub async fn receipt(&self, id: RevocationId) -> Result<Receipt, Error> {
+        let hub = &self.cx.hub;
+        let mark = store::revocations::find(&mut self.cx.db.read().await?, id).await?;
+        let mark = mark.ok_or(Error::NotFound("revocation"))?;
+        let reached = hub.reached(&mark).await?;
+        // Sockets that it closed here are counted while it is remembered; that it has closed them all is
+        // known for good.
+        let tally = self.recent.find(id);
+        let here = match &tally {
+            Some(tally) => tally.is_complete(),
+            None => hub.has_applied(&mark),
+        };
+        Ok(self.write_receipt(here, tally.as_deref(), reached))
     }
 
     /// Locks whom it concerns. They must exist, and a signed-in manager must hold what they hold. A
@@ -263,7 +291,7 @@ impl Revocation {
         sessions_revoked: u64,
         request: &Request,
         by: &Origin,
-    ) -> Result<(), Error> {
+    ) -> Result<Mark, Error> {
         let (selector, user, session) = match &request.selector {
             Selector::Session(id) => (json!({ "session_id": id }), None, Some(*id)),
             Selector::User { id, except } => (
@@ -284,24 +312,26 @@ impl Revocation {
             message: request.message.clone(),
             sessions_revoked: i64::try_from(sessions_revoked).unwrap_or(i64::MAX),
         };
-        store::revocations::insert(tx, &row).await?;
+        let mark = store::revocations::insert(tx, &row).await?;
         let details = json!({
             "revocation_id": id, "selector": selector, "reason": request.reason, "sessions": sessions_revoked,
         });
         let mut record = Record::done(Action::SessionRevoke).details(details);
         (record.user, record.session) = (user, session);
         audit::record(tx, &self.cx, by, record).await?;
-        Ok(())
+        Ok(mark)
     }
 
-    /// Tells the sockets, and waits as long as the caller wants to. There is one node, so waiting for
-    /// all is waiting for it.
+    /// Tells the sockets, and waits as long as the caller wants to.
     async fn carry_out(
         &self,
         entry: Option<Entry>,
         user: Option<UserId>,
         request: &Request,
+        id: RevocationId,
+        mark: &Mark,
     ) -> Option<Receipt> {
+        let deadline = Instant::now() + request.timeout;
         let hub = &self.cx.hub;
         if request.wait == Wait::None {
             hub.announce_only(entry.as_slice());
@@ -313,15 +343,34 @@ impl Revocation {
             // receipt answers for them all the same.
             None => hub.verify(user).await,
         };
-        let complete = tally.wait(request.timeout).await;
-        Some(Receipt {
-            complete,
-            nodes: 1,
-            acknowledged: u32::from(complete),
-            sockets_closed: tally.closed(),
-            slowest_ms: u64::try_from(tally.slowest().as_millis()).unwrap_or(u64::MAX),
-            pending: if complete { Vec::new() } else { vec![hub.node()] },
-        })
+        self.recent.remember(id, &tally);
+        let here = tally.wait(request.timeout).await;
+        let reached = match request.wait {
+            Wait::All => hub.wait_for_others(mark, deadline).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "it cannot be told how far a revocation has reached");
+                Reached::unknown()
+            }),
+            Wait::Local | Wait::None => Reached::default(),
+        };
+        Some(self.write_receipt(here, Some(&tally), reached))
+    }
+
+    /// `here`: whether this node's sockets are closed.
+    fn write_receipt(&self, here: bool, tally: Option<&Tally>, reached: Reached) -> Receipt {
+        let mut pending = reached.pending;
+        if !here {
+            pending.insert(0, self.cx.hub.node());
+        }
+        let (nodes, acknowledged) = (reached.others + 1, reached.acknowledged + u32::from(here));
+        let slowest = tally.map_or(Duration::ZERO, Tally::slowest);
+        Receipt {
+            complete: acknowledged == nodes,
+            nodes,
+            acknowledged,
+            sockets_closed: tally.map_or(0, Tally::closed),
+            slowest_ms: u64::try_from(slowest.as_millis()).unwrap_or(u64::MAX),
+            pending,
+        }
     }
 }
 

@@ -5,7 +5,9 @@
 //! session in SQL). Called by `http`, `socket` and `jobs`.
 
 mod access_token;
+mod checks;
 mod jwt;
+mod known_tokens;
 mod login;
 mod logout;
 mod refresh;
@@ -13,6 +15,7 @@ mod rotation;
 mod signing_keys;
 mod socket_token;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -30,6 +33,9 @@ use crate::store::{
     users::{AuthState, User},
 };
 
+use access_token::Known;
+use checks::Checks;
+use known_tokens::KnownTokens;
 use signing_keys::SigningKeys;
 use socket_token::Ledger;
 
@@ -102,7 +108,7 @@ pub struct Current {
     pub amr: Vec<String>,
     /// The access token was minted over a socket (`src: "socket"`).
     pub from_socket: bool,
-    pub state: AuthState,
+    pub state: Arc<AuthState>,
 }
 
 /// What signing out ends.
@@ -135,6 +141,8 @@ pub struct Sessions {
     hasher: Hasher,
     limits: Limits,
     keys: SigningKeys,
+    known: KnownTokens<Arc<Known>>,
+    checks: Checks,
     ledger: Ledger,
 }
 
@@ -147,11 +155,14 @@ impl Sessions {
     /// they were encrypted under; or a failure of storage.
     pub async fn new(cx: Context, hasher: Hasher, limits: Limits) -> Result<Self, Error> {
         let keys = SigningKeys::open(&cx).await?;
+        let checks = Checks::of(&cx.db);
         Ok(Self {
             cx,
             hasher,
             limits,
             keys,
+            known: KnownTokens::default(),
+            checks,
             ledger: Ledger::default(),
         })
     }

@@ -20,6 +20,7 @@ pub mod mailed_tokens;
 pub mod mails;
 pub mod meta;
 pub mod migrate;
+pub mod nodes;
 mod pools;
 pub mod refresh_tokens;
 pub mod revocations;

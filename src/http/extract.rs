@@ -15,6 +15,6 @@ pub mod values;
 pub use bearer::{Bearer, CurrentUser};
 pub use body::{Json, OptionalJson};
 pub use fields::{Fault, Fields, Query, Read};
-pub use management::{KeysWrite, Management, RolesWrite, SessionsRevoke, UsersRead};
+pub use management::{HubRead, KeysWrite, Management, RolesWrite, SessionsRevoke, UsersRead};
 pub use mode::NoMode;
 pub use path::{PathId, PathToken};

@@ -1,4 +1,5 @@
-//! `POST /api/revocations`: ends sessions and closes their sockets; the receipt says how far it reached.
+//! `POST /api/revocations`: ends sessions and closes their sockets; the receipt says how far it reached, and
+//! `GET /api/revocations/{id}` how far by now.
 
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::extract::{Fault, Fields, Json, Management, Query, Read, SessionsRevoke, values};
+use super::extract::{Fault, Fields, Json, Management, PathId, Query, Read, SessionsRevoke, values};
 use super::problem::{BodyProblems, CommonProblems, ManagementProblems, Problem};
 use crate::app::App;
 use crate::ids::{RevocationId, SessionId, UserId};
@@ -209,6 +210,31 @@ pub async fn revoke(
     };
     let outcome = app.revocation.revoke(request, &caller.origin).await?;
     Ok(Json(outcome.into()))
+}
+
+/// Read a receipt
+///
+/// Needs `sessions:revoke`. The receipt as it stands now: nodes that were pending may have caught up.
+#[utoipa::path(
+    get,
+    path = "/api/revocations/{id}",
+    operation_id = "read_receipt",
+    tag = "Management",
+    security(("access_token" = []), ("service_key" = ["sessions:revoke"])),
+    params(("id" = uuid::Uuid, Path, description = "What the revocation was answered with")),
+    responses(
+        CommonProblems,
+        ManagementProblems,
+        (status = 200, description = "How far it has reached", body = ReceiptSchema),
+        (status = 404, description = "`not_found`", body = super::problem::Body, content_type = "application/problem+json"),
+    )
+)]
+pub async fn receipt(
+    State(app): State<App>,
+    _: Management<SessionsRevoke>,
+    PathId(id): PathId<RevocationId>,
+) -> Result<Json<Receipt>, Problem> {
+    Ok(Json(app.revocation.receipt(id).await?))
 }
 
 #[cfg(test)]

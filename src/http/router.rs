@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use super::edge::Edge;
 use super::problem::{CommonProblems, get_only, method_not_allowed, not_found};
 use super::{
-    activation, assets, cors, dev_mailbox, docs, health, home, host, jwks, logout, me, middleware,
+    activation, assets, cors, dev_mailbox, docs, health, home, host, hub, jwks, logout, me, middleware,
     openapi as document, pages, path, problems, recovery, refresh, registration, revocations, service_keys,
     setup, sign_in, site_role, socket_token, users,
 };
@@ -59,6 +59,8 @@ fn management() -> Routes {
         .routes(routes!(users::read))
         .routes(routes!(site_role::assign))
         .routes(routes!(revocations::revoke))
+        .routes(routes!(revocations::receipt))
+        .routes(routes!(hub::read))
         .routes(routes!(service_keys::list, service_keys::create))
         .routes(routes!(service_keys::read, service_keys::revoke))
 }

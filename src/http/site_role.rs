@@ -1,5 +1,7 @@
 //! Site roles: the caller's own, and giving a user another one.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use utoipa::ToSchema;
 
@@ -39,7 +41,7 @@ impl Read for SiteRoleBody {
     responses(CommonProblems, UserProblems, (status = 200, description = "The caller's role", body = SiteRoleJson))
 )]
 pub async fn read(CurrentUser(current): CurrentUser) -> Json<SiteRoleJson> {
-    Json(current.state.into())
+    Json(Arc::unwrap_or_clone(current.state).into())
 }
 
 /// Give a user another site role

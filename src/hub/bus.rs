@@ -18,6 +18,14 @@ impl Bus {
         }
     }
 
+    /// Whether news of other nodes come by it.
+    #[must_use]
+    pub const fn is_up(&self) -> bool {
+        match self {
+            Self::Local => true,
+        }
+    }
+
     /// `local`, as the hub's state shows it.
     #[must_use]
     pub const fn kind(&self) -> &'static str {

@@ -1,28 +1,42 @@
 //! The journal's tail: reads every committed row, in order, and applies it to this node's sockets.
 //!
-//! It runs every `hub.poll`, and at once when something was announced. Applying is idempotent. The
-//! position moves only over what can no longer be overtaken by a late commit (see
+//! It runs every `hub.poll`, and at once when something was announced. Applying is idempotent. Where it stands
+//! is not a number but what its last read has seen, so that a late commit is found (see
 //! [`read_after`](crate::store::journal::read_after)).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::frame::Frame;
 use super::outbox::Push;
+use super::progress::Applied;
 use super::{Hub, Tally};
 use crate::ids::{SessionId, UserId};
 use crate::metric;
-use crate::store::journal::{self, Batch, Change, Entry, Position, StateReason};
+use crate::store::journal::{self, Batch, Change, Entry, Position, Snapshot, StateReason};
 use crate::store::{self, Tx, users};
 
+/// How often the journal is read while the bus is away, at least.
+const WITHOUT_BUS: Duration = Duration::from_millis(250);
+/// How soon a read that failed is tried again.
+const AFTER_A_FAILURE: Duration = Duration::from_millis(500);
+/// For how long rows are kept that nobody may have read, and a little less.
+const KEPT: Duration = Duration::from_hours(23);
+
 /// Where a reader of the journal stands.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Cursor {
-    position: Position,
-    /// Rows that were applied, but that the position may not pass yet.
-    applied: BTreeSet<Position>,
+    epoch: String,
+    /// What the reader has seen, and applied.
+    seen: Snapshot,
+    /// A look that takes several reads: what its first read saw, and how far it has come.
+    look: Option<(Snapshot, Position)>,
+    /// Rows that were given and that `seen` does not include: they committed while a look was under way.
+    ahead: BTreeSet<Position>,
 }
 
 impl Cursor {
@@ -31,30 +45,64 @@ impl Cursor {
     /// # Errors
     /// When storage fails.
     pub async fn at_the_end(tx: &mut Tx) -> Result<Self, store::Error> {
-        let (position, applied) = (journal::present_position(tx).await?, BTreeSet::new());
-        Ok(Self { position, applied })
+        let (epoch, seen) = journal::present(tx).await?;
+        Ok(Self::new(epoch, seen))
     }
 
-    /// Every visible row that was not applied before.
+    /// A reader of `epoch` that has seen what `seen` includes.
+    #[must_use]
+    pub const fn new(epoch: String, seen: Snapshot) -> Self {
+        Self {
+            epoch,
+            seen,
+            look: None,
+            ahead: BTreeSet::new(),
+        }
+    }
+
+    /// The name of the journal that is read.
+    #[must_use]
+    pub fn epoch(&self) -> &str {
+        &self.epoch
+    }
+
+    /// What was read and applied completely.
+    #[must_use]
+    pub const fn seen(&self) -> &Snapshot {
+        &self.seen
+    }
+
+    /// Every visible row that was not given before.
     ///
     /// # Errors
     /// When storage fails.
     pub async fn read(&self, tx: &mut Tx) -> Result<Batch, store::Error> {
-        journal::read_after(tx, self.position, &self.applied).await
+        let after = self
+            .look
+            .as_ref()
+            .map_or_else(Position::default, |(_, page)| *page);
+        let mut batch = journal::read_after(tx, &self.seen, after).await?;
+        batch
+            .entries
+            .retain(|entry| !self.ahead.contains(&entry.position));
+        Ok(batch)
     }
 
-    /// The batch was applied. The position moves over what nothing can appear below any more, but not
-    /// beyond what was reached by a read that left rows behind.
+    /// The batch was applied. What it saw counts as seen once nothing of it is left to read: then that of
+    /// the look's first read, because rows may have committed behind the later ones.
     pub fn advance(&mut self, batch: &Batch) {
-        let read = batch.entries.iter().map(|entry| entry.position);
-        let reached = read.clone().max().filter(|_| batch.full);
-        self.applied.extend(read);
-        let passable =
-            |first: &Position| first.xid < batch.horizon && reached.is_none_or(|reached| *first <= reached);
-        while let Some(first) = self.applied.first().copied().filter(passable) {
-            self.applied.remove(&first);
-            self.position = self.position.max(first);
+        let given = batch.entries.iter().map(|entry| entry.position);
+        self.ahead.extend(given);
+        let first = match self.look.take() {
+            Some((first, _)) => first,
+            None => batch.snapshot.clone(),
+        };
+        match batch.last.filter(|_| batch.full) {
+            Some(page) => self.look = Some((first, page)),
+            None => self.seen = first,
         }
+        let seen = &self.seen;
+        self.ahead.retain(|position| !seen.includes(*position));
     }
 }
 
@@ -63,6 +111,8 @@ impl Cursor {
 pub struct Tail {
     hub: Hub,
     cursor: Cursor,
+    /// When the journal was last read, since boot.
+    read_at: Duration,
 }
 
 impl Tail {
@@ -71,28 +121,45 @@ impl Tail {
     /// # Errors
     /// When storage fails.
     pub async fn begin(hub: &Hub) -> Result<Self, store::Error> {
+        let asked = hub.0.clock.since_boot();
         let cursor = Cursor::at_the_end(&mut hub.0.db.watch().await?).await?;
+        hub.0.progress.begin(Applied {
+            epoch: cursor.epoch.clone(),
+            snapshot: cursor.seen.clone(),
+            asked,
+            newest: None,
+        });
         Ok(Self {
             hub: hub.clone(),
             cursor,
+            read_at: asked,
         })
     }
 
     /// Reads and applies until `stop`.
     pub async fn run(mut self, stop: CancellationToken) {
         let hub = self.hub.clone();
-        let mut ticks = tokio::time::interval(hub.0.limits.poll);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let poll = hub.0.limits.poll;
         loop {
+            // While the bus is away, only looking tells that others wrote.
+            let pause = if hub.0.bus.is_up() {
+                poll
+            } else {
+                poll.min(WITHOUT_BUS)
+            };
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = hub.0.hint.notified() => {}
-                _ = ticks.tick() => {}
+                () = tokio::time::sleep(pause) => {}
             }
-            match self.catch_up().await {
-                Ok(()) => {}
-                // The next tick tries again from the same position.
-                Err(error) => tracing::warn!(%error, "the journal could not be read"),
+            let Err(error) = self.catch_up().await else {
+                continue;
+            };
+            // Tried again from where it stands, but not in a frenzy, however many hints come.
+            tracing::warn!(%error, "the journal could not be read");
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(AFTER_A_FAILURE.min(poll)) => {}
             }
         }
     }
@@ -100,28 +167,49 @@ impl Tail {
     /// Applies every row that is visible now.
     ///
     /// # Errors
-    /// When storage fails. What was not applied stays after the position.
+    /// When storage fails. What was not applied is given again.
     pub async fn catch_up(&mut self) -> Result<(), store::Error> {
         loop {
+            let asked = self.hub.0.clock.since_boot();
             let (tx, cursor) = (self.hub.0.db.watch().await?, self.cursor.clone());
             let mut batch = tx
                 .in_time(move |tx| Box::pin(async move { cursor.read(tx).await }))
                 .await?;
+            // Rows are kept for a day: what was not read for longer may be gone.
+            let stale = asked.saturating_sub(self.read_at) > KEPT;
+            if stale || batch.epoch != self.cursor.epoch {
+                self.hub.enter_epoch(&batch, asked).await?;
+                self.cursor = Cursor::new(batch.epoch, batch.snapshot);
+                self.read_at = asked;
+                continue;
+            }
             // Sequences of one user are taken in the order of their commits; transaction ids are not.
             batch.entries.sort_by_key(|entry| entry.position.sequence);
             let lag = batch.entries.iter().map(|entry| entry.at).min();
             let lag = lag.map_or(0.0, |oldest| self.hub.0.clock.now().since(oldest).as_secs_f64());
             metrics::gauge!(metric::JOURNAL_LAG).set(lag);
-            self.apply(&batch.entries).await?;
+            let tally = self.apply(&batch.entries).await?;
             self.cursor.advance(&batch);
+            self.read_at = asked;
+            self.note(&batch, asked, tally);
             if !batch.full {
                 return Ok(());
             }
         }
     }
 
-    /// Sign-outs first: no read that fails or takes its time may hold them up.
-    async fn apply(&self, entries: &[Entry]) -> Result<(), store::Error> {
+    /// Notes how far this node has come; where that is news for others, its row is written at once.
+    fn note(&self, batch: &Batch, asked: Duration, tally: Arc<Tally>) {
+        let hub = &self.hub.0;
+        let (epoch, seen) = (&self.cursor.epoch, &self.cursor.seen);
+        hub.progress.applied(epoch, seen, asked, &batch.entries, tally);
+        if !batch.entries.is_empty() {
+            hub.report.notify_one();
+        }
+    }
+
+    /// Sign-outs first: no read that fails or takes its time may hold them up. The tally counts their sockets.
+    async fn apply(&self, entries: &[Entry]) -> Result<Arc<Tally>, store::Error> {
         let hub = &self.hub;
         let tally = Tally::begin();
         for entry in entries {
@@ -143,7 +231,7 @@ impl Tail {
                 _ => hub.push_event(entry, user),
             }
         }
-        Ok(())
+        Ok(tally)
     }
 }
 
@@ -161,26 +249,23 @@ impl Hub {
             .in_time(move |tx| Box::pin(async move { users::auth_state(tx, user).await }))
             .await?;
         if let Some(state) = state {
-            let (sequence, state) = (Some(sequence), Arc::new(state));
-            self.0.registry.for_user(user, |socket| {
-                let state = Arc::clone(&state);
-                socket.outbox.push(Push::State {
-                    sequence,
-                    reason,
-                    state,
-                });
-            });
+            let push = Push::state(Some(sequence), reason, Arc::new(state));
+            self.0
+                .registry
+                .for_user(user, |socket| socket.outbox.push(push.clone()));
         }
         Ok(())
     }
 
     /// Gives the event that `entry` makes to the user's sockets, but for those of the session it is about.
     fn push_event(&self, entry: &Entry, user: UserId) {
-        let Some(frame) = frame_of(entry) else { return };
+        let Some(frame) = frame_of(entry).map(Frame::from) else {
+            return;
+        };
         let sequence = entry.position.sequence;
         self.0.registry.for_user(user, |socket| {
             if concerns(entry, socket.session_id) {
-                let frame = Arc::clone(&frame);
+                let frame = frame.clone();
                 socket.outbox.push(Push::Event { sequence, frame });
             }
         });

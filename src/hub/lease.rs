@@ -28,9 +28,8 @@ pub async fn run(hub: Hub, stop: CancellationToken) {
 impl Hub {
     /// Tells every socket whose lease has run out to leave.
     pub fn end_expired_leases(&self) {
-        let now = self.0.clock.since_boot();
         self.0.registry.for_each(|socket| {
-            if socket.lease_expired(now) {
+            if self.lease_expired(socket) {
                 socket.outbox.leave(Leave::LeaseExpired);
             }
         });

@@ -69,6 +69,7 @@ impl Hub {
     /// As [`open`](Self::open).
     pub async fn admit(&self, place: Registered, resume: Option<Resume>) -> Result<Opening, store::Error> {
         let (user, session) = (place.socket().user_id, place.socket().session_id);
+        self.live_again().await?;
         // The lease runs from before the query: what it finds is at least as new as that.
         let asked = self.0.clock.since_boot();
         let mut tx = self.0.db.read().await?;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use super::Ticket;
+use super::frame::{Frame, StateFrames};
 use crate::metric;
 use crate::store::journal::StateReason;
 use crate::store::sessions::Ending;
@@ -28,16 +29,29 @@ pub enum Push {
         sequence: Option<i64>,
         reason: StateReason,
         state: Arc<AuthState>,
+        /// What sockets of one session need not make twice.
+        frames: StateFrames,
     },
     /// A finished `event` frame, shared by every socket that gets it.
-    Event { sequence: i64, frame: Arc<str> },
+    Event { sequence: i64, frame: Frame },
 }
 
 impl Push {
+    /// A state. Its clones share the frames that are made of it, so make one for all sockets of a user.
+    #[must_use]
+    pub fn state(sequence: Option<i64>, reason: StateReason, state: Arc<AuthState>) -> Self {
+        Self::State {
+            sequence,
+            reason,
+            state,
+            frames: StateFrames::default(),
+        }
+    }
+
     fn bytes(&self) -> usize {
         match self {
             Self::State { .. } => 0,
-            Self::Event { frame, .. } => frame.len(),
+            Self::Event { frame, .. } => frame.size(),
         }
     }
 }
@@ -160,6 +174,11 @@ impl Outbox {
         }
     }
 
+    /// Sequences begin anew: what the session was read as of compares with none of them.
+    pub fn forget_opening(&self) {
+        self.lock().opened_at = None;
+    }
+
     /// Orders the socket to close while its session lives on.
     pub fn leave(&self, why: Leave) {
         self.lock().leave.get_or_insert(why);
@@ -249,11 +268,7 @@ mod tests {
             status: Status::Active,
             email_verified: true,
         };
-        Push::State {
-            sequence: Some(version),
-            reason: StateReason::RoleChanged,
-            state: Arc::new(state),
-        }
+        Push::state(Some(version), StateReason::RoleChanged, Arc::new(state))
     }
 
     fn event(sequence: i64, size: usize) -> Push {

@@ -120,17 +120,12 @@ impl Hub {
             return if late { untold } else { 0 };
         }
         let ends_at = session.expires_at.min(session.idle_expires_at);
-        let state = Arc::new(session.state);
+        let push = Push::state(None, StateReason::Refreshed, Arc::clone(&session.state));
         for socket in sockets {
             socket.renew_lease(asked.since_boot, self.0.limits.lease);
             socket.session_ends(ends_at);
-            if socket.version() < state.version {
-                let (reason, state) = (StateReason::Refreshed, Arc::clone(&state));
-                socket.outbox.push(Push::State {
-                    sequence: None,
-                    reason,
-                    state,
-                });
+            if socket.version() < session.state.version {
+                socket.outbox.push(push.clone());
             }
         }
         0

@@ -46,18 +46,32 @@ impl Tally {
         }
     }
 
+    /// Whether every socket has closed.
+    pub(super) fn all_closed(&self) -> bool {
+        self.open.load(Ordering::SeqCst) == 0
+    }
+
+    /// Waits until every socket has closed.
+    pub(super) async fn closed_all(&self) {
+        loop {
+            let notified = self.all_closed.notified();
+            if self.all_closed() {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    /// Whether all sockets that it concerns have closed.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.all_closed() && !self.incomplete.load(Ordering::SeqCst)
+    }
+
     /// Waits until every socket has closed, at most `patience`. Answers whether all that it concerns have.
     pub async fn wait(&self, patience: Duration) -> bool {
-        let all_closed = async {
-            loop {
-                let notified = self.all_closed.notified();
-                if self.open.load(Ordering::SeqCst) == 0 {
-                    return;
-                }
-                notified.await;
-            }
-        };
-        tokio::time::timeout(patience, all_closed).await.is_ok() && !self.incomplete.load(Ordering::SeqCst)
+        let in_time = tokio::time::timeout(patience, self.closed_all()).await;
+        in_time.is_ok() && self.is_complete()
     }
 
     /// How many sockets have closed so far.

@@ -2,8 +2,8 @@
 //! can run any number of times.
 //!
 //! Erased are: mailed tokens and set-up tokens that expired, mails that were sent or given up a week ago,
-//! all but the newest 500 mails of the development mailbox, journal rows older than a day, spent socket
-//! tokens that expired, sessions that ended 30 days ago, and the counters of `limits` that are full again.
+//! all but the newest 500 mails of the development mailbox, journal rows older than a day, nodes that
+//! died an hour ago, spent socket tokens that expired, sessions that ended 30 days ago, and the counters of `limits` that are full again.
 
 use std::time::Duration;
 
@@ -12,7 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
 use crate::limits::Limits;
-use crate::store::{self, journal, mailbox, mailed_tokens, mails, sessions, setup_tokens, socket_tokens};
+use crate::store::{
+    self, journal, mailbox, mailed_tokens, mails, nodes, sessions, setup_tokens, socket_tokens,
+};
 
 /// How often the job runs. The first time is at the start.
 const EVERY: Duration = Duration::from_mins(10);
@@ -22,6 +24,8 @@ const MAILS: Duration = Duration::from_hours(7 * 24);
 const MAILBOX: u32 = 500;
 /// How long the journal is kept: a node whose position is older compares everything instead.
 const JOURNAL: Duration = Duration::from_hours(24);
+/// How long the row of a node is kept whose sockets have closed by themselves, in microseconds.
+const DEAD: i64 = 3_600 * 1_000_000;
 /// How long a session is kept after its end.
 const TOMBSTONES: Duration = Duration::from_hours(30 * 24);
 /// How many sessions go at once: each takes its refresh tokens along.
@@ -54,6 +58,7 @@ async fn purge(cx: &Context) -> Result<u64, store::Error> {
     rows += mails::purge(&mut cx.db.single().await?, now - MAILS).await?;
     rows += mailbox::purge(&mut cx.db.single().await?, MAILBOX).await?;
     rows += journal::purge(&mut cx.db.single().await?, now - JOURNAL).await?;
+    rows += nodes::purge(&mut cx.db.single().await?, DEAD).await?;
     rows += socket_tokens::purge(&mut cx.db.single().await?, now).await?;
     loop {
         let erased = sessions::purge(&mut cx.db.single().await?, now - TOMBSTONES, BATCH).await?;

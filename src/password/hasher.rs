@@ -12,6 +12,7 @@ use argon2::Params;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::memory::Memory;
 use super::phc::{Stored, params, phc};
 use super::{MAX_BYTES, Password};
 use crate::config;
@@ -43,6 +44,7 @@ struct Inner {
     admitted: Arc<Semaphore>,
     /// Those that run.
     cores: Arc<Semaphore>,
+    memory: Memory,
     runs: AtomicU64,
 }
 
@@ -62,8 +64,10 @@ impl Hasher {
         let params = params(config);
         let mut nothing = [0; 32];
         Rng::System.fill(&mut nothing);
+        let memory = Memory::for_params(&params);
         let inner = Inner {
-            dummy: phc(&params, &nothing),
+            dummy: phc(&params, &nothing, &memory),
+            memory,
             params,
             admitted: Arc::new(Semaphore::new(cores + config.queue)),
             cores: Arc::new(Semaphore::new(cores)),
@@ -77,8 +81,8 @@ impl Hasher {
     /// # Errors
     /// [`Overloaded`] when too many wait.
     pub async fn hash(&self, password: &Password) -> Result<String, Overloaded> {
-        let (secret, params) = (password.secret().clone(), self.0.params.clone());
-        self.run(move || phc(&params, secret.expose_secret().as_bytes()))
+        let (secret, inner) = (password.secret().clone(), Arc::clone(&self.0));
+        self.run(move || phc(&inner.params, secret.expose_secret().as_bytes(), &inner.memory))
             .await
     }
 
@@ -111,11 +115,11 @@ impl Hasher {
         let matches = self
             .run(move || {
                 if let (Some(typed), Some(stored)) = (&typed, &stored) {
-                    return stored.matches(typed.expose_secret().as_bytes());
+                    return stored.matches(typed.expose_secret().as_bytes(), &inner.memory);
                 }
                 if let Some(dummy) = Stored::parse(&inner.dummy) {
                     let text = typed.as_ref().map_or("", |typed| typed.expose_secret());
-                    let _ = dummy.matches(text.as_bytes());
+                    let _ = dummy.matches(text.as_bytes(), &inner.memory);
                 }
                 false
             })

@@ -1,8 +1,9 @@
 //! PHC strings of argon2: made with the configured parameters, read with bounded ones. Called by the queue.
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Params, Version};
 
+use super::memory::Memory;
 use crate::config;
 use crate::secret::Rng;
 
@@ -38,8 +39,17 @@ impl Stored {
     }
 
     /// Recomputes the hash and compares in constant time.
-    pub(super) fn matches(&self, typed: &[u8]) -> bool {
-        Argon2::default().verify_password(typed, &self.0).is_ok()
+    pub(super) fn matches(&self, typed: &[u8], memory: &Memory) -> bool {
+        self.recompute(typed, memory)
+            .is_some_and(|computed| self.0.hash.as_ref() == Some(&computed))
+    }
+
+    fn recompute(&self, typed: &[u8], memory: &Memory) -> Option<Output> {
+        let algorithm = Algorithm::try_from(self.0.algorithm.as_str()).ok()?;
+        let version = self.0.version.map(Version::try_from).transpose().ok()?;
+        let params = Params::try_from(&self.0).ok()?;
+        let argon2 = Argon2::new(algorithm, version.unwrap_or_default(), params.clone());
+        output(&argon2, &params, typed, self.0.salt.as_ref()?, memory).ok()
     }
 }
 
@@ -52,16 +62,73 @@ pub(super) fn params(config: &config::Passwords) -> Params {
 }
 
 /// Hashes `password` under a fresh salt of 128 bits.
-pub(super) fn phc(params: &Params, password: &[u8]) -> String {
+pub(super) fn phc(params: &Params, password: &[u8], memory: &Memory) -> String {
     let mut salt = [0; 16];
     Rng::System.fill(&mut salt);
-    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
+    let made = make(params, password, &salt, memory);
     #[expect(
         clippy::expect_used,
         reason = "fails only for lengths and parameters out of range"
     )]
-    let hash = argon2
-        .hash_password_with_salt(password, &salt)
-        .expect("salt and parameters are in range");
-    hash.to_string()
+    made.expect("salt and parameters are in range").to_string()
+}
+
+fn make(
+    params: &Params,
+    password: &[u8],
+    salt: &[u8],
+    memory: &Memory,
+) -> argon2::password_hash::Result<PasswordHash> {
+    let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
+    let argon2 = Argon2::new(algorithm, version, params.clone());
+    Ok(PasswordHash {
+        algorithm: algorithm.ident(),
+        version: Some(version.into()),
+        params: ParamsString::try_from(params)?,
+        salt: Some(Salt::new(salt)?),
+        hash: Some(output(&argon2, params, password, salt, memory)?),
+    })
+}
+
+/// What argon2 makes of `password`. The length is the one of the stored hash, or the usual one.
+fn output(
+    argon2: &Argon2<'_>,
+    params: &Params,
+    password: &[u8],
+    salt: &[u8],
+    memory: &Memory,
+) -> argon2::password_hash::Result<Output> {
+    let mut buffer = [0; Output::MAX_LENGTH];
+    let length = params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN);
+    let out = &mut buffer[..length.min(Output::MAX_LENGTH)];
+    memory.lend(params, |blocks| {
+        argon2.hash_password_into_with_memory(password, salt, out, blocks)
+    })?;
+    Ok(Output::new(out)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use argon2::{PasswordHasher, PasswordVerifier};
+
+    use super::*;
+
+    /// What argon2 computes with memory of its own is the measure; the second round works in used memory.
+    #[test]
+    fn used_memory_changes_no_hash() {
+        let params = Params::new(64, 2, 1, None).unwrap();
+        let memory = Memory::for_params(&params);
+        let theirs = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
+        for round in 0..2 {
+            let ours = PasswordHash::new(&phc(&params, b"open", &memory)).unwrap();
+            assert!(theirs.verify_password(b"open", &ours).is_ok(), "round {round}");
+            let text = theirs
+                .hash_password_with_salt(b"open", &[7; 16])
+                .unwrap()
+                .to_string();
+            let stored = Stored::parse(&text).unwrap();
+            assert!(stored.matches(b"open", &memory), "round {round}");
+            assert!(!stored.matches(b"shut", &memory), "round {round}");
+        }
+    }
 }

@@ -68,7 +68,7 @@ impl Authority {
                 if session.state.status != Status::Active {
                     return Err(Unconfirmed::SessionEnded);
                 }
-                session.state.permissions
+                session.state.permissions.clone()
             }
             Actor::ServiceKey(id) => {
                 let key = store::service_keys::find(tx, id).await?;

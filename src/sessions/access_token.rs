@@ -4,6 +4,7 @@
 //! it was issued with. So the first arrival of an access token proves that the answer to a refresh was
 //! not lost, without anything being stored for each token.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -96,25 +97,55 @@ pub(super) struct Verified {
     pub(super) validity: Validity,
 }
 
+/// What no passing of time changes about an access token that we signed.
+#[derive(Debug)]
+pub(super) struct Known {
+    /// The key that signed it.
+    kid: String,
+    user: UserId,
+    session: SessionId,
+    generation: i64,
+    from_socket: bool,
+    iat: i64,
+    exp: i64,
+    nbf: Option<i64>,
+}
+
 impl Claims {
-    fn verify(self, issuer: &str, now: Timestamp) -> Option<Verified> {
+    fn accept(self, issuer: &str, kid: String) -> Option<Known> {
         if self.iss != issuer || !self.aud.is(issuer) || self.client_id != CLIENT_ID {
             return None;
         }
         let (id, generation) = self.jti.rsplit_once('.')?;
         let _: TokenId = id.parse().ok()?;
-        Some(Verified {
+        Some(Known {
+            kid,
             user: self.sub,
             session: self.sid,
             generation: generation.parse().ok()?,
             from_socket: self.src == Some(Source::Socket),
+            iat: self.iat,
+            exp: self.exp,
+            nbf: self.nbf,
+        })
+    }
+}
+
+impl Known {
+    fn verify(&self, now: Timestamp) -> Option<Verified> {
+        Some(Verified {
+            user: self.user,
+            session: self.session,
+            generation: self.generation,
+            from_socket: self.from_socket,
             validity: jwt::judge(self.iat, self.exp, self.nbf, now)?,
         })
     }
 }
 
 impl Sessions {
-    /// Verifies an access token and checks its session in SQL: one read, and one write the first time
+    /// Verifies an access token and checks its session in SQL: one read, shared with the requests of the
+    /// same moment, and one write the first time
     /// that a token of a new refresh generation arrives.
     ///
     /// # Errors
@@ -124,7 +155,7 @@ impl Sessions {
             Some(token) if token.validity == Validity::Live => token,
             _ => return Err(Error::InvalidToken),
         };
-        let checked = store::sessions::check(&mut self.cx.db.read().await?, token.session).await?;
+        let checked = self.checks.check(token.session).await?;
         let checked = checked.ok_or(Error::SessionRevoked)?;
         if checked.user_id != token.user {
             return Err(Error::InvalidToken);
@@ -201,11 +232,21 @@ impl Sessions {
 
     /// The token's claims, if one of our keys signed them for this purpose. It may have expired.
     pub(super) async fn verify_access(&self, bearer: &PlainToken) -> Option<Verified> {
+        let hash = bearer.hash();
+        if let Some(known) = self.known.get(&hash)
+            && self.keys.holds(&known.kid)
+        {
+            return known.verify(self.cx.now());
+        }
         let parsed = Unverified::parse(bearer.expose(), TYPE)?;
         let key = self.keys.find(&parsed.kid).await?;
-        parsed
-            .open::<Claims>(&key)?
-            .verify(self.cx.site.issuer(), self.cx.now())
+        let claims = parsed.open::<Claims>(&key)?;
+        let known = claims.accept(self.cx.site.issuer(), parsed.kid)?;
+        let verified = known.verify(self.cx.now());
+        if verified.is_some_and(|token| token.validity == Validity::Live) {
+            self.known.remember(hash, Arc::new(known));
+        }
+        verified
     }
 }
 

@@ -135,10 +135,9 @@ impl Sessions {
         by: &Origin,
     ) -> Result<Opening, Error> {
         let mut tx = self.cx.db.begin().await?;
-        users::lock(&mut tx, verified.id).await?;
         // The hash was verified outside of this transaction. A change of password or status that
         // committed meanwhile has ended the user's sessions, and this one must not slip in behind it.
-        let user = match users::find(&mut tx, verified.id).await? {
+        let user = match users::find_locked(&mut tx, verified.id).await? {
             Some(user) if user.status == Status::Active => user,
             Some(user) if user.status == Status::Disabled => {
                 return Ok(Opening::Refused(Error::AccountDisabled));

@@ -16,6 +16,7 @@ use crate::ids::{SessionId, UserId};
 use crate::mail::Letter;
 use crate::secret::PlainToken;
 use crate::store::journal::{Change, NewEntry};
+use crate::store::refresh_tokens::Presented;
 use crate::store::sessions::{Checked, EndReason, EndScope, Ending};
 use crate::store::users::{Status, User};
 use crate::store::{self, Tx, journal, refresh_tokens, users};
@@ -65,20 +66,14 @@ impl Sessions {
         let refused = |error, owner| Ok(Exchange::Refused { error, owner });
         let hash = token.hash();
         let mut tx = self.cx.db.begin().await?;
-        // A token never changes hands, so its owner can be read before anything is locked.
-        let Some((user, _)) = refresh_tokens::owner(&mut tx, &hash).await? else {
+        let Some(user) = refresh_tokens::lock_owner(&mut tx, &hash).await? else {
             return refused(Error::InvalidToken, None);
         };
-        users::lock(&mut tx, user).await?;
-        let Some(id) = refresh_tokens::lock_session(&mut tx, &hash).await? else {
-            return refused(Error::InvalidToken, None);
-        };
-        let row = refresh_tokens::find(&mut tx, &hash).await?;
-        let session = store::sessions::check(&mut tx, id).await?;
-        let (Some(row), Some(session)) = (row, session) else {
+        let presented = refresh_tokens::lock_session(&mut tx, &hash).await?;
+        let Some(Presented { token: row, session }) = presented else {
             return refused(Error::SessionRevoked, None);
         };
-        let owner = (session.user_id, id);
+        let owner = (user.id, session.id);
         let now = self.cx.now();
         if let Some(error) = refusal(&session, now) {
             return refused(error, Some(owner));
@@ -92,10 +87,7 @@ impl Sessions {
         });
         let next = rotation::successor(&self.cx.master, token);
         match decision {
-            Decision::Rotate => {
-                refresh_tokens::rotate(&mut tx, &hash, now).await?;
-                refresh_tokens::insert(&mut tx, &next.hash(), id, row.generation + 1, now).await?;
-            }
+            Decision::Rotate => {}
             // Not there: `secrets.master` is another one than when the successor was made.
             Decision::Repeat if refresh_tokens::find(&mut tx, &next.hash()).await?.is_none() => {
                 return refused(Error::InvalidToken, Some(owner));
@@ -106,43 +98,42 @@ impl Sessions {
                 return Ok(Exchange::Reused);
             }
         }
-        self.grant(tx, session, row.generation, next, by).await
-    }
-
-    /// Notes that `presented` arrived and its successor was handed out, and commits.
-    async fn grant(
-        &self,
-        mut tx: Tx,
-        session: Checked,
-        presented: i64,
-        refresh_token: PlainToken,
-        by: &Origin,
-    ) -> Result<Exchange, Error> {
-        let now = self.cx.now();
-        let generation = presented + 1;
         let idle = now + Duration::from_secs(self.cx.config.tokens.refresh_idle.into());
         let ends_at = idle.min(session.expires_at);
-        store::sessions::refreshed(&mut tx, session.id, presented, generation, ends_at, now).await?;
-        let Some(user) = users::find(&mut tx, session.user_id).await? else {
-            return Ok(Exchange::Refused {
-                error: Error::SessionRevoked,
-                owner: None,
-            });
-        };
-        let record = Record::done(Action::SessionRefresh)
-            .user(user.id)
-            .session(session.id)
-            .details(serde_json::json!({ "generation": generation }));
-        audit::record(&mut tx, &self.cx, by, record).await?;
-        tx.commit().await?;
-        Ok(Exchange::Granted(Box::new(Granted {
+        let (presented, generation) = (row.generation, row.generation + 1);
+        if decision == Decision::Rotate {
+            let exchange = refresh_tokens::Exchange {
+                presented: &hash,
+                successor: &next.hash(),
+                session: session.id,
+                generation: presented,
+                idle_expires_at: ends_at,
+                now,
+            };
+            refresh_tokens::exchange(&mut tx, &exchange).await?;
+        } else {
+            store::sessions::refreshed(&mut tx, session.id, presented, generation, ends_at, now).await?;
+        }
+        let granted = Granted {
             session,
             user,
-            refresh_token,
+            refresh_token: next,
             generation,
             at: now,
             ends_at,
-        })))
+        };
+        self.grant(tx, granted, by).await
+    }
+
+    /// Writes the audit log, and commits: the successor may be handed out.
+    async fn grant(&self, mut tx: Tx, granted: Granted, by: &Origin) -> Result<Exchange, Error> {
+        let record = Record::done(Action::SessionRefresh)
+            .user(granted.user.id)
+            .session(granted.session.id)
+            .details(serde_json::json!({ "generation": granted.generation }));
+        audit::record(&mut tx, &self.cx, by, record).await?;
+        tx.commit().await?;
+        Ok(Exchange::Granted(Box::new(granted)))
     }
 
     fn pair(&self, granted: Granted) -> Result<TokenPair, Error> {

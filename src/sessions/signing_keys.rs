@@ -72,6 +72,11 @@ impl SigningKeys {
         self.set.load_full()
     }
 
+    /// Whether the key still verifies, as far as is known here.
+    pub(super) fn holds(&self, kid: &str) -> bool {
+        self.set.load().find(kid, self.clock.now()).is_some()
+    }
+
     /// The key that verifies what `kid` signed, looked for in SQL when it is not known here.
     pub(super) async fn find(&self, kid: &str) -> Option<DecodingKey> {
         let now = self.clock.now();

@@ -19,6 +19,7 @@ use super::protocol::{Heartbeat, MAX_FRAME, Retry, ServerFrame};
 use super::wire::{End, Wire, write};
 use crate::app::App;
 use crate::hub::Opened;
+use crate::hub::frame::Frame;
 use crate::hub::outbox::{Order, Push};
 use crate::hub::registry::{Registered, Socket};
 use crate::store::sessions::Checked;
@@ -138,7 +139,7 @@ impl<W: Wire> Connection<'_, W> {
         self.write(ready).await?;
         self.socket().told_version(self.version);
         for frame in missed {
-            self.write(frame.to_string()).await?;
+            self.write(frame).await?;
         }
         loop {
             if let Some(text) = self.next().await? {
@@ -148,7 +149,7 @@ impl<W: Wire> Connection<'_, W> {
     }
 
     /// Waits for whatever comes first, and decides what to write about it, if anything.
-    async fn next(&mut self) -> Result<Option<String>, End> {
+    async fn next(&mut self) -> Result<Option<Frame>, End> {
         let socket = Arc::clone(self.place.socket());
         if let Some(order) = socket.outbox.take() {
             return self.obey(order);
@@ -169,52 +170,53 @@ impl<W: Wire> Connection<'_, W> {
 
     /// Writes one frame, if the lease still holds: a process that was frozen says nothing more to a
     /// socket that it could not check.
-    async fn write(&mut self, text: String) -> Result<(), End> {
+    async fn write(&mut self, text: impl Into<Frame>) -> Result<(), End> {
         let socket = Arc::clone(self.place.socket());
-        let clock = &self.app.cx.clock;
+        let hub = &self.app.cx.hub;
         let barred = || {
-            let expired = socket.lease_expired(clock.since_boot());
+            let expired = hub.lease_expired(&socket);
             expired.then_some(End::Closed(CloseCode::LeaseExpired))
         };
         tokio::select! {
             biased;
             // Also a write that hangs must not hold up the end of the process.
             () = self.app.lifecycle.stopped().cancelled() => Err(End::Closed(CloseCode::ServiceRestart)),
-            written = write(self.wire, &socket.outbox, barred, text) => written,
+            written = write(self.wire, &socket.outbox, barred, text.into()) => written,
         }
     }
 
-    fn obey(&mut self, order: Order) -> Result<Option<String>, End> {
+    fn obey(&mut self, order: Order) -> Result<Option<Frame>, End> {
         match order {
             Order::SignOut(ending) => Err(End::SignedOut(ending)),
             Order::Leave(why) => Err(End::Closed(CloseCode::of_leave(why))),
             Order::Reconnect(after) => {
                 self.timer = Timer::Drain(Instant::now() + after);
                 let (in_ms, code) = (millis(after), CloseCode::Draining.number());
-                Ok(Some(ServerFrame::Reconnect { in_ms, code }.text()))
+                Ok(Some(ServerFrame::Reconnect { in_ms, code }.text().into()))
             }
             Order::Write(Push::State {
                 sequence,
                 reason,
                 state,
-            }) => self.tell_state(sequence, reason, &state),
+                frames,
+            }) => self.tell_state(sequence, reason, &state, &frames),
             // What the client has read already, or was told by `ready`.
             Order::Write(Push::Event { sequence, .. }) if sequence <= self.sequence => Ok(None),
             Order::Write(Push::Event { sequence, frame }) => {
                 self.sequence = sequence;
-                Ok(Some(frame.to_string()))
+                Ok(Some(frame))
             }
         }
     }
 
-    fn ring(&mut self) -> Result<Option<String>, End> {
+    fn ring(&mut self) -> Result<Option<Frame>, End> {
         match self.timer {
             Timer::Drain(_) => Err(End::Closed(CloseCode::Draining)),
             Timer::Silence(_) => Err(End::Closed(CloseCode::HeartbeatMissed)),
             Timer::Ping(_) => {
                 self.timer = Timer::Silence(Instant::now() + PONG_WITHIN);
                 let version = self.version;
-                Ok(Some(ServerFrame::Ping { version }.text()))
+                Ok(Some(ServerFrame::Ping { version }.text().into()))
             }
         }
     }

@@ -172,7 +172,7 @@ impl Stage {
             expires_at: later,
             revoked_at: None,
             ending: None,
-            state: state(5),
+            state: Arc::new(state(5)),
         };
         let epoch = "an epoch".to_owned();
         let (sequence, resumed_from, missed) = (10, None, Vec::new());

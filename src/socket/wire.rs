@@ -7,10 +7,11 @@ use std::time::Duration;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::{Error as WsError, Message};
+use tokio_tungstenite::tungstenite::{Error as WsError, Message, Utf8Bytes};
 
 use super::close::CloseCode;
 use super::protocol::ServerFrame;
+use crate::hub::frame::Frame;
 use crate::hub::outbox::{Order, Outbox};
 use crate::metric;
 use crate::store::sessions::Ending;
@@ -57,9 +58,11 @@ pub async fn write(
     wire: &mut impl Wire,
     outbox: &Outbox,
     barred: impl Fn() -> Option<End>,
-    text: String,
+    text: Frame,
 ) -> Result<(), End> {
-    let mut writing = std::pin::pin!(wire.send(Message::text(text)));
+    // The bytes are those of a text: they are looked at, not copied.
+    let text = Utf8Bytes::try_from(text.into_bytes()).unwrap_or_default();
+    let mut writing = std::pin::pin!(wire.send(Message::Text(text)));
     let mut too_long = std::pin::pin!(tokio::time::sleep(WRITE));
     let ended = || barred().or_else(|| outbox.urgent().and_then(end_of));
     loop {

@@ -27,6 +27,28 @@ pub enum Error {
     Other(sqlx::Error),
 }
 
+impl Error {
+    /// Whether trying again later is right.
+    #[must_use]
+    pub const fn is_passing(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Silent)
+    }
+
+    /// The same failure, for one more caller who waited for the same answer.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        let told = |cause: &sqlx::Error| sqlx::Error::Protocol(cause.to_string());
+        match self {
+            Self::Url => Self::Url,
+            Self::Silent => Self::Silent,
+            Self::Unavailable(cause) => Self::Unavailable(told(cause)),
+            Self::Constraint(cause) => Self::Constraint(told(cause)),
+            Self::Other(cause) => Self::Other(told(cause)),
+            Self::Migrate(cause) => Self::Other(sqlx::Error::Protocol(cause.to_string())),
+        }
+    }
+}
+
 impl From<sqlx::migrate::MigrateError> for Error {
     fn from(error: sqlx::migrate::MigrateError) -> Self {
         Self::Migrate(error)

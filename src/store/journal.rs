@@ -4,10 +4,9 @@
 //! part: sequence numbers are taken before commit, so a reader that asks for `sequence > last` loses
 //! the rows of whoever commits late. See [`read_after`].
 
-use std::collections::BTreeSet;
+mod snapshot;
 
 use serde::{Deserialize, Serialize};
-use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::row::{corrupt, from_row};
@@ -15,6 +14,8 @@ use super::sessions::EndReason;
 use super::{Error, Tx, answered, with_conn};
 use crate::clock::Timestamp;
 use crate::ids::{SessionId, UserId};
+
+pub use snapshot::Snapshot;
 
 /// The most rows that one read takes.
 const BATCH: i64 = 1_000;
@@ -149,100 +150,116 @@ pub async fn append(tx: &mut Tx, entry: NewEntry, at: Timestamp) -> Result<Entry
 /// What one read of the journal found.
 #[derive(Debug)]
 pub struct Batch {
-    /// Every visible row after the position, but for those in `known`, in order of position.
+    /// The journal's present name. Where it is another than before, nothing that was read of it before counts.
+    pub epoch: String,
+    /// Visible rows of the present epoch that the reader's snapshot does not include, in order of position.
     pub entries: Vec<Entry>,
-    /// Everything before this transaction has ended: nothing can appear below it any more.
-    pub horizon: i64,
+    /// What this read has seen.
+    pub snapshot: Snapshot,
+    /// The last row that was read, whatever the reader leaves out of `entries`.
+    pub last: Option<Position>,
     /// More rows were waiting than one read takes.
     pub full: bool,
 }
 
-/// Reads every visible row after `position`.
+/// Reads the rows that `seen` does not include, from `after` on.
 ///
-/// On PostgreSQL a row carries the transaction that wrote it. All visible rows are given at once, but
-/// a reader may move its position only over rows below [`Batch::horizon`]: above it, somebody may
-/// still commit a row that sorts before one already seen. Rows that were applied and not yet passed
-/// are named in `known`, and not given again.
-pub async fn read_after(tx: &mut Tx, position: Position, known: &BTreeSet<Position>) -> Result<Batch, Error> {
-    // Known rows are fetched again, and must not take the place of new ones.
-    let limit = BATCH + i64::try_from(known.len()).unwrap_or(0);
-    let (entries, horizon) = match tx {
-        Tx::Postgres(handle) => answered!(handle, conn => read_postgres(conn, position, limit).await?),
-        Tx::Sqlite(handle) => (read_sqlite(handle, position, limit).await?, i64::MAX),
+/// One statement, one snapshot: rows, snapshot and epoch belong together. A row whose writer commits late is
+/// found by the first read after its commit, whatever its sequence; a reader that asks for `sequence > last`
+/// would pass over it.
+pub async fn read_after(tx: &mut Tx, seen: &Snapshot, after: Position) -> Result<Batch, Error> {
+    let rows = match tx {
+        Tx::Postgres(handle) => answered!(handle, conn => read_postgres(conn, seen, after).await?),
+        Tx::Sqlite(handle) => read_sqlite(handle, seen, after).await?,
     };
-    let full = i64::try_from(entries.len()).is_ok_and(|count| count >= limit);
-    let entries = entries
-        .into_iter()
-        .filter(|entry| !known.contains(&entry.position))
-        .collect();
+    // The outer join gives epoch and snapshot also when there is no row.
+    let Found(epoch, snapshot, _) = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+    let (epoch, snapshot) = (epoch.clone(), snapshot.parse().map_err(corrupt)?);
+    let entries: Vec<Entry> = rows.into_iter().filter_map(|found| found.2).collect();
     Ok(Batch {
+        epoch,
+        snapshot,
+        last: entries.last().map(|entry| entry.position),
+        full: i64::try_from(entries.len()).is_ok_and(|count| count >= BATCH),
         entries,
-        horizon,
-        full,
     })
 }
 
+/// Epoch and snapshot of the read, and a row if there was one.
+struct Found(String, String, Option<Entry>);
+
 async fn read_postgres(
     conn: &mut sqlx::PgConnection,
-    position: Position,
-    limit: i64,
-) -> Result<(Vec<Entry>, i64), Error> {
-    // One statement, one snapshot: rows and horizon belong together. The outer join gives the horizon
-    // also when there is no row.
-    const SQL: &str = "select h.horizon, j.* from
-        (select pg_snapshot_xmin(pg_current_snapshot())::text::bigint as horizon) h
+    seen: &Snapshot,
+    after: Position,
+) -> Result<Vec<Found>, Error> {
+    // What the snapshot does not include has begun after it, or was running: two ranges of one index, however
+    // long some transaction elsewhere stays open.
+    const SQL: &str = "select h.present_epoch, h.snapshot, j.* from
+        (select (select value from meta where key = 'epoch') as present_epoch,
+            pg_current_snapshot()::text as snapshot) h
         left join lateral (
-            select * from journal
-            where epoch = (select value from meta where key = 'epoch') and (xid, sequence) > ($1, $2)
-            order by xid, sequence limit $3
-        ) j on true";
-    let query = sqlx::query(SQL)
-        .bind(position.xid)
-        .bind(position.sequence)
-        .bind(limit);
-    let rows = query.fetch_all(conn).await?;
-    let horizon = rows.first().map_or(Ok(0), |row| row.try_get("horizon"))?;
-    let mut entries = Vec::with_capacity(rows.len());
-    for row in &rows {
-        if row.try_get::<Option<i64>, _>("sequence")?.is_some() {
-            entries.push(<Entry as sqlx::FromRow<_>>::from_row(row)?);
-        }
-    }
-    Ok((entries, horizon))
+            select * from (
+                (select * from journal
+                where epoch = h.present_epoch and xid >= $1 and (xid, sequence) > ($3, $4)
+                order by xid, sequence limit $5)
+                union all
+                (select * from journal
+                where epoch = h.present_epoch and xid = any($2) and (xid, sequence) > ($3, $4)
+                order by xid, sequence limit $5)
+            ) unseen order by xid, sequence limit $5
+        ) j on true order by j.xid, j.sequence";
+    let (begun_after, running) = match seen {
+        Snapshot::Transactions { xmax, running, .. } => (*xmax, running.as_slice()),
+        Snapshot::Sequence(_) => (0, [].as_slice()),
+    };
+    let query = sqlx::query_as(SQL)
+        .bind(begun_after)
+        .bind(running)
+        .bind(after.xid)
+        .bind(after.sequence)
+        .bind(BATCH);
+    Ok(query.fetch_all(conn).await?)
 }
 
 async fn read_sqlite(
     conn: &mut sqlx::SqliteConnection,
-    position: Position,
-    limit: i64,
-) -> Result<Vec<Entry>, Error> {
-    const SQL: &str = "select * from journal
-        where epoch = (select value from meta where key = 'epoch') and sequence > $1
-        order by sequence limit $2";
-    Ok(sqlx::query_as(SQL)
-        .bind(position.sequence)
-        .bind(limit)
-        .fetch_all(conn)
-        .await?)
+    seen: &Snapshot,
+    after: Position,
+) -> Result<Vec<Found>, Error> {
+    const SQL: &str = "select h.present_epoch, h.snapshot, j.* from
+        (select (select value from meta where key = 'epoch') as present_epoch,
+            cast((select coalesce(max(sequence), 0) from journal) as text) as snapshot) h
+        left join (
+            select * from journal
+            where epoch = (select value from meta where key = 'epoch') and sequence > $1
+            order by sequence limit $2
+        ) j on true order by j.sequence";
+    let last = match seen {
+        Snapshot::Sequence(last) => after.sequence.max(*last),
+        Snapshot::Transactions { .. } => after.sequence,
+    };
+    Ok(sqlx::query_as(SQL).bind(last).bind(BATCH).fetch_all(conn).await?)
 }
 
-/// The position of a reader that begins now: everything committed so far lies behind it.
-pub async fn present_position(tx: &mut Tx) -> Result<Position, Error> {
-    const POSTGRES: &str = "select pg_snapshot_xmin(pg_current_snapshot())::text::bigint";
-    const SQLITE: &str = "select coalesce(max(sequence), 0) from journal";
-    Ok(match tx {
-        Tx::Postgres(handle) => Position {
-            xid: answered!(handle, conn => sqlx::query_scalar(POSTGRES).fetch_one(conn).await?),
-            sequence: 0,
-        },
-        Tx::Sqlite(handle) => {
-            let conn: &mut sqlx::SqliteConnection = handle;
-            Position {
-                xid: 0,
-                sequence: sqlx::query_scalar(SQLITE).fetch_one(conn).await?,
-            }
-        }
-    })
+from_row!(Found, |row| Found(
+    row.try_get("present_epoch")?,
+    row.try_get("snapshot")?,
+    match row.try_get::<Option<i64>, _>("sequence")? {
+        Some(_) => Some(sqlx::FromRow::from_row(row)?),
+        None => None,
+    },
+));
+
+/// Where a reader stands that begins now: everything committed so far lies behind it.
+pub async fn present(tx: &mut Tx) -> Result<(String, Snapshot), Error> {
+    const POSTGRES: &str = "select value, pg_current_snapshot()::text from meta where key = 'epoch'";
+    const SQLITE: &str = "select value, cast((select coalesce(max(sequence), 0) from journal) as text)
+        from meta where key = 'epoch'";
+    let sql = if tx.is_postgres() { POSTGRES } else { SQLITE };
+    let (epoch, snapshot): (String, String) =
+        with_conn!(tx, conn => sqlx::query_as(sql).fetch_one(conn).await?);
+    Ok((epoch, snapshot.parse().map_err(corrupt)?))
 }
 
 /// The newest sequence of all; 0 when the journal is empty.
@@ -274,9 +291,11 @@ pub async fn reaches_back_to(tx: &mut Tx, sequence: i64) -> Result<bool, Error> 
     Ok(with_conn!(tx, conn => sqlx::query_scalar(SQL).bind(sequence).fetch_one(conn).await?))
 }
 
-/// Erases rows older than `before`, never the newest one. Answers how many went.
+/// Erases rows older than `before`, but for the newest of them: every node finds the row again that it
+/// applied last, unless it has read nothing for as long. Answers how many went.
 pub async fn purge(tx: &mut Tx, before: Timestamp) -> Result<u64, Error> {
-    const SQL: &str = "delete from journal where at < $1 and sequence < (select max(sequence) from journal)";
+    const SQL: &str = "delete from journal where at < $1
+        and sequence < (select max(sequence) from journal where at < $1)";
     tx.takes_long();
     Ok(with_conn!(tx, conn => sqlx::query(SQL).bind(before.micros()).execute(conn).await?.rows_affected()))
 }

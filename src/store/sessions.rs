@@ -3,6 +3,8 @@
 mod beginning;
 mod ending;
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -95,7 +97,8 @@ pub struct Checked {
     /// Set once it was ended, both.
     pub revoked_at: Option<Timestamp>,
     pub ending: Option<Ending>,
-    pub state: AuthState,
+    /// Shared: every socket of the session holds it.
+    pub state: Arc<AuthState>,
 }
 
 from_row!(Checked, |row| Checked {
@@ -121,13 +124,13 @@ from_row!(Checked, |row| Checked {
             message: row.try_get("revoked_message")?,
         }),
     },
-    state: AuthState {
+    state: Arc::new(AuthState {
         version: row.try_get("version")?,
         role: row.try_get("site_role")?,
         permissions: serde_json::from_str(row.try_get("permissions")?).map_err(corrupt)?,
         status: Status::from_column(row.try_get("status")?)?,
         email_verified: row.try_get("email_verified")?,
-    },
+    }),
 });
 
 impl Checked {

@@ -123,6 +123,21 @@ pub async fn lock(tx: &mut Tx, id: UserId) -> Result<(), Error> {
     Ok(())
 }
 
+/// As [`find`], and [`lock`]s the row: one statement for both.
+pub async fn find_locked(tx: &mut Tx, id: UserId) -> Result<Option<User>, Error> {
+    const POSTGRES: &str = "select * from users where id = $1 for no key update";
+    match tx {
+        Tx::Postgres(handle) => {
+            let conn: &mut sqlx::PgConnection = handle;
+            Ok(sqlx::query_as(POSTGRES)
+                .bind(id.uuid())
+                .fetch_optional(conn)
+                .await?)
+        }
+        Tx::Sqlite(_) => find(tx, id).await,
+    }
+}
+
 /// Gives the user another role; answers the new version.
 pub async fn set_site_role(
     tx: &mut Tx,

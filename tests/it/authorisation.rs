@@ -22,6 +22,8 @@ const TABLE: &str = "
     GET    /api/auth/socket              -                401 200 200 200 200 200 401 401
     GET    /api/docs                     -                200 200 200 200 200 200 200 200
     GET    /api/openapi.json             -                200 200 200 200 200 200 200 200
+    GET    /api/hub                      hub:read         401 403 200 200 403 403 403 200
+    GET    /api/revocations/{id}         sessions:revoke  401 403 404 404 403 403 403 404
     GET    /api/service_keys             keys:write       401 403 403 200 403 403 403 200
     GET    /api/service_keys/{id}        keys:write       401 403 403 404 403 403 403 404
     GET    /api/users                    users:read       401 403 200 200 403 403 403 200

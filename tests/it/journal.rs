@@ -63,9 +63,8 @@ async fn write_all(db: &Db) -> BTreeSet<i64> {
 }
 
 /// Reads beside the writers until they are done, as a node's tail does.
-async fn read_by_position(db: Db, done: Arc<AtomicBool>) -> BTreeSet<i64> {
+async fn read_beside(db: Db, mut cursor: Cursor, done: Arc<AtomicBool>) -> BTreeSet<i64> {
     let mut seen = BTreeSet::new();
-    let mut cursor = Cursor::default();
     loop {
         let last_round = done.load(Ordering::SeqCst);
         let batch = cursor.read(&mut db.watch().await.unwrap()).await.unwrap();
@@ -80,11 +79,12 @@ async fn read_by_position(db: Db, done: Arc<AtomicBool>) -> BTreeSet<i64> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_reader_by_position_sees_every_row_of_sixteen_writers() {
+async fn a_reader_by_snapshot_sees_every_row_of_sixteen_writers() {
     let folder = Folder::new();
     let db = database(&folder).await;
     let done = Arc::new(AtomicBool::new(false));
-    let reader = tokio::spawn(read_by_position(db.clone(), Arc::clone(&done)));
+    let cursor = Cursor::at_the_end(&mut db.watch().await.unwrap()).await.unwrap();
+    let reader = tokio::spawn(read_beside(db.clone(), cursor, Arc::clone(&done)));
     let written = write_all(&db).await;
     done.store(true, Ordering::SeqCst);
     assert_eq!(written.len(), WRITERS * ROWS);
@@ -94,7 +94,7 @@ async fn a_reader_by_position_sees_every_row_of_sixteen_writers() {
 /// The loss itself, step by step, on PostgreSQL: the first writer takes its number and commits last. With
 /// SQLite it cannot happen, since a second writer cannot begin.
 #[tokio::test]
-async fn a_late_commit_is_lost_by_sequence_and_found_by_position() {
+async fn a_late_commit_is_lost_by_sequence_and_found_by_snapshot() {
     let url = database::fresh_postgres().await;
     let db = Db::connect(&url).await.unwrap();
     migrate::migrate(&db).await.unwrap();
@@ -103,7 +103,8 @@ async fn a_late_commit_is_lost_by_sequence_and_found_by_position() {
     tx.commit().await.unwrap();
     let mut plain = PgConnection::connect(&url).await.unwrap();
     let (mut naive, mut naive_last) = (BTreeSet::new(), 0_i64);
-    let (mut careful, mut cursor) = (BTreeSet::new(), Cursor::default());
+    let mut careful = BTreeSet::new();
+    let mut cursor = Cursor::at_the_end(&mut db.watch().await.unwrap()).await.unwrap();
 
     let mut slow = db.begin().await.unwrap();
     let first = journal::append(&mut slow, entry(), Timestamp::default())
@@ -133,10 +134,59 @@ async fn a_late_commit_is_lost_by_sequence_and_found_by_position() {
         }
     }
     let both = BTreeSet::from([first.position.sequence, second.position.sequence]);
-    assert_eq!(careful, both, "the position of the contract sees both");
+    assert_eq!(careful, both, "what the snapshot did not see is both");
     assert_eq!(
         naive,
         BTreeSet::from([second.position.sequence]),
         "`sequence > last` loses the late commit"
     );
+}
+
+/// More rows than one read takes, while others commit below the place that the reader has come to.
+#[tokio::test]
+async fn a_look_that_takes_several_reads_gives_each_row_once() {
+    let folder = Folder::new();
+    for url in [database::sqlite_in(&folder), database::fresh_postgres().await] {
+        let db = Db::connect(&url).await.unwrap();
+        migrate::migrate(&db).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        meta::begin_epoch(&mut tx, "one").await.unwrap();
+        tx.commit().await.unwrap();
+        let mut cursor = Cursor::at_the_end(&mut db.watch().await.unwrap()).await.unwrap();
+        let mut late = match &db {
+            Db::Postgres { .. } => Some(db.begin().await.unwrap()),
+            Db::Sqlite { .. } => None,
+        };
+        let mut written = BTreeSet::new();
+        if let Some(late) = &mut late {
+            let entry = journal::append(late, entry(), Timestamp::default())
+                .await
+                .unwrap();
+            written.insert(entry.position.sequence);
+        }
+        let mut tx = db.begin().await.unwrap();
+        for _ in 0..2_500 {
+            let entry = journal::append(&mut tx, entry(), Timestamp::default())
+                .await
+                .unwrap();
+            written.insert(entry.position.sequence);
+        }
+        tx.commit().await.unwrap();
+        let (mut given, mut reads) = (Vec::new(), 0);
+        loop {
+            let batch = cursor.read(&mut db.watch().await.unwrap()).await.unwrap();
+            given.extend(batch.entries.iter().map(|entry| entry.position.sequence));
+            cursor.advance(&batch);
+            reads += 1;
+            // It commits behind the second read, below what that has come to.
+            if let Some(late) = late.take_if(|_| reads == 2) {
+                late.commit().await.unwrap();
+            }
+            if !batch.full && reads > 3 {
+                break;
+            }
+        }
+        given.sort_unstable();
+        assert_eq!(given, Vec::from_iter(written), "{url}");
+    }
 }

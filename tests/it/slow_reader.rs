@@ -74,11 +74,7 @@ async fn fill(hub: &TestApp, person: &Person) -> i64 {
             email_verified: true,
         };
         let (reason, state) = (StateReason::RoleChanged, Arc::new(state));
-        let push = Push::State {
-            sequence: None,
-            reason,
-            state,
-        };
+        let push = Push::state(None, reason, state);
         hub.app
             .cx
             .hub

@@ -41,7 +41,7 @@ macro_rules! needs {
     };
 }
 
-needs!(KeysWrite, RolesWrite, SessionsRevoke, UsersRead);
+needs!(HubRead, KeysWrite, RolesWrite, SessionsRevoke, UsersRead);
 
 /// A caller who may do what `P` names.
 #[derive(Debug)]

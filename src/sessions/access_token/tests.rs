@@ -33,9 +33,8 @@ fn claims() -> BTreeMap<&'static str, Value> {
 
 fn verify(set: &KeySet, token: &str) -> Option<Verified> {
     let parsed = Unverified::parse(token, TYPE)?;
-    parsed
-        .open::<Claims>(set.find(&parsed.kid, NOW)?)?
-        .verify(ISSUER, NOW)
+    let claims = parsed.open::<Claims>(set.find(&parsed.kid, NOW)?)?;
+    claims.accept(ISSUER, parsed.kid)?.verify(NOW)
 }
 
 fn kid(set: &KeySet) -> String {

@@ -1,12 +1,15 @@
 //! What a socket answers: to the frames of its client, and with its auth state. Decides, and leaves the
 //! writing to the loop.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{Connection, MINTS_FOR, PING_EVERY, Timer, millis};
 use crate::error::Code;
+use crate::hub::frame::{Frame, StateFrames};
 use crate::sessions::AccessToken;
 use crate::socket::close::CloseCode;
 use crate::socket::pace::Pace;
@@ -16,7 +19,7 @@ use crate::store::journal::StateReason;
 use crate::store::users::AuthState;
 
 /// What to write, if anything.
-type Answer = Result<Option<String>, End>;
+type Answer = Result<Option<Frame>, End>;
 
 impl<W> Connection<'_, W> {
     /// The whole state, unless the client knows one that is as new. Versions never go back.
@@ -24,16 +27,31 @@ impl<W> Connection<'_, W> {
         &mut self,
         sequence: Option<i64>,
         reason: StateReason,
-        state: &AuthState,
+        state: &Arc<AuthState>,
+        frames: &StateFrames,
     ) -> Answer {
         if state.version <= self.version {
             return Ok(None);
         }
+        // What this socket would say is what any other of its session says, unless it has read a later
+        // number of the journal, or may mint no more.
+        let same_for_all = sequence.is_some_and(|row| row >= self.sequence) && self.may_mint();
         self.sequence = self.sequence.max(sequence.unwrap_or(self.sequence));
         self.version = state.version;
-        self.session.state = state.clone();
+        self.session.state = Arc::clone(state);
         self.place.socket().told_version(state.version);
-        self.state(reason, true)
+        if !same_for_all {
+            return self.state(reason, true);
+        }
+        let now = self.app.cx.clock.since_boot();
+        if let Some(made) = frames.of(self.session.id, now) {
+            return Ok(Some(made));
+        }
+        let frame = self.state(reason, true)?;
+        if let Some(frame) = &frame {
+            frames.leave(self.session.id, now, frame);
+        }
+        Ok(frame)
     }
 
     pub(super) fn hear(&mut self, message: Message) -> Answer {
@@ -97,7 +115,7 @@ impl<W> Connection<'_, W> {
             access_token: token,
             expires_in: expires_in.as_secs(),
         };
-        Ok(Some(frame.text()))
+        Ok(Some(frame.text().into()))
     }
 
     /// The present state, with a fresh access token that carries it where one may be minted.
@@ -110,7 +128,7 @@ impl<W> Connection<'_, W> {
             expires_in: token.as_ref().map(|token| token.expires_in.as_secs()),
             access_token: token.map(|token| token.token),
         };
-        Ok(Some(frame.text()))
+        Ok(Some(frame.text().into()))
     }
 
     fn may_mint(&self) -> bool {
@@ -135,12 +153,12 @@ fn count(pace: &mut Pace) -> Result<(), End> {
     counted.map_err(|_| End::Closed(CloseCode::TooManyFrames))
 }
 
-fn refusal(id: Option<&Value>, code: Code, detail: &str, retry_after_ms: Option<u64>) -> String {
+fn refusal(id: Option<&Value>, code: Code, detail: &str, retry_after_ms: Option<u64>) -> Frame {
     let frame = ServerFrame::Error {
         id,
         code,
         detail,
         retry_after_ms,
     };
-    frame.text()
+    frame.text().into()
 }

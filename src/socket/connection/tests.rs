@@ -4,8 +4,10 @@ use super::super::harness::{Client, Stage, line, near, state};
 use super::super::wire::{Rest, finish};
 use super::*;
 use crate::hub::outbox::Leave;
+use crate::ids::SessionId;
 use crate::store::journal::StateReason;
 use crate::store::sessions::{EndReason, EndScope, Ending};
+use serde_json::Value;
 use tokio_tungstenite::tungstenite::Message;
 
 /// Everything that a finished connection shows.
@@ -36,11 +38,7 @@ async fn played(stage: &Stage, room: usize, script: impl AsyncFnOnce(&mut Client
 fn push(socket: &Socket, version: i64) {
     let (reason, state) = (StateReason::RoleChanged, Arc::new(state(version)));
     let sequence = Some(version + 100);
-    socket.outbox.push(Push::State {
-        sequence,
-        reason,
-        state,
-    });
+    socket.outbox.push(Push::state(sequence, reason, state));
 }
 
 fn revoked() -> Ending {
@@ -182,13 +180,96 @@ async fn versions_and_sequences_never_go_back() {
         socket.outbox.push(event(109));
         assert_eq!(client.frame("event").await["sequence"], 109);
         // Found by the sweep: no row of the journal, and yet no step back.
-        socket.outbox.push(Push::State {
-            sequence: None,
-            reason: StateReason::Refreshed,
-            state: Arc::new(state(9)),
-        });
+        let found = Push::state(None, StateReason::Refreshed, Arc::new(state(9)));
+        socket.outbox.push(found);
         assert_eq!(client.frame("state").await["sequence"], 109);
         assert!(client.is_silent());
+    })
+    .await;
+}
+
+/// What a socket says of version 6 and row `sequence`, where another of its session (or, `foreign`, of
+/// another session) has left a frame of its own `age` ago.
+async fn said_after(stage: &Stage, sequence: i64, age: Duration, foreign: bool) -> Value {
+    let mut said = Value::Null;
+    played(stage, 64, async |client, socket| {
+        client.frame("ready").await;
+        let push = Push::state(Some(sequence), StateReason::RoleChanged, Arc::new(state(6)));
+        let Push::State { frames, .. } = &push else {
+            return;
+        };
+        let cx = &stage.app.cx;
+        let other = SessionId::generate(&cx.clock, &cx.rng);
+        let session = if foreign { other } else { socket.session_id };
+        let left = r#"{"type":"state","left":true}"#.to_owned().into();
+        frames.leave(session, cx.clock.since_boot() - age, &left);
+        socket.outbox.push(push.clone());
+        said = client.frame("state").await;
+    })
+    .await;
+    said
+}
+
+#[tokio::test]
+async fn a_state_frame_is_finished_once_for_all_sockets_of_a_session() {
+    let stage = Stage::set().await;
+    let second = Duration::from_secs(1);
+    let (row, older) = (106, 9);
+    let shared = said_after(&stage, row, Duration::ZERO, false).await;
+    assert_eq!(shared["left"], true);
+    for (sequence, age, foreign) in [
+        (row, Duration::ZERO, true),
+        // What it says of its token's lifetime would not hold any more.
+        (row, second, false),
+        // `ready` has told a later row than this one: no sequence goes back.
+        (older, Duration::ZERO, false),
+    ] {
+        let own = said_after(&stage, sequence, age, foreign).await;
+        assert_eq!(own["left"], Value::Null, "{sequence} {age:?} {foreign}");
+        assert_eq!(own["sequence"], sequence.max(10));
+        assert!(own["access_token"].is_string());
+    }
+}
+
+#[tokio::test]
+async fn what_one_socket_has_finished_is_left_to_the_others() {
+    let stage = Stage::set().await;
+    played(&stage, 64, async |client, socket| {
+        client.frame("ready").await;
+        let push = Push::state(Some(106), StateReason::RoleChanged, Arc::new(state(6)));
+        let Push::State { frames, .. } = &push else {
+            return;
+        };
+        socket.outbox.push(push.clone());
+        let said = client.frame("state").await;
+        let left = frames.of(socket.session_id, stage.app.cx.clock.since_boot());
+        let left = left.unwrap().into_bytes();
+        assert_eq!(serde_json::from_slice::<Value>(&left).unwrap(), said);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn after_twelve_hours_no_token_comes_with_a_state_whoever_has_one() {
+    let stage = Stage::set().await;
+    played(&stage, 64, async |client, socket| {
+        client.frame("ready").await;
+        stage.clock.advance(MINTS_FOR);
+        let cx = &stage.app.cx;
+        socket.renew_lease(cx.clock.since_boot(), Duration::from_secs(30));
+        let push = Push::state(Some(106), StateReason::RoleChanged, Arc::new(state(6)));
+        let Push::State { frames, .. } = &push else {
+            return;
+        };
+        let left = r#"{"type":"state","left":true}"#.to_owned().into();
+        frames.leave(socket.session_id, cx.clock.since_boot(), &left);
+        socket.outbox.push(push.clone());
+        let said = client.frame("state").await;
+        assert_eq!(
+            (&said["left"], &said["access_token"]),
+            (&Value::Null, &Value::Null)
+        );
+        assert_eq!(said["state"]["version"], 6);
     })
     .await;
 }

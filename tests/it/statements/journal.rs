@@ -1,7 +1,5 @@
 //! `journal`, `meta`, `revocations`, `audit`, and the ways to a connection.
 
-use std::collections::BTreeSet;
-
 use portcullis::ids::{AuditId, RevocationId, SessionId, UserId};
 use portcullis::store::journal::{Change, Entry, NewEntry, Position, StateReason};
 use portcullis::store::sessions::EndReason;
@@ -75,11 +73,11 @@ async fn a_reader_sees_each_row_of_its_epoch_after_its_position() {
     for scene in both().await {
         let mut tx = scene.single().await;
         assert_eq!(journal::newest(&mut tx).await.unwrap(), 0);
-        let start = journal::present_position(&mut tx).await.unwrap();
-        let empty = journal::read_after(&mut tx, start, &BTreeSet::new())
-            .await
-            .unwrap();
-        assert!(empty.entries.is_empty() && !empty.full);
+        let (epoch, start) = journal::present(&mut tx).await.unwrap();
+        assert_eq!(epoch, "first");
+        let none = Position::default();
+        let empty = journal::read_after(&mut tx, &start, none).await.unwrap();
+        assert!(empty.entries.is_empty() && !empty.full && empty.epoch == "first");
 
         let mut written = Vec::new();
         for user in [ADA, BOB, ADA] {
@@ -91,23 +89,18 @@ async fn a_reader_sees_each_row_of_its_epoch_after_its_position() {
         }
         let positions: Vec<Position> = written.iter().map(|entry| entry.position).collect();
         let last = positions[2].sequence;
-        let batch = journal::read_after(&mut tx, start, &BTreeSet::new())
-            .await
-            .unwrap();
+        assert!(positions.iter().all(|position| !start.includes(*position)));
+        let batch = journal::read_after(&mut tx, &start, none).await.unwrap();
         assert_eq!(sequences(&batch.entries), sequences(&written));
-        assert!(batch.horizon >= start.xid);
-        let batch = journal::read_after(&mut tx, start, &BTreeSet::from([positions[1]]))
-            .await
-            .unwrap();
-        assert_eq!(
-            sequences(&batch.entries),
-            [positions[0].sequence, last],
-            "known rows are left out"
+        assert!(
+            positions
+                .iter()
+                .all(|position| batch.snapshot.includes(*position))
         );
-        let batch = journal::read_after(&mut tx, positions[1], &BTreeSet::new())
-            .await
-            .unwrap();
-        assert_eq!(sequences(&batch.entries), [last]);
+        let after = journal::read_after(&mut tx, &start, positions[1]).await.unwrap();
+        assert_eq!(sequences(&after.entries), [last]);
+        let again = journal::read_after(&mut tx, &batch.snapshot, none).await.unwrap();
+        assert!(again.entries.is_empty(), "what was seen is not given again");
 
         assert_eq!(journal::newest(&mut tx).await.unwrap(), last);
         let newest = journal::newest_for(&mut tx, BOB.into()).await.unwrap();
@@ -121,10 +114,8 @@ async fn a_reader_sees_each_row_of_its_epoch_after_its_position() {
 
         // A new epoch, as after a restore: what was written before is not read any more.
         other_epoch(&mut tx).await;
-        let batch = journal::read_after(&mut tx, start, &BTreeSet::new())
-            .await
-            .unwrap();
-        assert!(batch.entries.is_empty());
+        let batch = journal::read_after(&mut tx, &start, none).await.unwrap();
+        assert!(batch.entries.is_empty() && batch.epoch == "second");
         assert!(
             journal::read_for(&mut tx, ADA.into(), 0, 10)
                 .await
@@ -149,26 +140,25 @@ async fn other_epoch(tx: &mut Tx) {
     }
 }
 
-/// The dialects differ here: PostgreSQL's position is a transaction, below which nothing can appear.
+/// The dialects differ here: on PostgreSQL the writer was running when the snapshot was taken.
 #[tokio::test]
-async fn a_position_taken_now_misses_nothing_that_commits_later() {
+async fn a_snapshot_taken_now_misses_nothing_that_commits_later() {
     for scene in both().await {
         let mut open = scene.db.begin().await.unwrap();
         let late = journal::append(&mut open, entry(ADA, state()), at(5))
             .await
             .unwrap();
         let mut reader = scene.db.watch().await.unwrap();
-        let start = journal::present_position(&mut reader).await.unwrap();
+        let (_, start) = journal::present(&mut reader).await.unwrap();
         open.commit().await.unwrap();
-        let batch = journal::read_after(&mut reader, start, &BTreeSet::new())
-            .await
-            .unwrap();
+        let none = Position::default();
+        let batch = journal::read_after(&mut reader, &start, none).await.unwrap();
         assert_eq!(sequences(&batch.entries), [late.position.sequence]);
     }
 }
 
 #[tokio::test]
-async fn the_newest_row_is_never_purged() {
+async fn of_the_rows_that_are_too_old_the_newest_stays() {
     for scene in both().await {
         let mut tx = scene.single().await;
         for time in [10, 20, 30] {
@@ -177,7 +167,8 @@ async fn the_newest_row_is_never_purged() {
                 .unwrap();
         }
         assert!(journal::reaches_back_to(&mut tx, 1).await.unwrap());
-        assert_eq!(journal::purge(&mut tx, at(20)).await.unwrap(), 1);
+        assert_eq!(journal::purge(&mut tx, at(20)).await.unwrap(), 0);
+        assert_eq!(journal::purge(&mut tx, at(21)).await.unwrap(), 1);
         assert!(!journal::reaches_back_to(&mut tx, 1).await.unwrap());
         assert!(journal::reaches_back_to(&mut tx, 2).await.unwrap());
         assert_eq!(journal::purge(&mut tx, at(1_000)).await.unwrap(), 1);
@@ -190,7 +181,7 @@ async fn the_newest_row_is_never_purged() {
 }
 
 #[tokio::test]
-async fn the_first_epoch_stays_and_the_database_answers() {
+async fn the_epoch_changes_only_from_what_it_is_and_the_database_answers() {
     for scene in both().await {
         let mut tx = scene.db.read().await.unwrap();
         meta::ping(&mut tx).await.unwrap();
@@ -202,6 +193,17 @@ async fn the_first_epoch_stays_and_the_database_answers() {
         let mut tx = scene.single().await;
         let (epoch, _) = journal::newest_for(&mut tx, ADA.into()).await.unwrap();
         assert_eq!(epoch, "first");
+        assert!(!meta::renew_epoch(&mut tx, "another", "second").await.unwrap());
+        assert!(meta::renew_epoch(&mut tx, "first", "second").await.unwrap());
+        assert_eq!(meta::epoch(&mut tx).await.unwrap(), "second");
+
+        let identity = meta::identity(&mut tx).await.unwrap();
+        assert_eq!(identity, meta::identity(&mut tx).await.unwrap());
+        assert_eq!(meta::kept_identity(&mut tx).await.unwrap(), None);
+        for identity in ["x", &identity] {
+            meta::keep_identity(&mut tx, identity).await.unwrap();
+        }
+        assert_eq!(meta::kept_identity(&mut tx).await.unwrap(), Some(identity));
     }
 }
 
@@ -219,7 +221,16 @@ async fn revocations_and_audit_rows_are_kept_whole() {
             message: None,
             sessions_revoked: 2,
         };
-        revocations::insert(&mut tx, &act).await.unwrap();
+        let mark = revocations::insert(&mut tx, &act).await.unwrap();
+        assert_eq!((mark.epoch.as_str(), mark.position.sequence), ("first", 7));
+        let (_, snapshot) = journal::present(&mut tx).await.unwrap();
+        assert!(
+            !tx.is_postgres() || snapshot.includes(mark.position),
+            "its transaction is over"
+        );
+        assert_eq!(revocations::find(&mut tx, act.id).await.unwrap(), Some(mark));
+        let unknown = RevocationId::from(Uuid::from_u128(404));
+        assert_eq!(revocations::find(&mut tx, unknown).await.unwrap(), None);
         let same = "select count(*) from revocations where sequence = 7 and at = 5 and reason = 'left'
             and message is null and sessions_revoked = 2 and actor = 'operator' and selector = '{}'";
         assert_eq!(number(&mut tx, same).await, 1);

@@ -15,6 +15,8 @@ const TASKS: usize = 8;
 enum Lock {
     User,
     UserByEmail,
+    UserAndRow,
+    OwnerOfToken,
     Role,
     Key,
     SessionOfToken,
@@ -30,12 +32,24 @@ async fn take(lock: Lock, tx: &mut Tx, ada: UserId) {
             let nobody = users::find_by_email_locked(tx, &email("nobody@example.org")).await;
             assert!(nobody.unwrap().is_none());
         }
+        Lock::UserAndRow => {
+            assert_eq!(users::find_locked(tx, ada).await.unwrap().unwrap().id, ada);
+        }
+        Lock::OwnerOfToken => {
+            let owner = refresh_tokens::lock_owner(tx, &hash("a")).await.unwrap();
+            assert_eq!(owner.unwrap().id, ada);
+            let nobody = refresh_tokens::lock_owner(tx, &hash("x")).await.unwrap();
+            assert!(nobody.is_none());
+        }
         Lock::Role => roles::lock(tx, "user").await.unwrap(),
         Lock::Key => users::lock_key(tx, 7).await.unwrap(),
         Lock::SessionOfToken => {
             let found = refresh_tokens::lock_session(tx, &hash("a")).await.unwrap();
-            assert_eq!(found, Some(SessionId::from(Uuid::from_u128(11))));
-            assert_eq!(refresh_tokens::lock_session(tx, &hash("x")).await.unwrap(), None);
+            let (token, session) = found.map(|found| (found.token, found.session)).unwrap();
+            assert_eq!(session.id, SessionId::from(Uuid::from_u128(11)));
+            assert_eq!(token.rotated_at, None);
+            let unknown = refresh_tokens::lock_session(tx, &hash("x")).await;
+            assert!(unknown.unwrap().is_none());
         }
         Lock::SigningKeys => signing_keys::lock(tx).await.unwrap(),
     }
@@ -72,9 +86,11 @@ async fn step(db: Db, lock: Lock, ada: UserId) {
 
 #[tokio::test]
 async fn whoever_holds_a_lock_is_waited_for() {
-    const LOCKS: [Lock; 6] = [
+    const LOCKS: [Lock; 8] = [
         Lock::User,
         Lock::UserByEmail,
+        Lock::UserAndRow,
+        Lock::OwnerOfToken,
         Lock::Role,
         Lock::Key,
         Lock::SessionOfToken,

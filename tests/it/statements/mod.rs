@@ -7,6 +7,7 @@ mod journal;
 mod keys;
 mod locks;
 mod mail;
+mod nodes;
 mod sessions;
 
 use std::path::Path;

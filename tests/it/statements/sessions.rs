@@ -286,6 +286,43 @@ async fn t06_a_refresh_token_is_rotated_once() {
 }
 
 #[tokio::test]
+async fn an_exchange_writes_the_successor_and_moves_the_session_on() {
+    for scene in both().await {
+        let ada = scene.user(1, "ada@example.org").await;
+        let id = scene.session(11, ada).await;
+        let mut tx = scene.single().await;
+        refresh_tokens::insert(&mut tx, &hash("a"), id, 1, at(10))
+            .await
+            .unwrap();
+        let exchange = refresh_tokens::Exchange {
+            presented: &hash("a"),
+            successor: &hash("b"),
+            session: id,
+            generation: 1,
+            idle_expires_at: at(200),
+            now: at(50),
+        };
+        refresh_tokens::exchange(&mut tx, &exchange).await.unwrap();
+        let seen = refresh_tokens::lock_session(&mut tx, &hash("a"))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!((seen.token.generation, seen.token.rotated_at), (1, Some(at(50))));
+        assert_eq!((seen.session.id, seen.session.user_id), (id, ada));
+        assert_eq!((seen.session.generation, seen.session.used_generation), (2, 1));
+        assert_eq!(seen.session.idle_expires_at, at(200));
+        assert_eq!(seen.session.state.role, "user");
+        let next = refresh_tokens::lock_session(&mut tx, &hash("b"))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!((next.token.generation, next.token.rotated_at), (2, None));
+        assert_eq!(next.session.id, id);
+        assert_eq!(number(&mut tx, "select count(*) from refresh_tokens").await, 2);
+    }
+}
+
+#[tokio::test]
 async fn t01_a_socket_token_is_spent_by_exactly_one_of_sixteen() {
     for scene in both().await {
         let id = TokenId::from(Uuid::from_u128(1));

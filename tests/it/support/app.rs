@@ -32,7 +32,8 @@ impl Tuning {
         self
     }
 
-    /// Runs on a clock that stands still until the test moves it.
+    /// Runs on a clock that stands still until the test moves it. Leases outlast its jumps, unless the test
+    /// configures them.
     pub fn manual_clock(mut self) -> Self {
         self.clock = Some(ManualClock::starting_at(Clock::System.now()));
         self
@@ -78,6 +79,9 @@ impl TestApp {
         config.passwords.memory_kib = 1024;
         config.passwords.iterations = 1;
         config.limits.enabled = false;
+        if tuning.clock.is_some() {
+            config.hub.lease = 86_400.0;
+        }
         if let Some(configure) = tuning.configure {
             configure(&mut config);
         }

@@ -138,3 +138,12 @@ impl Carrier {
         });
     }
 }
+
+/// A proxy before the server that `url` names, and the URL that leads through it.
+pub async fn through(url: &str) -> (Proxy, String) {
+    let (before, rest) = url.rsplit_once('@').unwrap();
+    let (target, after) = rest.split_once('/').unwrap();
+    let proxy = Proxy::before(target.parse().unwrap()).await;
+    let url = format!("{before}@{}/{after}", proxy.address);
+    (proxy, url)
+}

@@ -34,3 +34,13 @@ pub async fn texts(url: &str, sql: &str) -> Vec<Option<String>> {
         rows
     }
 }
+
+/// Runs statements on a PostgreSQL database, past every server.
+pub async fn execute(url: &str, statements: &str) {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(statements.to_owned()))
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+}

@@ -1,0 +1,113 @@
+//! The journal's epoch: noticing that the database is not the one that it was, after a fail-over, a restore,
+//! or a dump that was loaded in its place.
+//!
+//! Then a position means nothing any more: rows may be missing that were applied, and others may stand under
+//! their numbers. A new epoch begins, once for all nodes; each compares all its sockets with SQL, and sends
+//! their clients to a connection that begins in the new epoch.
+
+use std::time::Duration;
+
+use super::progress::Applied;
+use super::{Hub, Tally};
+use crate::clock::Clock;
+use crate::ids::NodeId;
+use crate::secret::Rng;
+use crate::store::journal::Batch;
+use crate::store::nodes::Reported;
+use crate::store::{self, Tx, meta};
+
+/// A name that no other journal has.
+fn fresh(clock: &Clock, rng: &Rng) -> String {
+    NodeId::generate(clock, rng).to_string()
+}
+
+/// Makes sure that the journal has an epoch, and that it is this database's own. Answers whether it had
+/// none: then this is the first start on it, and `tx` has to be committed either way.
+///
+/// # Errors
+/// When storage fails.
+pub async fn settle(
+    tx: &mut Tx,
+    identity: Option<&str>,
+    clock: &Clock,
+    rng: &Rng,
+) -> Result<bool, store::Error> {
+    let first = meta::begin_epoch(tx, &fresh(clock, rng)).await?;
+    let kept = meta::kept_identity(tx).await?;
+    let Some(identity) = identity.filter(|identity| kept.as_deref() != Some(*identity)) else {
+        return Ok(first);
+    };
+    if let Some(kept) = kept {
+        tracing::warn!(%kept, %identity, "this is another database than before: a new epoch begins");
+        let old = meta::epoch(tx).await?;
+        meta::renew_epoch(tx, &old, &fresh(clock, rng)).await?;
+    }
+    meta::keep_identity(tx, identity).await?;
+    Ok(first)
+}
+
+/// Which database this is. `None` where it does not say, as services that resemble PostgreSQL may not: then
+/// only the journal's own rows tell that it was restored.
+///
+/// # Errors
+/// When storage cannot be reached.
+pub async fn identity(tx: Tx) -> Result<Option<String>, store::Error> {
+    match tx.in_time(|tx| Box::pin(meta::identity(tx))).await {
+        Ok(identity) => Ok(Some(identity)),
+        Err(store::Error::Other(error)) => {
+            tracing::debug!(%error, "the database does not say which one it is");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+impl Hub {
+    /// Looks at what the node learned with its report: with another database under it, or with a row gone
+    /// that it has applied, a new epoch begins.
+    pub(super) async fn keep_epoch(&self, followed: &str, reported: &Reported) -> Result<(), store::Error> {
+        if reported.epoch != followed {
+            // Somebody else has begun it; the tail follows.
+            self.0.hint.notify_one();
+            return Ok(());
+        }
+        let present = identity(self.0.db.watch().await?).await?;
+        if reported.anchored && (present.is_none() || present == reported.identity) {
+            return Ok(());
+        }
+        tracing::warn!(
+            anchored = reported.anchored,
+            "the database is not what it was: a new epoch begins"
+        );
+        let mut tx = self.0.db.begin_revocation().await?;
+        if meta::renew_epoch(&mut tx, followed, &fresh(&self.0.clock, &self.0.rng)).await? {
+            if let Some(present) = &present {
+                meta::keep_identity(&mut tx, present).await?;
+            }
+            tx.commit().await?;
+        }
+        self.0.hint.notify_one();
+        Ok(())
+    }
+
+    /// Follows the journal into the epoch of `batch`: compares every socket with SQL, and asks each to come
+    /// back, because sequences begin anew.
+    pub(super) async fn enter_epoch(&self, batch: &Batch, asked: Duration) -> Result<(), store::Error> {
+        tracing::warn!(epoch = %batch.epoch, "the journal has a new epoch: every socket is compared");
+        let tally = Tally::begin();
+        self.0.registry.for_each(|socket| socket.outbox.forget_opening());
+        self.sweep(&tally).await?;
+        self.spread_out(self.0.limits.drain);
+        self.0.progress.begin(Applied {
+            epoch: batch.epoch.clone(),
+            snapshot: batch.snapshot.clone(),
+            asked,
+            newest: None,
+        });
+        self.0
+            .progress
+            .applied(&batch.epoch, &batch.snapshot, asked, &[], tally);
+        self.0.report.notify_one();
+        Ok(())
+    }
+}

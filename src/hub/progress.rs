@@ -1,0 +1,111 @@
+//! How far this node has applied the journal: what its row in `nodes` says, and receipts are made of.
+//!
+//! A read counts as applied when every socket that it signed out has closed: from then on none of them can
+//! carry another data frame. The journal's tail notes what it applied; `nodes` reports what has settled.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::Tally;
+use crate::store::journal::{Entry, Snapshot};
+use crate::store::nodes::Anchor;
+
+/// A read of the journal that was applied.
+#[derive(Clone, Debug)]
+pub(super) struct Applied {
+    pub epoch: String,
+    pub snapshot: Snapshot,
+    /// When the read was sent, since boot.
+    pub asked: Duration,
+    /// The newest row so far.
+    pub newest: Option<Anchor>,
+}
+
+#[derive(Debug)]
+struct State {
+    settled: Applied,
+    /// Reads whose sockets have not all closed, the oldest first.
+    settling: VecDeque<(Applied, Arc<Tally>)>,
+}
+
+/// How far the node has come.
+#[derive(Debug, Default)]
+pub(super) struct Progress(Mutex<Option<State>>);
+
+impl Progress {
+    /// The tail begins, or begins anew: nothing before `at` concerns it.
+    pub fn begin(&self, at: Applied) {
+        *self.lock() = Some(State {
+            settled: at,
+            settling: VecDeque::new(),
+        });
+    }
+
+    /// A read was applied; `tally` counts the sockets that it signed out. Rows are given in any order.
+    pub fn applied(
+        &self,
+        epoch: &str,
+        snapshot: &Snapshot,
+        asked: Duration,
+        rows: &[Entry],
+        tally: Arc<Tally>,
+    ) {
+        let mut state = self.lock();
+        let Some(state) = &mut *state else { return };
+        let before = state.settling.back().map_or(&state.settled, |(last, _)| last);
+        let newest = rows
+            .iter()
+            .max_by_key(|row| row.position.sequence)
+            .map(Anchor::of);
+        let newest = newest
+            .filter(|row| {
+                before
+                    .newest
+                    .is_none_or(|old| row.position.sequence > old.position.sequence)
+            })
+            .or(before.newest);
+        let read = Applied {
+            epoch: epoch.to_owned(),
+            snapshot: snapshot.clone(),
+            asked,
+            newest,
+        };
+        state.settling.push_back((read, tally));
+        state.settle();
+    }
+
+    /// What has settled by now. `None` before the tail has begun.
+    pub fn settled(&self) -> Option<Applied> {
+        let mut state = self.lock();
+        let state = state.as_mut()?;
+        state.settle();
+        Some(state.settled.clone())
+    }
+
+    /// The sockets that the next report has to wait for, if there are any.
+    pub fn settling(&self) -> Option<Arc<Tally>> {
+        let state = self.lock();
+        let (_, tally) = state.as_ref()?.settling.front()?;
+        Some(Arc::clone(tally))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<State>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn settle(&mut self) {
+        while let Some((read, _)) = self.settling.pop_front_if(|(_, tally)| tally.all_closed()) {
+            self.settled = read;
+        }
+    }
+}
+
+impl Anchor {
+    fn of(row: &Entry) -> Self {
+        let (position, at) = (row.position, row.at);
+        Self { position, at }
+    }
+}
