@@ -123,7 +123,7 @@ impl Race<'_> {
             }
             Real::Read => {
                 let place = self.registered.take().unwrap();
-                self.opening = Some(cx.hub.admit(place, None).await.unwrap());
+                self.opening = Some(cx.hub.admit(place, None, None).await.unwrap());
             }
             Real::Commit => self.committed = Some(self.commit().await),
             Real::Announce => {
