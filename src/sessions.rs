@@ -30,6 +30,7 @@ use crate::password::{Hasher, Overloaded};
 use crate::secret::PlainToken;
 use crate::store::{
     self,
+    sessions::Unspent,
     users::{AuthState, User},
 };
 

@@ -192,6 +192,7 @@ async fn the_real_hub_loses_no_revocation_in_any_order() {
                 assert_eq!(ending.reason, EndReason::Revoked);
                 by_read += 1;
             }
+            Opening::Used => panic!("no token was given"),
             Opening::Opened(opened) => {
                 let Opened { place, .. } = *opened;
                 assert!(

@@ -65,12 +65,7 @@ macro_rules! found {
 ///
 /// # Errors
 /// When storage fails; the token may be spent then.
-pub async fn open(
-    tx: &mut Tx,
-    user: UserId,
-    id: SessionId,
-    token: Option<Unspent>,
-) -> Result<Found, Error> {
+pub async fn open(tx: &mut Tx, user: UserId, id: SessionId, token: Option<Unspent>) -> Result<Found, Error> {
     const READ: &str = found!("select true");
     // One statement has one snapshot, taken before the token is spent, and after the caller registered the
     // socket. `set_config` with `true` lasts until the end of this statement's own transaction, its commit
