@@ -33,8 +33,8 @@ pub enum News {
     Journal { epoch: String, sequence: i64 },
     /// This connection, held by this node, is the oldest of too many.
     Shed { user: UserId, connection: ConnectionId },
-    /// The bus has been connected, again or for the first time, or so much happened that it was not told
-    /// singly: only the journal knows what was missed.
+    /// The bus has been connected or is up, again or for the first time, or so much happened that it was
+    /// not told singly: only the journal knows what was missed.
     Reconnected,
 }
 

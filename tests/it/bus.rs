@@ -164,7 +164,7 @@ async fn rows_of_one_announcement_are_one_message_with_the_newest() {
 async fn a_node_that_connects_is_told_to_look_into_the_journal_first() {
     let (url, prefix) = (shared(), fresh_prefix());
     let mut node = Node::started(&url, &prefix).await;
-    assert_eq!(node.news.try_recv(), Ok(News::Reconnected), "before it was up");
+    assert_eq!(node.news.try_recv(), Ok(News::Reconnected));
     assert_eq!((node.bus.kind(), node.bus.state()), ("redis", "up"));
 }
 

@@ -77,15 +77,15 @@ impl Health {
         }
     }
 
-    /// The reader saw a probe of this node. An old one, sent again by somebody else, changes nothing.
-    pub(super) fn saw(&self, number: u64) {
+    /// The reader saw a probe of this node; answers whether the bus is up again by it. An old probe, sent
+    /// again by somebody else, changes nothing.
+    pub(super) fn saw(&self, number: u64) -> bool {
         let mut state = self.state();
-        if number <= state.sent {
-            state.seen = state.seen.max(number);
-            if state.reading && number > state.void {
-                self.say(true);
-            }
+        if number > state.sent {
+            return false;
         }
+        state.seen = state.seen.max(number);
+        state.reading && number > state.void && self.say(true)
     }
 
     /// Whether the probe has not come back although the reader read all the time.
@@ -122,11 +122,13 @@ impl Health {
         self.down();
     }
 
-    fn say(&self, up: bool) {
+    fn say(&self, up: bool) -> bool {
         let changed = self.up.send_if_modified(|held| std::mem::replace(held, up) != up);
         if changed {
-            tracing::info!(up, "the bus between the nodes");
+            let state = if up { "up" } else { "down" };
+            tracing::info!("the bus between the nodes is {state}");
         }
+        changed
     }
 }
 

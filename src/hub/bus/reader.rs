@@ -1,7 +1,8 @@
 //! The listening half of the bus: reads the stream on a connection of its own, because a read blocks.
 //!
 //! The cursor begins at the stream's present end, as a concrete id, so that nothing falls between two
-//! reads. Whenever it has connected it says so first: what was missed before is in the journal.
+//! reads. Whenever it has connected, and whenever the bus is up again, it says so: what was missed before is
+//! in the journal.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -127,7 +128,12 @@ fn hear(bus: &Inner, message: Message, news: &impl Fn(News)) {
             user,
             connection,
         } if node == bus.node => news(News::Shed { user, connection }),
-        Message::Probe { node, number } if node == bus.node => bus.health.saw(number),
+        Message::Probe { node, number } if node == bus.node => {
+            // Down without a loss of this connection: what was sent meanwhile may be gone all the same.
+            if bus.health.saw(number) {
+                news(News::Reconnected);
+            }
+        }
         Message::Shed { .. } | Message::Probe { .. } => {}
     }
 }

@@ -160,36 +160,3 @@ async fn a_key_of_another_type_takes_the_bus_down_until_it_is_gone() {
     friend.commits(1);
     assert_eq!(node.next_row().await, 1);
 }
-
-/// Old proofs are genuine, and say nothing about now.
-#[tokio::test]
-async fn a_probe_that_somebody_repeats_does_not_make_up_for_one_that_is_lost() {
-    let (url, prefix) = (shared(), fresh_prefix());
-    let stream = format!("{prefix}:journal");
-    let node = Node::started(&url, &prefix).await;
-    let mut stranger = connect(&url).await.unwrap();
-    let old: Vec<(String, Vec<String>)> = command(&["XRANGE", &stream, "-", "+"])
-        .query_async(&mut stranger)
-        .await
-        .unwrap();
-    let fields = &old[0].1;
-    // Written so that the node sees it, while its own are refused.
-    let _: Value = command(&["SET", &stream, "mine"])
-        .query_async(&mut stranger)
-        .await
-        .unwrap();
-    node.becomes("down").await;
-    let _: Value = command(&["DEL", &stream])
-        .query_async(&mut stranger)
-        .await
-        .unwrap();
-    for _ in 0..100 {
-        append(
-            &mut stranger,
-            &stream,
-            &[b"m", fields[1].as_bytes(), b"mac", fields[3].as_bytes()],
-        )
-        .await;
-    }
-    node.becomes("up").await;
-}
