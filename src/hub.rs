@@ -36,7 +36,7 @@ use crate::secret::Rng;
 use crate::store::Db;
 use crate::store::journal::{Change, Entry};
 use crate::store::sessions::{EndScope, Ending};
-use bus::Bus;
+use bus::{Bus, News};
 use nodes::NodeLease;
 pub use opening::{Opened, Opening, Resume};
 use progress::Progress;
@@ -157,16 +157,28 @@ impl Hub {
         self.0.node
     }
 
-    /// How this node hears of the others.
+    /// The configured limits.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// How this node and the others hear of each other's changes.
     #[must_use]
     pub fn bus(&self) -> &Bus {
         &self.0.bus
     }
 
-    /// The configured limits.
-    #[must_use]
-    pub fn limits(&self) -> &Limits {
-        &self.0.limits
+    /// Acts on what the bus brought: looks into the journal, or closes the oldest of too many.
+    pub fn hear(&self, news: &News) {
+        match news {
+            News::Journal { .. } | News::Reconnected => self.0.hint.notify_one(),
+            News::Shed { user, connection } => self.0.registry.for_user(*user, |socket| {
+                if socket.connection_id == *connection {
+                    socket.outbox.leave(outbox::Leave::TooMany);
+                }
+            }),
+        }
     }
 
     /// The sockets that are open here.

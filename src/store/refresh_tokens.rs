@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::row::from_row;
 use super::sessions::{self, Checked};
 use super::users::User;
-use super::{Error, Tx, with_conn};
+use super::{Error, Tx, answered, with_conn};
 use crate::clock::Timestamp;
 use crate::ids::{SessionId, UserId};
 use crate::secret::TokenHash;
@@ -160,16 +160,17 @@ pub async fn exchange(tx: &mut Tx, with: &Exchange<'_>) -> Result<(), Error> {
     let (newest, idle) = (with.generation + 1, with.idle_expires_at);
     match tx {
         Tx::Postgres(handle) => {
-            let conn: &mut sqlx::PgConnection = handle;
-            sqlx::query(POSTGRES)
-                .bind(with.presented.bytes())
-                .bind(with.successor.bytes())
-                .bind(with.session.uuid())
-                .bind(with.generation)
-                .bind(idle.micros())
-                .bind(with.now.micros())
-                .execute(conn)
-                .await?;
+            answered!(handle, conn => {
+                sqlx::query(POSTGRES)
+                    .bind(with.presented.bytes())
+                    .bind(with.successor.bytes())
+                    .bind(with.session.uuid())
+                    .bind(with.generation)
+                    .bind(idle.micros())
+                    .bind(with.now.micros())
+                    .execute(conn)
+                    .await?;
+            });
             Ok(())
         }
         Tx::Sqlite(_) => {

@@ -127,13 +127,9 @@ pub async fn lock(tx: &mut Tx, id: UserId) -> Result<(), Error> {
 pub async fn find_locked(tx: &mut Tx, id: UserId) -> Result<Option<User>, Error> {
     const POSTGRES: &str = "select * from users where id = $1 for no key update";
     match tx {
-        Tx::Postgres(handle) => {
-            let conn: &mut sqlx::PgConnection = handle;
-            Ok(sqlx::query_as(POSTGRES)
-                .bind(id.uuid())
-                .fetch_optional(conn)
-                .await?)
-        }
+        Tx::Postgres(handle) => Ok(answered!(handle, conn => {
+            sqlx::query_as(POSTGRES).bind(id.uuid()).fetch_optional(conn).await?
+        })),
         Tx::Sqlite(_) => find(tx, id).await,
     }
 }

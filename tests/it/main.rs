@@ -22,6 +22,7 @@ mod authorisation;
 mod authority;
 mod bad_input;
 mod checked_requests;
+mod bus;
 mod cli_config;
 mod cli_keys;
 mod cli_users;
