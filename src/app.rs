@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
 
 use crate::accounts::Accounts;
@@ -13,7 +14,10 @@ use crate::clock::Clock;
 use crate::config::{Config, Site};
 use crate::context::Context;
 use crate::hub::bus::Bus;
+use crate::hub::counters::Counters;
 use crate::hub::journal::Tail;
+use crate::hub::presence::{self, Presence};
+use crate::hub::redis::Link;
 use crate::hub::{self, Hub};
 use crate::ids::NodeId;
 use crate::jobs;
@@ -50,6 +54,8 @@ pub struct Inner {
     pub hasher: Hasher,
     pub limits: Limits,
     pub lifecycle: Lifecycle,
+    /// The way to Redis, where there is one.
+    link: Option<Link>,
 }
 
 impl Deref for App {
@@ -92,20 +98,22 @@ impl App {
         if migrate {
             store::migrate::migrate(&db).await?;
         }
-        if config.redis.url.is_some() {
-            tracing::warn!(
-                "redis.url is set, but this version does not use Redis yet: nodes hear of each other's changes \
-                 through the journal, within hub.poll, and count connections and requests each for itself"
-            );
-        }
         let site = Arc::new(Site::new(&config, bound));
         let master = MasterKey::from_secret(&config.master_secret()?);
         let node = NodeId::generate(&clock, &rng);
+        let link = redis_link(&config, &master)?;
         begin(&db, &clock, &rng)
             .await
             .context("the database is not ready: run `portcullis migrate`")?;
         let limits = hub::Limits::new(&config.hub, open_files());
-        let hub = Hub::new(node, db.clone(), clock.clone(), Bus::Local, limits);
+        let hub = Hub::new(
+            node,
+            db.clone(),
+            clock.clone(),
+            Bus::Local,
+            Presence::new(link.clone(), node),
+            limits,
+        );
         let mail = Outbox::new(&config, &site, master.clone(), clock.clone(), rng.clone());
         let cx = Context {
             config,
@@ -118,7 +126,7 @@ impl App {
             mail,
         };
         let hasher = Hasher::new(&cx.config.passwords);
-        let limits = Limits::new(&cx.config.limits);
+        let limits = Limits::new(&cx.config.limits, Counters::new(link.clone()));
         Ok(Self(Arc::new(Inner {
             accounts: Accounts::new(cx.clone(), hasher.clone(), limits.clone()),
             sessions: Sessions::new(cx.clone(), hasher.clone(), limits.clone()).await?,
@@ -128,6 +136,7 @@ impl App {
             hasher,
             limits,
             lifecycle: Lifecycle::new(),
+            link,
             cx,
         })))
     }
@@ -156,6 +165,15 @@ impl App {
         let (cx, life) = (&self.cx, &self.lifecycle);
         // Before the first socket: what it begins with is behind all of them.
         let tail = Tail::begin(&cx.hub).await?;
+        if let Some(link) = &self.link {
+            life.spawn(link.clone().run(life.stopped().clone()));
+        }
+        // Who is known to be dead: `hub/nodes.rs`.
+        life.spawn(presence::run(
+            cx.hub.clone(),
+            Arc::new(|_| true),
+            life.stopped().clone(),
+        ));
         life.spawn(tail.run(life.stopped().clone()));
         life.spawn(hub::sweep::run(cx.hub.clone(), life.stopped().clone()));
         life.spawn(hub::lease::run(cx.hub.clone(), life.stopped().clone()));
@@ -218,6 +236,15 @@ impl App {
     pub async fn close(self) {
         self.cx.db.close().await;
     }
+}
+
+/// The way to the Redis that is configured.
+fn redis_link(config: &Config, master: &MasterKey) -> anyhow::Result<Option<Link>> {
+    let Some(url) = &config.redis.url else {
+        return Ok(None);
+    };
+    let link = Link::new(url.expose_secret(), &config.redis.prefix, master.clone());
+    Ok(Some(link.context("redis.url: cannot be used")?))
 }
 
 /// What a database gets once: the journal's name, a random text, and the built-in roles.

@@ -26,12 +26,14 @@ use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::config;
-use crate::ids::{NodeId, UserId};
+use crate::ids::{ConnectionId, NodeId, UserId};
 use crate::store::Db;
 use crate::store::journal::{Change, Entry};
 use crate::store::sessions::{EndScope, Ending};
 use bus::Bus;
 pub use opening::{Opened, Opening, Resume};
+use outbox::Leave;
+use presence::Presence;
 use registry::{Registry, Socket};
 pub use tally::{Tally, Ticket};
 use waiting::Waiting;
@@ -47,6 +49,7 @@ struct Inner {
     db: Db,
     clock: Clock,
     bus: Bus,
+    presence: Presence,
     registry: Registry,
     /// How many sockets there are, from the upgrade until they are closed.
     sockets: AtomicUsize,
@@ -89,12 +92,13 @@ impl Limits {
 
 impl Hub {
     #[must_use]
-    pub fn new(node: NodeId, db: Db, clock: Clock, bus: Bus, limits: Limits) -> Self {
+    pub fn new(node: NodeId, db: Db, clock: Clock, bus: Bus, presence: Presence, limits: Limits) -> Self {
         Self(Arc::new(Inner {
             node,
             db,
             clock,
             bus,
+            presence,
             registry: Registry::default(),
             sockets: AtomicUsize::new(0),
             waiting: Waiting::default(),
@@ -119,6 +123,19 @@ impl Hub {
     #[must_use]
     pub fn registry(&self) -> &Registry {
         &self.0.registry
+    }
+
+    /// Who is connected, on all nodes.
+    #[must_use]
+    pub fn presence(&self) -> &Presence {
+        &self.0.presence
+    }
+
+    /// Sends a socket of this node away because its session or its user has too many, if it is still there.
+    fn shed(&self, user: UserId, connection: ConnectionId) {
+        if let Some(socket) = self.0.registry.find(user, connection) {
+            socket.outbox.leave(Leave::TooMany);
+        }
     }
 
     /// Takes a place among the sockets that have not said hello. `None`: too many from this address.
