@@ -75,3 +75,159 @@ async fn keys(redis: &mut MultiplexedConnection, prefix: &str) -> Vec<String> {
     keys.arg(format!("{prefix}:*"));
     keys.query_async(redis).await.unwrap()
 }
+
+/// Waits until the node has found its way to Redis.
+async fn connected(node: &TestApp, redis: &mut MultiplexedConnection, prefix: &str) {
+    let key = format!("{prefix}:presence:node:{}", node.app.cx.hub.node());
+    let redis = &*redis;
+    eventually("the node is connected", || async {
+        let mut exists = redis::cmd("EXISTS");
+        let exists: bool = exists.arg(&key).query_async(&mut redis.clone()).await.unwrap();
+        exists.then_some(())
+    })
+    .await;
+}
+
+/// 15 at once, and one more every 4 s: a slow machine may get a few more.
+const FEW: usize = 7;
+
+#[tokio::test]
+async fn t08_nodes_count_guesses_together() {
+    let (mut redis, prefix, url) = (redis_connection().await, fresh_prefix(), redis_url());
+    let (a, b) = (
+        node(url.as_str(), &prefix).await,
+        node(url.as_str(), &prefix).await,
+    );
+    connected(&a, &mut redis, &prefix).await;
+    connected(&b, &mut redis, &prefix).await;
+    assert!(guesses(&a).await >= 15);
+    let more = guesses(&b).await;
+    assert!(more <= FEW, "{more} more on the other node");
+}
+
+#[tokio::test]
+async fn t08_while_redis_cannot_be_used_each_node_counts_for_itself() {
+    for line in [Line::Cut, Line::Frozen] {
+        let (mut redis, prefix) = (redis_connection().await, fresh_prefix());
+        let (proxy, url) = cuttable().await;
+        let (a, b) = (node(&url, &prefix).await, node(&url, &prefix).await);
+        connected(&a, &mut redis, &prefix).await;
+        connected(&b, &mut redis, &prefix).await;
+        proxy.set(line);
+        for node in [&a, &b] {
+            let heard = guesses(node).await;
+            assert!((15..40).contains(&heard), "{line:?}: {heard}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn t08_an_emptied_redis_lets_no_sprayer_through() {
+    let (mut redis, prefix, url) = (redis_connection().await, fresh_prefix(), redis_url());
+    let a = node(url.as_str(), &prefix).await;
+    connected(&a, &mut redis, &prefix).await;
+    assert!(guesses(&a).await >= 15);
+    for key in keys(&mut redis, &prefix).await {
+        let _gone: i64 = redis::cmd("DEL").arg(key).query_async(&mut redis).await.unwrap();
+    }
+    let more = guesses(&a).await;
+    assert!(more <= FEW, "{more} more");
+}
+
+#[tokio::test]
+async fn redis_learns_no_address_and_no_account_and_forgets_by_itself() {
+    let (mut redis, prefix, url) = (redis_connection().await, fresh_prefix(), redis_url());
+    let a = node(url.as_str(), &prefix).await;
+    connected(&a, &mut redis, &prefix).await;
+    assert!(guesses(&a).await >= 15);
+    a.post("/api/auth/recovery", json!({ "email": ADA }))
+        .await
+        .expect(202);
+    let token = json!({ "refresh_token": "none" });
+    a.post("/api/auth/refresh", token).await.expect(401);
+    let limits = keys(&mut redis, &format!("{prefix}:limit")).await;
+    let mut kinds = Vec::new();
+    for key in &limits {
+        let rest = key.strip_prefix(&format!("{prefix}:limit:")).unwrap();
+        let (kind, hash) = rest.rsplit_once(':').unwrap();
+        let hidden = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+        assert!(hash.len() == 22 && hash.chars().all(hidden), "{key}");
+        kinds.push(kind);
+        let life: i64 = redis::cmd("PTTL").arg(key).query_async(&mut redis).await.unwrap();
+        // What refills within milliseconds may be gone already.
+        assert_ne!(life, -1, "{key} stays for ever");
+    }
+    for kind in [
+        "sign_in:address",
+        "sign_in:pair",
+        "sign_in:account",
+        "mails:account",
+        "token:address",
+    ] {
+        assert!(kinds.contains(&kind), "{kind} of {kinds:?}");
+    }
+}
+
+const SLOW: u32 = 3_600;
+
+#[tokio::test]
+async fn who_is_stopped_by_what_the_others_counted_takes_nothing_from_the_wider_buckets() {
+    let (url, prefix) = (redis_url(), fresh_prefix());
+    let (a, b) = (
+        counting(url.as_str(), &prefix).await,
+        counting(url.as_str(), &prefix).await,
+    );
+    let buckets = || (Bucket::new("narrow", 2, 1, SLOW), Bucket::new("wide", 3, 1, SLOW));
+    let ((narrow, wide), (narrow_b, wide_b)) = (buckets(), buckets());
+    for _ in 0..2 {
+        let takes = [(&narrow, "ada".to_owned()), (&wide, String::new())];
+        assert_eq!(a.counters.take(&takes).await, Ok(()));
+    }
+    let stopped = [(&narrow_b, "ada".to_owned())];
+    for _ in 0..2 {
+        let Empty { at, wait } = b.counters.take(&stopped).await.unwrap_err();
+        assert_eq!(at, 0);
+        let hour = Duration::from_secs(SLOW.into());
+        assert!(wait > hour / 2 && wait <= hour, "{wait:?}");
+    }
+    // This one goes through a node that has not counted the wide bucket yet.
+    let c = counting(url.as_str(), &prefix).await;
+    let (narrow_c, wide_c) = buckets();
+    let ada = [(&narrow_c, "ada".to_owned()), (&wide_c, String::new())];
+    assert_eq!(c.counters.take(&ada).await.map_err(|empty| empty.at), Err(0));
+    let bob = [(&narrow_b, "bob".to_owned()), (&wide_b, String::new())];
+    assert_eq!(
+        b.counters.take(&bob).await,
+        Ok(()),
+        "the third of the wide bucket"
+    );
+    assert_eq!(b.counters.take(&bob).await.map_err(|empty| empty.at), Err(1));
+}
+
+/// A clock that went back, or a stranger with the password of the Redis, shuts nobody out for good.
+#[tokio::test]
+async fn what_a_key_should_not_hold_stops_nobody_for_longer_than_one_refill() {
+    let (mut redis, url, prefix) = (redis_connection().await, redis_url(), fresh_prefix());
+    let a = counting(url.as_str(), &prefix).await;
+    let bucket = Bucket::new("narrow", 20, 60, 60);
+    let takes = [(&bucket, "ada".to_owned())];
+    assert_eq!(a.counters.take(&takes).await, Ok(()));
+    let key = keys(&mut redis, &prefix).await.remove(0);
+    let mut set = async |value: &str| {
+        let set = redis::cmd("SET")
+            .arg(&key)
+            .arg(value)
+            .query_async(&mut redis)
+            .await;
+        let _done: String = set.unwrap();
+    };
+    for far in ["9e15", "inf"] {
+        set(far).await;
+        let empty = a.counters.take(&takes).await.unwrap_err();
+        assert!(empty.wait <= Duration::from_secs(1), "{far}: {empty:?}");
+    }
+    for nothing in ["", "x", "-1", "nan"] {
+        set(nothing).await;
+        assert_eq!(a.counters.take(&takes).await, Ok(()), "{nothing:?}");
+    }
+}
