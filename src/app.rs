@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Site};
 use crate::context::Context;
 use crate::hub::bus::Bus;
+use crate::hub::bus::redis::RedisBus;
 use crate::hub::counters::Counters;
 use crate::hub::journal::Tail;
 use crate::hub::presence::{self, Presence};
@@ -53,9 +54,9 @@ pub struct Inner {
     pub service_keys: ServiceKeys,
     pub hasher: Hasher,
     pub limits: Limits,
-    pub lifecycle: Lifecycle,
     /// The way to Redis, where there is one.
-    link: Option<Link>,
+    redis: Option<Link>,
+    pub lifecycle: Lifecycle,
 }
 
 impl Deref for App {
@@ -101,19 +102,21 @@ impl App {
         let site = Arc::new(Site::new(&config, bound));
         let master = MasterKey::from_secret(&config.master_secret()?);
         let node = NodeId::generate(&clock, &rng);
-        let link = redis_link(&config, &master)?;
         begin(&db, &clock, &rng)
             .await
             .context("the database is not ready: run `portcullis migrate`")?;
         let limits = hub::Limits::new(&config.hub, open_files());
-        let hub = Hub::new(
-            node,
-            db.clone(),
-            clock.clone(),
-            Bus::Local,
-            Presence::new(link.clone(), node),
-            limits,
-        );
+        let redis = match &config.redis.url {
+            Some(url) => Some(
+                Link::new(url.expose_secret(), &config.redis.prefix, master.clone()).context("redis.url")?,
+            ),
+            None => None,
+        };
+        let bus = redis
+            .clone()
+            .map_or(Bus::Local, |link| Bus::Redis(RedisBus::new(link, node)));
+        let presence = Presence::new(redis.clone(), node);
+        let hub = Hub::new(node, db.clone(), clock.clone(), bus, presence, limits);
         let mail = Outbox::new(&config, &site, master.clone(), clock.clone(), rng.clone());
         let cx = Context {
             config,
@@ -126,7 +129,7 @@ impl App {
             mail,
         };
         let hasher = Hasher::new(&cx.config.passwords);
-        let limits = Limits::new(&cx.config.limits, Counters::new(link.clone()));
+        let limits = Limits::new(&cx.config.limits, Counters::new(redis.clone()));
         Ok(Self(Arc::new(Inner {
             accounts: Accounts::new(cx.clone(), hasher.clone(), limits.clone()),
             sessions: Sessions::new(cx.clone(), hasher.clone(), limits.clone()).await?,
@@ -135,8 +138,8 @@ impl App {
             service_keys: ServiceKeys::new(cx.clone(), limits.clone()),
             hasher,
             limits,
+            redis,
             lifecycle: Lifecycle::new(),
-            link,
             cx,
         })))
     }
@@ -165,9 +168,6 @@ impl App {
         let (cx, life) = (&self.cx, &self.lifecycle);
         // Before the first socket: what it begins with is behind all of them.
         let tail = Tail::begin(&cx.hub).await?;
-        if let Some(link) = &self.link {
-            life.spawn(link.clone().run(life.stopped().clone()));
-        }
         // Who is known to be dead: `hub/nodes.rs`.
         life.spawn(presence::run(
             cx.hub.clone(),
@@ -175,6 +175,11 @@ impl App {
             life.stopped().clone(),
         ));
         life.spawn(tail.run(life.stopped().clone()));
+        if let Some(link) = &self.redis {
+            life.spawn(link.clone().run(life.stopped().clone()));
+            let (bus, hub) = (cx.hub.bus().clone(), cx.hub.clone());
+            life.spawn(bus.run(move |news| hub.hear(&news), life.stopped().clone()));
+        }
         life.spawn(hub::sweep::run(cx.hub.clone(), life.stopped().clone()));
         life.spawn(hub::lease::run(cx.hub.clone(), life.stopped().clone()));
         let mailer = Mailer::new(&cx.config.mail)?;
@@ -236,15 +241,6 @@ impl App {
     pub async fn close(self) {
         self.cx.db.close().await;
     }
-}
-
-/// The way to the Redis that is configured.
-fn redis_link(config: &Config, master: &MasterKey) -> anyhow::Result<Option<Link>> {
-    let Some(url) = &config.redis.url else {
-        return Ok(None);
-    };
-    let link = Link::new(url.expose_secret(), &config.redis.prefix, master.clone());
-    Ok(Some(link.context("redis.url: cannot be used")?))
 }
 
 /// What a database gets once: the journal's name, a random text, and the built-in roles.

@@ -30,7 +30,7 @@ use crate::ids::{ConnectionId, NodeId, UserId};
 use crate::store::Db;
 use crate::store::journal::{Change, Entry};
 use crate::store::sessions::{EndScope, Ending};
-use bus::Bus;
+use bus::{Bus, News};
 pub use opening::{Opened, Opening, Resume};
 use outbox::Leave;
 use presence::Presence;
@@ -117,6 +117,20 @@ impl Hub {
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    /// How this node and the others hear of each other's changes.
+    #[must_use]
+    pub fn bus(&self) -> &Bus {
+        &self.0.bus
+    }
+
+    /// Acts on what the bus brought: looks into the journal, or closes the oldest of too many.
+    pub fn hear(&self, news: &News) {
+        match news {
+            News::Journal { .. } | News::Reconnected => self.0.hint.notify_one(),
+            News::Shed { user, connection } => self.shed(*user, *connection),
+        }
     }
 
     /// The sockets that are open here.

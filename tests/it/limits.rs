@@ -7,26 +7,24 @@ use std::time::Duration;
 use portcullis::hub::counters::{Bucket, Counters, Empty};
 use portcullis::hub::redis::Link;
 use redis::aio::MultiplexedConnection;
-use secrecy::SecretString;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::presence::{cuttable, redis_url};
+use crate::presence::cuttable;
 use crate::support::app::{TestApp, Tuning};
 use crate::support::eventually;
 use crate::support::proxy::Line;
+use crate::support::redis::{connect, fresh_prefix, shared};
 
 const ADA: &str = "ada@example.org";
 
 /// A server with limits, on the Redis at `url`.
 async fn node(url: &str, prefix: &str) -> TestApp {
-    let (url, prefix) = (SecretString::from(url), prefix.to_owned());
-    let tuning = Tuning::new().configure(move |config| {
-        config.limits.enabled = true;
-        config.redis.url = Some(url);
-        config.redis.prefix = prefix;
-    });
-    tuning.spawn().await
+    let tuning = Tuning::new().redis(url, prefix);
+    tuning
+        .configure(|config| config.limits.enabled = true)
+        .spawn()
+        .await
 }
 
 /// Guesses until told to stop; gives how many guesses were heard. At most 40.
@@ -44,12 +42,7 @@ async fn guesses(node: &TestApp) -> usize {
 }
 
 async fn redis_connection() -> MultiplexedConnection {
-    let client = redis::Client::open(redis_url().as_str()).unwrap();
-    client.get_multiplexed_async_connection().await.unwrap()
-}
-
-fn fresh_prefix() -> String {
-    format!("limits-{}", uuid::Uuid::now_v7())
+    connect(&shared()).await.unwrap()
 }
 
 /// Counters of a node of its own, connected.
@@ -93,11 +86,8 @@ const FEW: usize = 7;
 
 #[tokio::test]
 async fn t08_nodes_count_guesses_together() {
-    let (mut redis, prefix, url) = (redis_connection().await, fresh_prefix(), redis_url());
-    let (a, b) = (
-        node(url.as_str(), &prefix).await,
-        node(url.as_str(), &prefix).await,
-    );
+    let (mut redis, prefix, url) = (redis_connection().await, fresh_prefix(), shared());
+    let (a, b) = (node(&url, &prefix).await, node(&url, &prefix).await);
     connected(&a, &mut redis, &prefix).await;
     connected(&b, &mut redis, &prefix).await;
     assert!(guesses(&a).await >= 15);
@@ -123,8 +113,8 @@ async fn t08_while_redis_cannot_be_used_each_node_counts_for_itself() {
 
 #[tokio::test]
 async fn t08_an_emptied_redis_lets_no_sprayer_through() {
-    let (mut redis, prefix, url) = (redis_connection().await, fresh_prefix(), redis_url());
-    let a = node(url.as_str(), &prefix).await;
+    let (mut redis, prefix, url) = (redis_connection().await, fresh_prefix(), shared());
+    let a = node(&url, &prefix).await;
     connected(&a, &mut redis, &prefix).await;
     assert!(guesses(&a).await >= 15);
     for key in keys(&mut redis, &prefix).await {
@@ -136,8 +126,8 @@ async fn t08_an_emptied_redis_lets_no_sprayer_through() {
 
 #[tokio::test]
 async fn redis_learns_no_address_and_no_account_and_forgets_by_itself() {
-    let (mut redis, prefix, url) = (redis_connection().await, fresh_prefix(), redis_url());
-    let a = node(url.as_str(), &prefix).await;
+    let (mut redis, prefix, url) = (redis_connection().await, fresh_prefix(), shared());
+    let a = node(&url, &prefix).await;
     connected(&a, &mut redis, &prefix).await;
     assert!(guesses(&a).await >= 15);
     a.post("/api/auth/recovery", json!({ "email": ADA }))
@@ -172,11 +162,8 @@ const SLOW: u32 = 3_600;
 
 #[tokio::test]
 async fn who_is_stopped_by_what_the_others_counted_takes_nothing_from_the_wider_buckets() {
-    let (url, prefix) = (redis_url(), fresh_prefix());
-    let (a, b) = (
-        counting(url.as_str(), &prefix).await,
-        counting(url.as_str(), &prefix).await,
-    );
+    let (url, prefix) = (shared(), fresh_prefix());
+    let (a, b) = (counting(&url, &prefix).await, counting(&url, &prefix).await);
     let buckets = || (Bucket::new("narrow", 2, 1, SLOW), Bucket::new("wide", 3, 1, SLOW));
     let ((narrow, wide), (narrow_b, wide_b)) = (buckets(), buckets());
     for _ in 0..2 {
@@ -191,7 +178,7 @@ async fn who_is_stopped_by_what_the_others_counted_takes_nothing_from_the_wider_
         assert!(wait > hour / 2 && wait <= hour, "{wait:?}");
     }
     // This one goes through a node that has not counted the wide bucket yet.
-    let c = counting(url.as_str(), &prefix).await;
+    let c = counting(&url, &prefix).await;
     let (narrow_c, wide_c) = buckets();
     let ada = [(&narrow_c, "ada".to_owned()), (&wide_c, String::new())];
     assert_eq!(c.counters.take(&ada).await.map_err(|empty| empty.at), Err(0));
@@ -207,8 +194,8 @@ async fn who_is_stopped_by_what_the_others_counted_takes_nothing_from_the_wider_
 /// A clock that went back, or a stranger with the password of the Redis, shuts nobody out for good.
 #[tokio::test]
 async fn what_a_key_should_not_hold_stops_nobody_for_longer_than_one_refill() {
-    let (mut redis, url, prefix) = (redis_connection().await, redis_url(), fresh_prefix());
-    let a = counting(url.as_str(), &prefix).await;
+    let (mut redis, url, prefix) = (redis_connection().await, shared(), fresh_prefix());
+    let a = counting(&url, &prefix).await;
     let bucket = Bucket::new("narrow", 20, 60, 60);
     let takes = [(&bucket, "ada".to_owned())];
     assert_eq!(a.counters.take(&takes).await, Ok(()));

@@ -21,6 +21,7 @@ mod architecture;
 mod authorisation;
 mod authority;
 mod bad_input;
+mod bus;
 mod cli_config;
 mod cli_keys;
 mod cli_users;

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use data_encoding::BASE64URL_NOPAD;
 use portcullis::hub::bus::Bus;
 use portcullis::hub::presence::{self, IsLive, Live, Presence};
 use portcullis::hub::redis::Link;
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::support::app::{TestApp, Tuning};
 use crate::support::eventually;
 use crate::support::proxy::{Line, Proxy};
+use crate::support::redis::{connect, fresh_prefix, shared};
 
 /// A database with one user, and a corner of Redis.
 struct Ground {
@@ -38,14 +40,9 @@ fn everyone() -> IsLive {
     Arc::new(|_| true)
 }
 
-pub fn redis_url() -> url::Url {
-    let url = std::env::var("PORTCULLIS_TEST_REDIS").expect("run the tests by `make test`");
-    url.parse().unwrap()
-}
-
 /// A way to the test's Redis that can be cut.
 pub async fn cuttable() -> (Proxy, String) {
-    let mut url = redis_url();
+    let mut url: url::Url = shared().parse().unwrap();
     let port = url.port().unwrap();
     let proxy = Proxy::before(SocketAddr::from(([127, 0, 0, 1], port))).await;
     url.set_port(Some(proxy.address.port())).unwrap();
@@ -56,12 +53,11 @@ impl Ground {
     async fn new() -> Self {
         let app = Tuning::new().manual_clock().spawn().await;
         let (person, pair) = app.signed_in("ada@example.org", "user").await;
-        let client = redis::Client::open(redis_url().as_str()).unwrap();
         Self {
             user: person.id.parse().unwrap(),
             session: pair.session.parse().unwrap(),
-            prefix: format!("presence-{}", app.app.cx.hub.node()),
-            redis: client.get_multiplexed_async_connection().await.unwrap(),
+            prefix: fresh_prefix(),
+            redis: connect(&shared()).await.unwrap(),
             app,
         }
     }
@@ -82,7 +78,7 @@ impl Ground {
     }
 
     fn node(&self) -> Node {
-        self.node_by(redis_url().as_str(), everyone())
+        self.node_by(&shared(), everyone())
     }
 
     async fn open_as(&self, node: &Node, connection: ConnectionId) -> Registered {
@@ -324,7 +320,7 @@ async fn what_a_dead_node_left_is_cleared_but_not_what_another_took_over() {
     ground.listed(&[&ghost, &moved]).await;
     dead.stop.cancel();
     let gone = dead.hub.node();
-    let survivor = ground.node_by(redis_url().as_str(), Arc::new(move |node| node != gone));
+    let survivor = ground.node_by(&shared(), Arc::new(move |node| node != gone));
     let taken = ground.open_as(&survivor, moved.socket().connection_id).await;
     ground.listed(&[&taken]).await;
     eventually("the node is forgotten", || async {
@@ -352,24 +348,34 @@ async fn the_connections_of_a_dead_node_are_not_shown() {
     assert_eq!(seen, [there.socket().connection_id]);
 }
 
-/// A frozen Redis, too: opening waits for nobody.
+/// A stranger may keep what it has seen, and put it back.
 #[tokio::test]
-async fn a_frozen_redis_holds_up_no_opening() {
+async fn an_entry_is_not_believed_outside_its_time() {
     let ground = Ground::new().await;
-    let (proxy, url) = cuttable().await;
-    let a = ground.node_by(&url, everyone());
-    let first = ground.open(&a).await;
-    ground.listed(&[&first]).await;
-    proxy.set(Line::Frozen);
-    let mut places = Vec::new();
-    for _ in 0..20 {
-        places.push(ground.open(&a).await);
+    let a = ground.node();
+    let (list, user, session) = (ground.list(), ground.user, ground.session);
+    let cx = &ground.app.app.cx;
+    let node = NodeId::generate(&cx.clock, &cx.rng);
+    let time: (i64, i64) = ground.command(&["TIME"]).await;
+    // Genuine in all the rest; seconds from now.
+    for (expiry, believed) in [(60, true), (-1, false), (3_600, false)] {
+        let connection = ConnectionId::generate(&cx.clock, &cx.rng);
+        let facts = format!("{session}|{node}|5|-|{}", (time.0 + expiry) * 1_000);
+        let proof = cx.master.mac(
+            "presence entry",
+            format!("{user}|{connection}|{facts}").as_bytes(),
+        );
+        let entry = format!("{facts}|{}", BASE64URL_NOPAD.encode(&proof[..16]));
+        let _one: i64 = ground
+            .command(&["HSET", &list, &connection.to_string(), &entry])
+            .await;
+        let seen = eventually("Redis is asked", || async {
+            let seen = a.hub.presence().of(&a.hub, user, &everyone()).await;
+            (!seen.is_empty()).then_some(seen)
+        })
+        .await;
+        let found = seen.iter().any(|live| live.connection == connection);
+        assert_eq!(found, believed, "{expiry} s from now");
+        assert_eq!(ground.fields().await.contains(&connection.to_string()), believed);
     }
-    assert!(first.socket().outbox.is_leaving(), "by the node's own count");
-    proxy.set(Line::Whole);
-    let staying: Vec<_> = places
-        .iter()
-        .filter(|place| !place.socket().outbox.is_leaving())
-        .collect();
-    assert_eq!(staying.len(), 3);
 }

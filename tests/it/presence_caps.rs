@@ -1,9 +1,9 @@
 //! How many sockets one session and one user may have: the oldest makes room, and its session lives.
 
-use crate::presence::redis_url;
 use crate::support::Pair;
 use crate::support::app::{TestApp, Tuning};
 use crate::support::database::fresh_postgres;
+use crate::support::redis::{fresh_prefix, shared};
 use crate::support::socket::{Heard, TestSocket};
 
 const ADA: &str = "ada@example.org";
@@ -103,18 +103,16 @@ async fn a_burst_does_not_get_past_the_caps() {
 /// Two servers on one database and one Redis. The oldest socket leaves, whichever server has it.
 #[tokio::test]
 async fn the_caps_hold_across_nodes() {
-    let prefix = format!("caps-{}", uuid::Uuid::now_v7());
-    let node = |database: String, prefix: String| {
-        let tuning = Tuning::new().database(database).configure(move |config| {
+    let (database, prefix) = (fresh_postgres().await, fresh_prefix());
+    let node = || {
+        let tuning = Tuning::new().database(&database).redis(&shared(), &prefix);
+        let tuning = tuning.configure(|config| {
+            config.public_url = Some("http://127.0.0.1:9".parse().unwrap());
             (config.hub.per_session, config.hub.per_user) = (3, 4);
-            config.redis.url = Some(String::from(redis_url()).into());
-            config.redis.prefix = prefix;
         });
         tuning.spawn()
     };
-    let database = fresh_postgres().await;
-    let a = node(database.clone(), prefix.clone()).await;
-    let b = node(database, prefix).await;
+    let (a, b) = (node().await, node().await);
     a.person(ADA, "user").await;
     let (one, two) = (a.sign_in(ADA).await, a.sign_in(ADA).await);
     let mut first = open(&a, &one).await;

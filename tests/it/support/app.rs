@@ -19,6 +19,7 @@ pub struct Tuning {
     configure: Option<Change>,
     clock: Option<ManualClock>,
     database: Option<String>,
+    redis: Option<(String, String)>,
 }
 
 impl Tuning {
@@ -41,6 +42,12 @@ impl Tuning {
     /// Uses a database that exists.
     pub fn database(mut self, url: impl Into<String>) -> Self {
         self.database = Some(url.into());
+        self
+    }
+
+    /// Uses the Redis at `url`, under `prefix`.
+    pub fn redis(mut self, url: impl Into<String>, prefix: impl Into<String>) -> Self {
+        self.redis = Some((url.into(), prefix.into()));
         self
     }
 
@@ -78,6 +85,10 @@ impl TestApp {
         config.passwords.memory_kib = 1024;
         config.passwords.iterations = 1;
         config.limits.enabled = false;
+        if let Some((url, prefix)) = tuning.redis {
+            config.redis.url = Some(SecretString::from(url));
+            config.redis.prefix = prefix;
+        }
         if let Some(configure) = tuning.configure {
             configure(&mut config);
         }
