@@ -3,6 +3,7 @@
 use crate::support::Pair;
 use crate::support::app::{TestApp, Tuning};
 use crate::support::database::fresh_postgres;
+use crate::support::eventually;
 use crate::support::redis::{fresh_prefix, shared};
 use crate::support::socket::{Heard, TestSocket};
 
@@ -105,7 +106,7 @@ async fn a_burst_does_not_get_past_the_caps() {
 async fn the_caps_hold_across_nodes() {
     let (database, prefix) = (fresh_postgres().await, fresh_prefix());
     let node = || {
-        let tuning = Tuning::new().database(&database).redis(&shared(), &prefix);
+        let tuning = Tuning::new().database(&database).redis(shared(), &prefix);
         let tuning = tuning.configure(|config| {
             config.public_url = Some("http://127.0.0.1:9".parse().unwrap());
             (config.hub.per_session, config.hub.per_user) = (3, 4);
@@ -113,6 +114,12 @@ async fn the_caps_hold_across_nodes() {
         tuning.spawn()
     };
     let (a, b) = (node().await, node().await);
+    for node in [&a, &b] {
+        eventually("the bus is up", || async {
+            node.app.cx.hub.bus().is_up().then_some(())
+        })
+        .await;
+    }
     a.person(ADA, "user").await;
     let (one, two) = (a.sign_in(ADA).await, a.sign_in(ADA).await);
     let mut first = open(&a, &one).await;
