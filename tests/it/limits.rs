@@ -12,11 +12,11 @@ use redis::aio::MultiplexedConnection;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::presence::cuttable;
+use crate::presence::{cuttable, patient};
 use crate::support::app::{TestApp, Tuning};
 use crate::support::eventually;
 use crate::support::proxy::Line;
-use crate::support::redis::{connect, fresh_prefix, shared};
+use crate::support::redis::{fresh_prefix, shared};
 
 const ADA: &str = "ada@example.org";
 
@@ -41,10 +41,6 @@ async fn guesses(node: &TestApp) -> usize {
         answer.problem(401, "invalid_credentials");
     }
     40
-}
-
-async fn redis_connection() -> MultiplexedConnection {
-    connect(&shared()).await.unwrap()
 }
 
 /// Counters of a node of its own, connected.
@@ -105,7 +101,7 @@ async fn t08_nodes_count_guesses_together() {
 }
 
 async fn together() -> anyhow::Result<()> {
-    let (mut redis, prefix, url) = (redis_connection().await, fresh_prefix(), shared());
+    let (mut redis, prefix, url) = (patient().await, fresh_prefix(), shared());
     let (a, b) = (node(&url, &prefix).await, node(&url, &prefix).await);
     connected(&a, &mut redis, &prefix).await;
     connected(&b, &mut redis, &prefix).await;
@@ -118,7 +114,7 @@ async fn together() -> anyhow::Result<()> {
 #[tokio::test]
 async fn t08_while_redis_cannot_be_used_each_node_counts_for_itself() {
     for line in [Line::Cut, Line::Frozen] {
-        let (mut redis, prefix) = (redis_connection().await, fresh_prefix());
+        let (mut redis, prefix) = (patient().await, fresh_prefix());
         let (proxy, url) = cuttable().await;
         let (a, b) = (node(&url, &prefix).await, node(&url, &prefix).await);
         connected(&a, &mut redis, &prefix).await;
@@ -133,7 +129,7 @@ async fn t08_while_redis_cannot_be_used_each_node_counts_for_itself() {
 
 #[tokio::test]
 async fn t08_an_emptied_redis_lets_no_sprayer_through() {
-    let (mut redis, prefix, url) = (redis_connection().await, fresh_prefix(), shared());
+    let (mut redis, prefix, url) = (patient().await, fresh_prefix(), shared());
     let a = node(&url, &prefix).await;
     connected(&a, &mut redis, &prefix).await;
     assert!(guesses(&a).await >= 15);
@@ -150,7 +146,7 @@ async fn redis_learns_no_address_and_no_account_and_forgets_by_itself() {
 }
 
 async fn learns() -> anyhow::Result<()> {
-    let (mut redis, prefix, url) = (redis_connection().await, fresh_prefix(), shared());
+    let (mut redis, prefix, url) = (patient().await, fresh_prefix(), shared());
     let a = node(&url, &prefix).await;
     connected(&a, &mut redis, &prefix).await;
     let token = json!({ "refresh_token": "none" });
@@ -222,11 +218,12 @@ async fn what_a_key_should_not_hold_stops_nobody_for_longer_than_one_refill() {
 }
 
 async fn outlandish() -> anyhow::Result<()> {
-    let (mut redis, url, prefix) = (redis_connection().await, shared(), fresh_prefix());
+    let (mut redis, url, prefix) = (patient().await, shared(), fresh_prefix());
     let a = counting(&url, &prefix).await;
     let bucket = Bucket::new("narrow", 20, 60, SLOW);
     let takes = [(&bucket, "ada".to_owned())];
     ensure!(a.counters.take(&takes).await.is_ok());
+    let mut other = redis.clone();
     let Some(key) = keys(&mut redis, &prefix).await.pop() else {
         bail!("nothing was counted");
     };
@@ -248,6 +245,8 @@ async fn outlandish() -> anyhow::Result<()> {
     for nothing in ["", "x", "-1", "nan"] {
         set(nothing).await;
         ensure!(a.counters.take(&takes).await.is_ok(), "{nothing:?}");
+        let life: i64 = redis::cmd("PTTL").arg(&key).query_async(&mut other).await?;
+        ensure!(life > 0, "{nothing:?} is counted on from");
     }
     Ok(())
 }

@@ -14,13 +14,14 @@ use portcullis::hub::redis::Link;
 use portcullis::hub::registry::{Registered, Socket};
 use portcullis::hub::{Hub, Opening};
 use portcullis::ids::{ConnectionId, NodeId, SessionId, UserId};
+use redis::AsyncConnectionConfig;
 use redis::aio::MultiplexedConnection;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::app::{TestApp, Tuning};
 use crate::support::eventually;
 use crate::support::proxy::{Line, Proxy};
-use crate::support::redis::{connect, fresh_prefix, shared};
+use crate::support::redis::{fresh_prefix, shared};
 
 /// A database with one user, and a corner of Redis.
 struct Ground {
@@ -40,6 +41,16 @@ fn everyone() -> IsLive {
     Arc::new(|_| true)
 }
 
+/// A connection for the test's own commands, which waits as long as it takes.
+pub async fn patient() -> MultiplexedConnection {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(None)
+        .set_response_timeout(None);
+    let client = redis::Client::open(shared()).unwrap();
+    let connected = client.get_multiplexed_async_connection_with_config(&config).await;
+    connected.unwrap()
+}
+
 /// A way to the test's Redis that can be cut.
 pub async fn cuttable() -> (Proxy, String) {
     let mut url: url::Url = shared().parse().unwrap();
@@ -57,7 +68,7 @@ impl Ground {
             user: person.id.parse().unwrap(),
             session: pair.session.parse().unwrap(),
             prefix: fresh_prefix(),
-            redis: connect(&shared()).await.unwrap(),
+            redis: patient().await,
             app,
         }
     }

@@ -1,3 +1,5 @@
+//! Tests of who gives way at the caps.
+
 use super::*;
 use crate::clock::{Clock, Timestamp};
 use crate::secret::Rng;
