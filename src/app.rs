@@ -15,7 +15,9 @@ use crate::config::{Config, Site};
 use crate::context::Context;
 use crate::hub::bus::Bus;
 use crate::hub::bus::redis::RedisBus;
+use crate::hub::counters::Counters;
 use crate::hub::journal::Tail;
+use crate::hub::presence::{self, Presence};
 use crate::hub::redis::Link;
 use crate::hub::{self, Hub};
 use crate::ids::NodeId;
@@ -113,6 +115,7 @@ impl App {
         let bus = redis
             .clone()
             .map_or(Bus::Local, |link| Bus::Redis(RedisBus::new(link, node)));
+        let presence = Presence::new(redis.clone(), node);
         let hub = Hub::new(hub::Parts {
             node,
             address: bound.to_string(),
@@ -120,6 +123,7 @@ impl App {
             clock: clock.clone(),
             rng: rng.clone(),
             bus,
+            presence,
             limits,
         });
         let mail = Outbox::new(&config, &site, master.clone(), clock.clone(), rng.clone());
@@ -134,7 +138,7 @@ impl App {
             mail,
         };
         let hasher = Hasher::new(&cx.config.passwords);
-        let limits = Limits::new(&cx.config.limits);
+        let limits = Limits::new(&cx.config.limits, Counters::new(redis.clone()));
         Ok(Self(Arc::new(Inner {
             accounts: Accounts::new(cx.clone(), hasher.clone(), limits.clone()),
             sessions: Sessions::new(cx.clone(), hasher.clone(), limits.clone()).await?,
@@ -176,6 +180,12 @@ impl App {
         let tail = Tail::begin(&cx.hub).await?;
         cx.hub.report().await?;
         life.spawn(hub::nodes::run(cx.hub.clone(), life.stopped().clone()));
+        let others = cx.hub.clone();
+        life.spawn(presence::run(
+            cx.hub.clone(),
+            Arc::new(move |node| others.is_live(node)),
+            life.stopped().clone(),
+        ));
         life.spawn(tail.run(life.stopped().clone()));
         if let Some(link) = &self.redis {
             life.spawn(link.clone().run(life.stopped().clone()));

@@ -31,14 +31,16 @@ use tokio::sync::Notify;
 
 use crate::clock::{Clock, Timestamp};
 use crate::config;
-use crate::ids::{NodeId, UserId};
+use crate::ids::{ConnectionId, NodeId, UserId};
 use crate::secret::Rng;
 use crate::store::Db;
 use crate::store::journal::{Change, Entry};
 use crate::store::sessions::{EndScope, Ending};
 use bus::{Bus, News};
-use nodes::NodeLease;
+use nodes::{Known, NodeLease};
 pub use opening::{Opened, Opening, Resume};
+use outbox::Leave;
+use presence::Presence;
 use progress::Progress;
 use reach::Reach;
 pub use reach::Reached;
@@ -61,6 +63,7 @@ struct Inner {
     clock: Clock,
     rng: Rng,
     bus: Bus,
+    presence: Presence,
     registry: Registry,
     /// How many sockets there are, from the upgrade until they are closed.
     sockets: AtomicUsize,
@@ -73,6 +76,7 @@ struct Inner {
     progress: Progress,
     lease: NodeLease,
     reach: Reach,
+    known: Known,
 }
 
 /// What a hub is built from.
@@ -85,6 +89,7 @@ pub struct Parts {
     pub clock: Clock,
     pub rng: Rng,
     pub bus: Bus,
+    pub presence: Presence,
     pub limits: Limits,
 }
 
@@ -129,6 +134,7 @@ impl Hub {
             clock,
             rng,
             bus,
+            presence,
             limits,
         } = parts;
         Self(Arc::new(Inner {
@@ -139,6 +145,7 @@ impl Hub {
             clock,
             rng,
             bus,
+            presence,
             registry: Registry::default(),
             sockets: AtomicUsize::new(0),
             waiting: Waiting::default(),
@@ -148,6 +155,7 @@ impl Hub {
             progress: Progress::default(),
             lease: NodeLease::default(),
             reach: Reach::default(),
+            known: Known::default(),
         }))
     }
 
@@ -173,11 +181,7 @@ impl Hub {
     pub fn hear(&self, news: &News) {
         match news {
             News::Journal { .. } | News::Reconnected => self.0.hint.notify_one(),
-            News::Shed { user, connection } => self.0.registry.for_user(*user, |socket| {
-                if socket.connection_id == *connection {
-                    socket.outbox.leave(outbox::Leave::TooMany);
-                }
-            }),
+            News::Shed { user, connection } => self.shed(*user, *connection),
         }
     }
 
@@ -185,6 +189,19 @@ impl Hub {
     #[must_use]
     pub fn registry(&self) -> &Registry {
         &self.0.registry
+    }
+
+    /// Who is connected, on all nodes.
+    #[must_use]
+    pub fn presence(&self) -> &Presence {
+        &self.0.presence
+    }
+
+    /// Sends a socket of this node away because its session or its user has too many, if it is still there.
+    fn shed(&self, user: UserId, connection: ConnectionId) {
+        if let Some(socket) = self.0.registry.find(user, connection) {
+            socket.outbox.leave(Leave::TooMany);
+        }
     }
 
     /// Takes a place among the sockets that have not said hello. `None`: too many from this address.

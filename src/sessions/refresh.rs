@@ -48,7 +48,7 @@ impl Sessions {
     /// [`Error::InvalidToken`], [`Error::SessionRevoked`]; [`Error::RefreshReused`] once the session has
     /// been ended for it; [`Error::Limited`], or a failure of storage.
     pub async fn refresh(&self, token: &PlainToken, by: &Origin) -> Result<TokenPair, Error> {
-        self.limits.token(by.ip)?;
+        self.limits.token(by.ip).await?;
         match self.exchange(token, by).await? {
             Exchange::Granted(granted) => self.pair(*granted),
             Exchange::Refused { error, owner } => {

@@ -88,6 +88,7 @@ impl TestApp {
         config.limits.enabled = false;
         if tuning.clock.is_some() {
             config.hub.lease = 86_400.0;
+        }
         if let Some((url, prefix)) = tuning.redis {
             config.redis.url = Some(SecretString::from(url));
             config.redis.prefix = prefix;

@@ -154,7 +154,9 @@ impl Carrier {
             let up = self.clone().copy(&mut from_client, &mut to_server, Way::Up);
             let down = self.clone().copy(&mut from_server, &mut to_client, Way::Down);
             let number = self.number;
-            let broken = self.line.wait_for(|line| matches!(line, Line::Cut | Line::HalfOpen));
+            let broken = self
+                .line
+                .wait_for(|line| matches!(line, Line::Cut | Line::HalfOpen));
             tokio::select! {
                 () = up => None,
                 () = down => None,
