@@ -87,12 +87,11 @@ impl Sessions {
         });
         let next = rotation::successor(&self.cx.master, token);
         match decision {
-            Decision::Rotate => {}
             // Not there: `secrets.master` is another one than when the successor was made.
             Decision::Repeat if refresh_tokens::find(&mut tx, &next.hash()).await?.is_none() => {
                 return refused(Error::InvalidToken, Some(owner));
             }
-            Decision::Repeat => {}
+            Decision::Rotate | Decision::Repeat => {}
             Decision::Reuse => {
                 self.end_reused(tx, owner, row.generation, now, by).await?;
                 return Ok(Exchange::Reused);
