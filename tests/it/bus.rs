@@ -6,7 +6,7 @@
 mod hubs;
 mod strangers;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use metrics_exporter_prometheus::PrometheusBuilder;
 use portcullis::clock::{Clock, Timestamp};
@@ -382,39 +382,6 @@ async fn a_redis_that_is_away_is_asked_for_twice_a_second_at_most() {
     // Two at once begin it; from then on each has its half second.
     let allowed = 2 + usize::try_from(took.as_millis() / 500).unwrap();
     assert!(tries <= allowed, "{tries} tries in {took:?}");
-}
-
-#[tokio::test]
-async fn a_late_answer_on_an_old_connection_does_not_break_the_new_one() {
-    let redis = Redis::start().await;
-    let (proxy, through) = behind_a_proxy(&redis).await;
-    let node = Node::started(&through, &fresh_prefix()).await;
-    proxy.set(Line::Frozen);
-    let mut ping = redis::pipe();
-    ping.cmd("PING");
-    // All of them fail, one after the other, on the same connection.
-    let calls: Vec<_> = (0..50_u64)
-        .map(|at| {
-            let (link, ping) = (node.link.clone(), ping.clone());
-            tokio::spawn(async move {
-                tokio::time::sleep(Duration::from_millis(at)).await;
-                link.call::<redis::Value>(&ping).await
-            })
-        })
-        .collect();
-    node.becomes("down").await;
-    for call in calls {
-        assert_eq!(call.await.unwrap(), Err(Away));
-    }
-    let before = proxy.accepted();
-    proxy.set(Line::Whole);
-    node.becomes("up").await;
-    // The link's and the reader's, and one or two that the frozen line had swallowed.
-    assert!(
-        proxy.accepted() - before <= 4,
-        "{} more",
-        proxy.accepted() - before
-    );
 }
 
 fn command(words: &[&str]) -> redis::Cmd {
