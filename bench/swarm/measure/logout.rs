@@ -1,0 +1,102 @@
+//! Forced logout: one at a time while all others idle, on each way that the news can take; then everybody.
+
+use super::baselines::Commits;
+use super::{Bench, background, number};
+use crate::client::now;
+use crate::crowd::Crowd;
+use crate::http::{Line, post};
+use crate::member::{SignOut, SignedOut};
+use crate::node::Frozen;
+use crate::process::{Meter, Process};
+use crate::report::{Aim, Figure, Row, figure, spread};
+
+/// From the request at one node to the close frame of a socket on the first.
+pub async fn one_by_one(
+    bench: &mut Bench,
+    nodes: &[Process; 2],
+    crowd: &mut Crowd,
+    commits: &Commits,
+) -> anyhow::Result<()> {
+    let idle = background(nodes.iter().map(|node| node.id).collect()).await?;
+    let [same, other] = nodes;
+    let limit = vec![figure("bare commit p50", commits.postgres_p50, "ms")];
+    for (operation, ask, frozen) in [
+        ("forced logout, same node", same, false),
+        ("forced logout, other node", other, false),
+        ("forced logout, other node, no Redis", other, true),
+    ] {
+        let _stopped = match frozen {
+            true => Some(Frozen::freeze(bench.site.redis_process().await?)?),
+            false => None,
+        };
+        let order = SignOut {
+            ask: ask.address,
+            service_key: bench.ground.service_key.clone(),
+            trials: bench.scale.trials,
+            pause_ms: 0,
+            seconds: bench.scale.patience,
+        };
+        let meter = Meter::start(nodes.iter().map(|node| node.id).collect())?;
+        let postgres = Meter::start(bench.site.postgres_processes().await?)?;
+        let SignedOut { closed, answered } = crowd.sign_out(order).await?;
+        let trials = number(closed.len());
+        let cpu_us = meter.read()?.less(idle).cpu_us(trials);
+        let mut wall = spread(closed);
+        let [p50, p99] = [wall[0].value, wall[1].value];
+        wall.extend(receipts(answered));
+        wall.push(figure("trials", trials, ""));
+        wall.push(figure("PostgreSQL", postgres.read()?.cpu_us(trials), "µs CPU"));
+        let verdict = if frozen {
+            (figure("p99", p99, "ms"), Aim::AtMost(2_000.0))
+        } else if std::ptr::eq(ask, other) {
+            (figure("p99", p99, "ms"), Aim::AtMost(50.0))
+        } else {
+            let more = p50 - commits.postgres_p50;
+            (figure("p50 less the commit", more, "ms"), Aim::AtMost(0.5))
+        };
+        bench.report.add(Row {
+            operation,
+            cpu_us: Some(cpu_us),
+            wall,
+            limit: limit.clone(),
+            verdict: Some(verdict),
+        });
+    }
+    Ok(())
+}
+
+fn receipts(answered: Vec<f64>) -> Option<Figure> {
+    let p50 = spread(answered).into_iter().next();
+    p50.map(|p50| figure("receipt p50", p50.value, p50.unit))
+}
+
+/// One request that ends every session: until the last client has its close frame.
+pub async fn everybody(bench: &mut Bench, node: &Process, mut crowd: Crowd) -> anyhow::Result<()> {
+    crowd.shrink_to(bench.scale.idle).await?;
+    super::settle().await;
+    let count = number(crowd.size());
+    let idle = background(vec![node.id]).await?;
+    let mut line = Line::open(node.address).await?;
+    let request = post(
+        "/api/revocations",
+        &bench.ground.service_key,
+        r#"{"all":true,"reason":"measured"}"#,
+    );
+    crowd.mark().await?;
+    let meter = Meter::start(vec![node.id])?;
+    let asked = now();
+    line.ask(&request).await?.expect(200)?;
+    let answered = super::millis(asked, now());
+    let heard = crowd.hear(0, true).await?;
+    let reading = meter.read()?.less(idle);
+    let mut wall = spread(heard.closes.iter().map(|at| super::millis(asked, *at)).collect());
+    wall.push(figure("receipt", answered, "ms"));
+    bench.report.add(Row {
+        operation: "sign everybody out, a socket",
+        cpu_us: Some(reading.cpu_us(count)),
+        wall,
+        limit: Vec::new(),
+        verdict: None,
+    });
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! What an idle socket costs in memory, in a process of its own: the least that CI asks. `make bench`
+//! measures it on the release build, up to 18,000 sockets.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::SinkExt;
+use futures_util::stream::{self, StreamExt};
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+use crate::support::binary::{Installation, Server};
+use crate::support::people::PASSWORD;
+
+type Wire = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+const ADA: &str = "ada@example.org";
+/// From here on the process has what it needs anyway: pools, buffers of the allocator.
+const BASE: usize = 300;
+const SOCKETS: usize = 1_500;
+const MOST: usize = 8 * 1024;
+
+/// Resident bytes of the server.
+fn resident(server: &Server) -> usize {
+    let id = server.process.id().unwrap();
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .unwrap();
+    let kib: usize = line.trim().trim_end_matches(" kB").parse().unwrap();
+    kib * 1024
+}
+
+/// Answers heartbeats, or a slow machine would see its sockets closed while others connect.
+async fn idle(mut wire: Wire, lost: Arc<AtomicUsize>) {
+    while let Some(Ok(Message::Text(text))) = wire.next().await {
+        let mut frame: Value = serde_json::from_str(&text).unwrap();
+        if frame["type"] == "ping" {
+            frame["type"] = "pong".into();
+            wire.send(Message::text(frame.to_string())).await.unwrap();
+        }
+    }
+    lost.fetch_add(1, Ordering::SeqCst);
+}
+
+async fn grow(server: &Server, access: &str, count: usize, lost: &Arc<AtomicUsize>) {
+    let caller = &server.caller;
+    stream::iter(0..count)
+        .for_each_concurrent(16, |_| async move {
+            let (socket, _ready) = caller.open(access).await;
+            tokio::spawn(idle(socket.wire, Arc::clone(lost)));
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_socket_takes_less_than_eight_kib() {
+    let mut installation = Installation::new().await;
+    for cap in ["PORTCULLIS_HUB__PER_SESSION", "PORTCULLIS_HUB__PER_USER"] {
+        installation.set(cap, "10000");
+    }
+    let create = ["user", "create", "--email", ADA, "--active", "--password-stdin"];
+    installation.ask_with(&create, &format!("{PASSWORD}\n")).await;
+    let server = installation.serve().await;
+    let access = server.caller.sign_in(ADA).await.access;
+    let lost = Arc::new(AtomicUsize::new(0));
+    grow(&server, &access, BASE, &lost).await;
+    let before = resident(&server);
+    grow(&server, &access, SOCKETS - BASE, &lost).await;
+    let each = resident(&server).saturating_sub(before) / (SOCKETS - BASE);
+    assert_eq!(
+        lost.load(Ordering::SeqCst),
+        0,
+        "a socket was closed while it idled"
+    );
+    eprintln!("{each} bytes for each idle socket");
+    assert!(each < MOST, "{each} bytes for each idle socket");
+}
