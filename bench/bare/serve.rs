@@ -27,7 +27,7 @@ pub async fn run() -> anyhow::Result<()> {
         .route("/ws", get(sockets::serve))
         .route("/parked", get(sockets::park))
         .route("/send/{times}", post(sockets::send_all))
-        .route("/forget", post(sockets::forget))
+        .route("/close", post(sockets::close_all))
         .with_state(Parked::default());
     Ok(axum::serve(listener, router).await?)
 }

@@ -54,9 +54,11 @@ pub async fn send_all(State(parked): State<Parked>, Path(times): Path<u32>, fram
     StatusCode::OK.into_response()
 }
 
-/// Drops every parked socket: who has gone is found out by nobody else.
-pub async fn forget(State(parked): State<Parked>) -> StatusCode {
-    parked.lock().await.clear();
+/// Sends a close frame to each parked socket, and drops it.
+pub async fn close_all(State(parked): State<Parked>) -> StatusCode {
+    for mut socket in std::mem::take(&mut *parked.lock().await) {
+        let _may_be_gone = socket.close(None).await;
+    }
     StatusCode::OK
 }
 

@@ -1,6 +1,7 @@
 //! What is in the database before anybody connects: users, sessions, a service key. Written by the hub's own
 //! functions, not over HTTP, so that a measurement begins with the operation that it is about.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use portcullis::secret::PlainToken;
 use portcullis::service_keys::NewServiceKey;
 use portcullis::sessions::Current;
 use portcullis::store::refresh_tokens;
-use portcullis::store::sessions::{self as store, NewSession};
+use portcullis::store::sessions::{self as store, Checked, NewSession};
 
 use super::member::Invitation;
 
@@ -145,28 +146,34 @@ impl Ground {
         Ok(sessions)
     }
 
-    /// A socket token for each of `sessions`. On PostgreSQL alone: on SQLite a server takes only its own.
+    /// A socket token for each of `sessions`, which may name one more than once. On PostgreSQL alone: on
+    /// SQLite a server takes only its own.
     pub async fn invitations(&self, sessions: &[SessionId]) -> anyhow::Result<Vec<Invitation>> {
-        let mut invitations = Vec::new();
+        let mut invitations = Vec::with_capacity(sessions.len());
         for page in sessions.chunks(PAGE) {
             let found = store::check_many(&mut self.app.cx.db.read().await?, page).await?;
-            for session in found {
-                let current = Current {
-                    user_id: session.user_id,
-                    session_id: session.id,
-                    authenticated_at: session.authenticated_at,
-                    amr: session.amr,
-                    from_socket: false,
-                    state: session.state,
-                };
-                let (token, _) = self.app.sessions.socket_token(&current)?;
-                invitations.push(Invitation {
-                    session: session.id.to_string(),
-                    protocols: format!("portcullis.v1, portcullis.token.{}", token.expose()),
-                });
+            let found: HashMap<_, _> = found.into_iter().map(|session| (session.id, session)).collect();
+            for id in page {
+                invitations.push(self.invite(found.get(id).context("no such session")?)?);
             }
         }
         Ok(invitations)
+    }
+
+    fn invite(&self, session: &Checked) -> anyhow::Result<Invitation> {
+        let current = Current {
+            user_id: session.user_id,
+            session_id: session.id,
+            authenticated_at: session.authenticated_at,
+            amr: session.amr.clone(),
+            from_socket: false,
+            state: session.state.clone(),
+        };
+        let (token, _) = self.app.sessions.socket_token(&current)?;
+        Ok(Invitation {
+            session: session.id.to_string(),
+            protocols: format!("portcullis.v1, portcullis.token.{}", token.expose()),
+        })
     }
 
     /// An access token of `session`.

@@ -13,6 +13,7 @@ use portcullis::ids::{SessionId, UserId};
 
 use super::crowd::Crowd;
 use super::ground::Ground;
+use super::member::Invitation;
 use super::node::{Bare, Site};
 use super::process::{Meter, Process};
 use super::report::Report;
@@ -93,8 +94,8 @@ impl Bench {
                 self.site.node(&self.database).await?,
             ];
             let mut crowd = sockets::measure(self, &bare, &nodes[0]).await?;
-            logout::one_by_one(self, &nodes, &mut crowd, &commits).await?;
-            logout::everybody(self, &nodes[0], crowd).await?;
+            logout::one_by_one(self, &nodes, &mut crowd).await?;
+            logout::everybody(self, &bare, &nodes[0], crowd).await?;
             push::measure(self, &bare, &nodes[0]).await?;
             for node in nodes {
                 node.stop().await?;
@@ -145,6 +146,16 @@ async fn gather(
     let mut crowd = Crowd::gather()?;
     let guests = bench.ground.invitations(sessions).await?;
     crowd.join(server.address, path, guests).await?;
+    Ok(crowd)
+}
+
+/// A crowd on the bare server, which keeps its sockets for sending.
+async fn park(bare: &Bare, count: usize) -> anyhow::Result<Crowd> {
+    let mut crowd = Crowd::gather()?;
+    let strangers = vec![Invitation::default(); count];
+    crowd.join(bare.process.address, "/parked", strangers).await?;
+    settle().await;
+    crowd.mark().await?;
     Ok(crowd)
 }
 

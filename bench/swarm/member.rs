@@ -37,7 +37,8 @@ pub enum Order {
     SignOut(SignOut),
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// To whom a socket belongs; by default to nobody, as the bare server takes it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Invitation {
     pub session: String,
     /// What is offered in `Sec-WebSocket-Protocol`; empty: nothing.

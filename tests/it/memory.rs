@@ -18,8 +18,10 @@ type Wire = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 const ADA: &str = "ada@example.org";
 /// From here on the process has what it needs anyway: pools, buffers of the allocator.
-const BASE: usize = 300;
-const SOCKETS: usize = 1_500;
+const BASE: usize = 400;
+/// Measured so often: now and then the allocator takes more at once, while a socket takes what it takes
+/// each time, so the middle of them counts.
+const BATCH: usize = 800;
 const MOST: usize = 8 * 1024;
 
 /// Resident bytes of the server.
@@ -68,14 +70,15 @@ async fn an_idle_socket_takes_less_than_eight_kib() {
     let access = server.caller.sign_in(ADA).await.access;
     let lost = Arc::new(AtomicUsize::new(0));
     grow(&server, &access, BASE, &lost).await;
-    let before = resident(&server);
-    grow(&server, &access, SOCKETS - BASE, &lost).await;
-    let each = resident(&server).saturating_sub(before) / (SOCKETS - BASE);
-    assert_eq!(
-        lost.load(Ordering::SeqCst),
-        0,
-        "a socket was closed while it idled"
-    );
-    eprintln!("{each} bytes for each idle socket");
-    assert!(each < MOST, "{each} bytes for each idle socket");
+    let mut each = Vec::new();
+    for _ in 0..3 {
+        let before = resident(&server);
+        grow(&server, &access, BATCH, &lost).await;
+        each.push(resident(&server).saturating_sub(before) / BATCH);
+    }
+    let lost = lost.load(Ordering::SeqCst);
+    assert_eq!(lost, 0, "sockets were closed while they idled");
+    each.sort_unstable();
+    eprintln!("bytes for each idle socket: {each:?}");
+    assert!(each[1] < MOST, "bytes for each idle socket: {each:?}");
 }

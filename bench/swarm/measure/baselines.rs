@@ -15,13 +15,10 @@ const ROUND_TRIPS: usize = 3000;
 /// As many as the hub's pool has connections for requests.
 const WRITERS: usize = 16;
 
-/// What a bare commit takes.
+/// How many bare commits there are a second, of as many writers as the hub has.
 pub struct Commits {
-    /// One writer alone, milliseconds.
-    pub postgres_p50: f64,
-    /// Many writers, commits a second.
-    pub postgres_rate: f64,
-    pub sqlite_rate: f64,
+    pub postgres: f64,
+    pub sqlite: f64,
 }
 
 pub async fn measure(bench: &mut Bench, bare: &Bare) -> anyhow::Result<Commits> {
@@ -52,9 +49,8 @@ pub async fn measure(bench: &mut Bench, bare: &Bare) -> anyhow::Result<Commits> 
         });
     }
     Ok(Commits {
-        postgres_p50: alone,
-        postgres_rate: rate,
-        sqlite_rate: file_rate,
+        postgres: rate,
+        sqlite: file_rate,
     })
 }
 
@@ -69,6 +65,13 @@ async fn round_trips(bare: &Bare) -> anyhow::Result<Vec<f64>> {
         times.push(began.elapsed().as_secs_f64() * 1e3);
     }
     Ok(times)
+}
+
+/// The median time of one commit on PostgreSQL at this moment, in milliseconds.
+pub async fn commit(bench: &Bench) -> anyhow::Result<f64> {
+    let seconds = bench.scale.load.as_secs_f64() / 2.0;
+    let (p50, _) = commits(&bench.bare_database, 1, seconds).await?;
+    Ok(p50)
 }
 
 /// The median time of one commit, and how many there are a second.

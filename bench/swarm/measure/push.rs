@@ -2,11 +2,9 @@
 
 use serde_json::json;
 
-use super::{Bench, background, gather, millis, number, settle};
+use super::{Bench, background, gather, millis, number, park, settle};
 use crate::client::now;
-use crate::crowd::Crowd;
 use crate::http::{Line, send};
-use crate::member::Invitation;
 use crate::node::Bare;
 use crate::process::{Meter, Process};
 use crate::report::{Aim, Row, figure, spread};
@@ -74,16 +72,7 @@ async fn push(
 }
 
 async fn bare_send(bare: &Bare, count: usize, pushes: u32, length: usize) -> anyhow::Result<f64> {
-    let stranger = Invitation {
-        session: String::new(),
-        protocols: String::new(),
-    };
-    let mut crowd = Crowd::gather()?;
-    crowd
-        .join(bare.process.address, "/parked", vec![stranger; count])
-        .await?;
-    settle().await;
-    crowd.mark().await?;
+    let mut crowd = park(bare, count).await?;
     let mut line = Line::open(bare.process.address).await?;
     let meter = Meter::start(vec![bare.process.id])?;
     let request = send("POST", &format!("/send/{pushes}"), "", &"x".repeat(length));
@@ -92,8 +81,6 @@ async fn bare_send(bare: &Bare, count: usize, pushes: u32, length: usize) -> any
     let each = usize::try_from(pushes)?;
     let heard = crowd.hear(each, false).await?;
     // The next crowd must not share the sending with this one.
-    drop(crowd);
-    let forget = send("POST", "/forget", "", "");
-    line.ask(&forget).await?.expect(200)?;
+    line.ask(&send("POST", "/close", "", "")).await?.expect(200)?;
     Ok(reading.cpu_us(number(heard.frames.len())))
 }

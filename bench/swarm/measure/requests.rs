@@ -36,6 +36,7 @@ pub async fn checked_get(bench: &mut Bench, bare: &Bare, node: &Process) -> anyh
         limit: vec![
             figure("bare GET", limit_us, "µs CPU"),
             figure("rate", limit_rate, "/s"),
+            figure("by CPU", limit_us / cpu_us, "×"),
         ],
         verdict: Some((figure("rate", rate / limit_rate, "×"), Aim::AtLeast(0.75))),
     });
@@ -56,21 +57,14 @@ async fn ask(bench: &Bench, server: &Process, lines: Vec<(Line, Vec<u8>)>) -> an
 pub async fn refresh_on_postgres(bench: &mut Bench, node: &Process, commits: &Commits) -> anyhow::Result<()> {
     let users: Vec<_> = bench.idlers.iter().copied().take(LINES).collect();
     let sessions = bench.ground.sessions(users).await?;
-    refresh(
-        bench,
-        node,
-        sessions,
-        "refresh, PostgreSQL",
-        commits.postgres_rate,
-    )
-    .await
+    refresh(bench, node, sessions, "refresh, PostgreSQL", commits.postgres).await
 }
 
 pub async fn refresh_on_sqlite(bench: &mut Bench, commits: &Commits) -> anyhow::Result<()> {
     let (file, ground, user) = &bench.sqlite;
     let node = bench.site.node(file).await?;
     let sessions = ground.sessions(vec![*user; LINES]).await?;
-    refresh(bench, &node, sessions, "refresh, SQLite", commits.sqlite_rate).await?;
+    refresh(bench, &node, sessions, "refresh, SQLite", commits.sqlite).await?;
     node.stop().await
 }
 

@@ -17,13 +17,7 @@ struct Cost {
 /// Measures the bare server and then the hub; gives the hub's crowd, in which every session has one socket.
 pub async fn measure(bench: &mut Bench, bare: &Bare, node: &Process) -> anyhow::Result<Crowd> {
     let scale = bench.scale;
-    let strangers = vec![
-        Invitation {
-            session: String::new(),
-            protocols: String::new(),
-        };
-        scale.sockets
-    ];
+    let strangers = vec![Invitation::default(); scale.sockets];
     let mut crowd = Crowd::gather()?;
     let limit = grow(&mut crowd, &bare.process, strangers, scale.base).await?;
     drop(crowd);
