@@ -18,7 +18,7 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use super::member::{Heard, Invitation};
 
 /// How long anything that must come may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Nanoseconds on the machine's monotonic clock, which all processes share.
 pub fn now() -> u64 {

@@ -170,7 +170,7 @@ impl Drop for Frozen {
     }
 }
 
-/// Whether something is written there: for the file of figures.
+/// Cargo's folder for what it builds: the figures are written there.
 pub fn target_folder() -> anyhow::Result<PathBuf> {
     let binary = built("portcullis")?;
     let folder = binary.parent().and_then(Path::parent);

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
-/// What `/proc` counts processor time in: USER_HZ is 100 on Linux, whatever the kernel's own clock.
+/// What `/proc` counts processor time in: `USER_HZ` is 100 on Linux, whatever the kernel's own clock.
 const TICK_MS: u64 = 10;
 
 /// A running program that says on its first line where it listens.

@@ -62,7 +62,7 @@ impl Report {
 
     pub fn print(&self, title: &str, file: &Path) -> anyhow::Result<()> {
         println!("\n{title}\n");
-        println!("{}", HEAD);
+        println!("{HEAD}");
         let medians: Vec<_> = self.0.iter().map(|(_, rows)| Medians::of(rows)).collect();
         for row in &medians {
             println!("{}", line(row));
