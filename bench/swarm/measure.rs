@@ -128,10 +128,10 @@ async fn settle() {
     tokio::time::sleep(Duration::from_secs(2)).await;
 }
 
-/// Seconds of the processor that idle processes take each second.
+/// Seconds of the processor that idle processes take each second: over `hub.sweep`, so that one is in it.
 async fn background(processes: Vec<u32>) -> anyhow::Result<f64> {
     let meter = Meter::start(processes)?;
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
     let reading = meter.read()?;
     Ok(reading.cpu / reading.wall)
 }

@@ -1,7 +1,7 @@
 //! Forced logout: one at a time while all others idle, on each way that the news can take; then everybody.
 
 use super::baselines::commit;
-use super::{Bench, background, number, park};
+use super::{Bench, background, number, park, settle};
 use crate::client::now;
 use crate::crowd::Crowd;
 use crate::http::{Line, post, send};
@@ -14,6 +14,7 @@ use crate::report::{Aim, Figure, Row, figure, spread};
 pub async fn one_by_one(bench: &mut Bench, nodes: &[Process; 2], crowd: &mut Crowd) -> anyhow::Result<()> {
     // Right before it is compared: what a disk can do differs from minute to minute.
     let commit = commit(bench).await?;
+    settle().await;
     let idle = background(nodes.iter().map(|node| node.id).collect()).await?;
     let [same, other] = nodes;
     let mut row = trials(bench, same, nodes, idle, crowd).await?;
@@ -89,7 +90,7 @@ pub async fn everybody(
     mut crowd: Crowd,
 ) -> anyhow::Result<()> {
     crowd.shrink_to(bench.scale.idle).await?;
-    super::settle().await;
+    settle().await;
     let count = number(crowd.size());
     let idle = background(vec![node.id]).await?;
     let mut line = Line::open(node.address).await?;
