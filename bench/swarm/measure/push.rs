@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{Bench, background, gather, millis, number, park, settle};
 use crate::client::now;
+use crate::crowd::Crowd;
 use crate::http::{Line, send};
 use crate::node::Bare;
 use crate::process::{Meter, Process};
@@ -32,27 +33,8 @@ async fn push(
     let pushes = bench.scale.pushes;
     let sent = number(crowd.size()) * f64::from(pushes);
     let idle = background(vec![node.id]).await?;
-    let mut line = Line::open(node.address).await?;
-    let path = format!("/api/users/{}/site_role", bench.popular);
     let meter = Meter::start(vec![node.id])?;
-    let (mut times, mut length) = (Vec::new(), 0);
-    for number in 0..pushes {
-        let role = if number % 2 == 0 { "moderator" } else { "user" };
-        let body = json!({ "role": role }).to_string();
-        let request = send("PUT", &path, &bench.ground.service_key, &body);
-        crowd.mark().await?;
-        let asked = now();
-        line.ask(&request).await?.expect(200)?;
-        let heard = crowd.hear(1, false).await?;
-        length = heard.length;
-        times.push(
-            heard
-                .frames
-                .iter()
-                .map(|at| millis(asked, *at))
-                .fold(0.0, f64::max),
-        );
-    }
+    let (times, length) = change_roles(bench, node, &mut crowd).await?;
     let cpu_us = meter.read()?.less(idle).cpu_us(sent);
     drop(crowd);
     settle().await;
@@ -69,6 +51,26 @@ async fn push(
         verdict: Some((figure("CPU", cpu_us / bare_us, "×"), Aim::AtMost(1.35))),
     });
     Ok(length)
+}
+
+/// One role change after another: how long each took to the last socket, and how long the frame is.
+async fn change_roles(bench: &Bench, node: &Process, crowd: &mut Crowd) -> anyhow::Result<(Vec<f64>, usize)> {
+    let mut line = Line::open(node.address).await?;
+    let path = format!("/api/users/{}/site_role", bench.popular);
+    let (mut times, mut length) = (Vec::new(), 0);
+    for number in 0..bench.scale.pushes {
+        let role = if number % 2 == 0 { "moderator" } else { "user" };
+        let body = json!({ "role": role }).to_string();
+        let request = send("PUT", &path, &bench.ground.service_key, &body);
+        crowd.mark().await?;
+        let asked = now();
+        line.ask(&request).await?.expect(200)?;
+        let heard = crowd.hear(1, false).await?;
+        length = heard.length;
+        let last = heard.frames.iter().map(|at| millis(asked, *at));
+        times.push(last.fold(0.0, f64::max));
+    }
+    Ok((times, length))
 }
 
 async fn bare_send(bare: &Bare, count: usize, pushes: u32, length: usize) -> anyhow::Result<f64> {
