@@ -49,6 +49,8 @@ mod logs;
 mod mail_bounds;
 mod mail_injection;
 mod mail_outbox;
+#[cfg(target_os = "linux")]
+mod memory;
 mod metrics;
 mod migrations;
 mod nodes;
