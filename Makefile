@@ -18,5 +18,5 @@ lint: ## check formatting, lints, docs and scripts
 test: ## install what is missing, run every test on both databases
 	scripts/test $(ARGS)
 
-bench: ## build for release and measure
+bench: ## build for release and measure beside the machine itself (ARGS=quick: one small round)
 	scripts/bench $(ARGS)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
 
 use crate::accounts::Accounts;
@@ -13,7 +14,11 @@ use crate::clock::Clock;
 use crate::config::{Config, Site};
 use crate::context::Context;
 use crate::hub::bus::Bus;
+use crate::hub::bus::redis::RedisBus;
+use crate::hub::counters::Counters;
 use crate::hub::journal::Tail;
+use crate::hub::presence::{self, Presence};
+use crate::hub::redis::Link;
 use crate::hub::{self, Hub};
 use crate::ids::NodeId;
 use crate::jobs;
@@ -49,6 +54,8 @@ pub struct Inner {
     pub service_keys: ServiceKeys,
     pub hasher: Hasher,
     pub limits: Limits,
+    /// The way to Redis, where there is one.
+    redis: Option<Link>,
     pub lifecycle: Lifecycle,
 }
 
@@ -92,12 +99,6 @@ impl App {
         if migrate {
             store::migrate::migrate(&db).await?;
         }
-        if config.redis.url.is_some() {
-            tracing::warn!(
-                "redis.url is set, but this version does not use Redis yet: nodes hear of each other's changes \
-                 through the journal, within hub.poll, and count connections and requests each for itself"
-            );
-        }
         let site = Arc::new(Site::new(&config, bound));
         let master = MasterKey::from_secret(&config.master_secret()?);
         let node = NodeId::generate(&clock, &rng);
@@ -105,13 +106,24 @@ impl App {
             .await
             .context("the database is not ready: run `portcullis migrate`")?;
         let limits = hub::Limits::new(&config.hub, open_files());
+        let redis = match &config.redis.url {
+            Some(url) => Some(
+                Link::new(url.expose_secret(), &config.redis.prefix, master.clone()).context("redis.url")?,
+            ),
+            None => None,
+        };
+        let bus = redis
+            .clone()
+            .map_or(Bus::Local, |link| Bus::Redis(RedisBus::new(link, node)));
+        let presence = Presence::new(redis.clone(), node);
         let hub = Hub::new(hub::Parts {
             node,
             address: bound.to_string(),
             db: db.clone(),
             clock: clock.clone(),
             rng: rng.clone(),
-            bus: Bus::Local,
+            bus,
+            presence,
             limits,
         });
         let mail = Outbox::new(&config, &site, master.clone(), clock.clone(), rng.clone());
@@ -126,7 +138,7 @@ impl App {
             mail,
         };
         let hasher = Hasher::new(&cx.config.passwords);
-        let limits = Limits::new(&cx.config.limits);
+        let limits = Limits::new(&cx.config.limits, Counters::new(redis.clone()));
         Ok(Self(Arc::new(Inner {
             accounts: Accounts::new(cx.clone(), hasher.clone(), limits.clone()),
             sessions: Sessions::new(cx.clone(), hasher.clone(), limits.clone()).await?,
@@ -135,6 +147,7 @@ impl App {
             service_keys: ServiceKeys::new(cx.clone(), limits.clone()),
             hasher,
             limits,
+            redis,
             lifecycle: Lifecycle::new(),
             cx,
         })))
@@ -167,7 +180,18 @@ impl App {
         let tail = Tail::begin(&cx.hub).await?;
         cx.hub.report().await?;
         life.spawn(hub::nodes::run(cx.hub.clone(), life.stopped().clone()));
+        let others = cx.hub.clone();
+        life.spawn(presence::run(
+            cx.hub.clone(),
+            Arc::new(move |node| others.is_live(node)),
+            life.stopped().clone(),
+        ));
         life.spawn(tail.run(life.stopped().clone()));
+        if let Some(link) = &self.redis {
+            life.spawn(link.clone().run(life.stopped().clone()));
+            let (bus, hub) = (cx.hub.bus().clone(), cx.hub.clone());
+            life.spawn(bus.run(move |news| hub.hear(&news), life.stopped().clone()));
+        }
         life.spawn(hub::sweep::run(cx.hub.clone(), life.stopped().clone()));
         life.spawn(hub::lease::run(cx.hub.clone(), life.stopped().clone()));
         let mailer = Mailer::new(&cx.config.mail)?;

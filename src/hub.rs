@@ -31,14 +31,16 @@ use tokio::sync::Notify;
 
 use crate::clock::{Clock, Timestamp};
 use crate::config;
-use crate::ids::{NodeId, UserId};
+use crate::ids::{ConnectionId, NodeId, UserId};
 use crate::secret::Rng;
 use crate::store::Db;
 use crate::store::journal::{Change, Entry};
 use crate::store::sessions::{EndScope, Ending};
-use bus::Bus;
-use nodes::NodeLease;
+use bus::{Bus, News};
+use nodes::{Known, NodeLease};
 pub use opening::{Opened, Opening, Resume};
+use outbox::Leave;
+use presence::Presence;
 use progress::Progress;
 use reach::Reach;
 pub use reach::Reached;
@@ -61,6 +63,7 @@ struct Inner {
     clock: Clock,
     rng: Rng,
     bus: Bus,
+    presence: Presence,
     registry: Registry,
     /// How many sockets there are, from the upgrade until they are closed.
     sockets: AtomicUsize,
@@ -73,6 +76,7 @@ struct Inner {
     progress: Progress,
     lease: NodeLease,
     reach: Reach,
+    known: Known,
 }
 
 /// What a hub is built from.
@@ -85,6 +89,7 @@ pub struct Parts {
     pub clock: Clock,
     pub rng: Rng,
     pub bus: Bus,
+    pub presence: Presence,
     pub limits: Limits,
 }
 
@@ -129,6 +134,7 @@ impl Hub {
             clock,
             rng,
             bus,
+            presence,
             limits,
         } = parts;
         Self(Arc::new(Inner {
@@ -139,6 +145,7 @@ impl Hub {
             clock,
             rng,
             bus,
+            presence,
             registry: Registry::default(),
             sockets: AtomicUsize::new(0),
             waiting: Waiting::default(),
@@ -148,6 +155,7 @@ impl Hub {
             progress: Progress::default(),
             lease: NodeLease::default(),
             reach: Reach::default(),
+            known: Known::default(),
         }))
     }
 
@@ -157,22 +165,43 @@ impl Hub {
         self.0.node
     }
 
-    /// How this node hears of the others.
-    #[must_use]
-    pub fn bus(&self) -> &Bus {
-        &self.0.bus
-    }
-
     /// The configured limits.
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.0.limits
     }
 
+    /// How this node and the others hear of each other's changes.
+    #[must_use]
+    pub fn bus(&self) -> &Bus {
+        &self.0.bus
+    }
+
+    /// Acts on what the bus brought: looks into the journal, or closes the oldest of too many.
+    pub fn hear(&self, news: &News) {
+        match news {
+            News::Journal { .. } | News::Reconnected => self.0.hint.notify_one(),
+            News::Shed { user, connection } => self.shed(*user, *connection),
+        }
+    }
+
     /// The sockets that are open here.
     #[must_use]
     pub fn registry(&self) -> &Registry {
         &self.0.registry
+    }
+
+    /// Who is connected, on all nodes.
+    #[must_use]
+    pub fn presence(&self) -> &Presence {
+        &self.0.presence
+    }
+
+    /// Sends a socket of this node away because its session or its user has too many, if it is still there.
+    fn shed(&self, user: UserId, connection: ConnectionId) {
+        if let Some(socket) = self.0.registry.find(user, connection) {
+            socket.outbox.leave(Leave::TooMany);
+        }
     }
 
     /// Takes a place among the sockets that have not said hello. `None`: too many from this address.

@@ -5,20 +5,16 @@
 //! against the account as a whole, and mails that strangers ask for never refuse one to the owner: beyond
 //! the account's bound nobody is refused, and nothing is sent. Buckets are taken from in the order of
 //! whom they concern, one caller first, everybody last: who is stopped takes nothing from the wider ones.
-//! Counters are kept in memory, by each node for itself.
+//! [`crate::hub::counters`] counts, here and where nodes share a Redis for all of them together.
 
 use std::fmt;
-use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
-
 use crate::config;
 use crate::email::Email;
+use crate::hub::counters::{Bucket, Counters, Empty, Take};
 
 /// Too many requests; come back after `retry_after`, which is at least a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,7 +25,7 @@ pub struct Exceeded {
 
 /// The limiter. Clones share their counters.
 #[derive(Clone, Debug)]
-pub struct Limits(Option<Arc<Buckets>>);
+pub struct Limits(Option<Arc<Inner>>);
 
 /// The routes that send a mail to whoever is named. Each counts for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,8 +35,19 @@ pub enum Mailing {
     Recovery,
 }
 
+impl Mailing {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Registration => "registration",
+            Self::Resend => "resend",
+            Self::Recovery => "recovery",
+        }
+    }
+}
+
 #[derive(Debug)]
-struct Buckets {
+struct Inner {
+    counters: Counters,
     sign_in: SignIn,
     mails: Mails,
     token: Token,
@@ -48,54 +55,55 @@ struct Buckets {
 
 #[derive(Debug)]
 struct SignIn {
-    total: Total,
-    address: Keyed<Address>,
+    total: Bucket,
+    address: Bucket,
     /// One account from one address: what somebody who mistypes runs into first.
-    pair: Keyed<(Address, Email)>,
+    pair: Bucket,
     /// One account from all addresses that its owner has not used: what spraying runs into.
-    account: Keyed<Email>,
+    account: Bucket,
 }
 
 #[derive(Debug)]
 struct Mails {
-    total: Total,
-    address: Keyed<Address>,
+    total: Bucket,
+    address: Bucket,
     /// One account from one address, on one route.
-    pair: Keyed<(Mailing, Address, Email)>,
+    pair: Bucket,
     /// One account from everywhere, on one route: nobody is refused, but no more mails are sent.
-    account: Keyed<(Mailing, Email)>,
+    account: Bucket,
 }
 
 #[derive(Debug)]
 struct Token {
-    total: Total,
-    address: Keyed<Address>,
+    total: Bucket,
+    address: Bucket,
 }
 
 impl Limits {
-    /// Counters at zero; none at all with `limits.enabled = false`.
+    /// Buckets that are full; none at all with `limits.enabled = false`.
     #[must_use]
-    pub fn new(config: &config::Limits) -> Self {
+    pub fn new(config: &config::Limits, counters: Counters) -> Self {
         const HOUR: u32 = 3_600;
-        let buckets = || Buckets {
+        let inner = || Inner {
+            counters,
             sign_in: SignIn {
-                total: Total::new(500, 100, 1),
-                address: Keyed::new(60, 60, 60),
-                pair: Keyed::new(15, 15, 60),
-                account: Keyed::new(20, 100, HOUR),
+                total: Bucket::new("sign_in:total", 500, 100, 1),
+                address: Bucket::new("sign_in:address", 60, 60, 60),
+                pair: Bucket::new("sign_in:pair", 15, 15, 60),
+                account: Bucket::new("sign_in:account", 20, 100, HOUR),
             },
             mails: Mails {
-                total: Total::new(500, 50, 1),
-                address: Keyed::new(50, 100, HOUR),
-                pair: Keyed::new(5, 10, HOUR),
-                account: Keyed::new(10, 20, HOUR),
+                total: Bucket::new("mails:total", 500, 50, 1),
+                address: Bucket::new("mails:address", 50, 100, HOUR),
+                pair: Bucket::new("mails:pair", 5, 10, HOUR),
+                account: Bucket::new("mails:account", 10, 20, HOUR),
             },
             token: Token {
-                total: Total::new(5_000, 2_000, 1),
-                address: Keyed::new(240, 600, 60),
+                total: Bucket::new("token:total", 5_000, 2_000, 1),
+                address: Bucket::new("token:address", 240, 600, 60),
             },
         };
-        Self(config.enabled.then(|| Arc::new(buckets())))
+        Self(config.enabled.then(|| Arc::new(inner())))
     }
 
     /// Before registration, resend and recovery: mails cost, and annoy. False when the account has got
@@ -103,28 +111,38 @@ impl Limits {
     ///
     /// # Errors
     /// [`Exceeded`]: the same for an address with an account and without.
-    pub fn mailing(&self, route: Mailing, ip: Option<IpAddr>, email: &Email) -> Result<bool, Exceeded> {
-        let Some(buckets) = &self.0 else { return Ok(true) };
-        let mails = &buckets.mails;
+    pub async fn mailing(&self, route: Mailing, ip: Option<IpAddr>, email: &Email) -> Result<bool, Exceeded> {
+        let Some(inner) = &self.0 else { return Ok(true) };
+        let (mails, route) = (&inner.mails, route.name());
+        let mut takes = Vec::with_capacity(4);
         if let Some(ip) = ip.map(Address::of) {
-            mails.address.take(&ip)?;
-            mails.pair.take(&(route, ip, email.clone()))?;
+            takes.push((&mails.address, ip.to_string()));
+            takes.push((&mails.pair, format!("{route} {ip} {email}")));
         }
-        mails.total.take()?;
-        Ok(mails.account.take(&(route, email.clone())).is_ok())
+        takes.push(everybody(&mails.total));
+        takes.push((&mails.account, format!("{route} {email}")));
+        match inner.counters.take(&takes).await {
+            Ok(()) => Ok(true),
+            Err(empty) if empty.at + 1 == takes.len() => Ok(false),
+            Err(empty) => Err(empty.into()),
+        }
     }
 
     /// Before anything is read for a sign-in.
     ///
     /// # Errors
     /// [`Exceeded`]: the same for an address with an account and without.
-    pub fn sign_in_attempt(&self, ip: Option<IpAddr>, email: &Email) -> Result<(), Exceeded> {
-        let Some(buckets) = &self.0 else { return Ok(()) };
+    pub async fn sign_in_attempt(&self, ip: Option<IpAddr>, email: &Email) -> Result<(), Exceeded> {
+        let Some(inner) = &self.0 else { return Ok(()) };
         let Some(ip) = ip.map(Address::of) else {
             return Ok(());
         };
-        buckets.sign_in.address.take(&ip)?;
-        buckets.sign_in.pair.take(&(ip, email.clone()))
+        let sign_in = &inner.sign_in;
+        let takes = [
+            (&sign_in.address, ip.to_string()),
+            (&sign_in.pair, format!("{ip} {email}")),
+        ];
+        Ok(inner.counters.take(&takes).await?)
     }
 
     /// Before a password is verified. `known`: the account's owner has signed in from this address
@@ -132,12 +150,16 @@ impl Limits {
     ///
     /// # Errors
     /// [`Exceeded`]: the same for an address with an account and without.
-    pub fn sign_in_account(&self, email: &Email, known: bool) -> Result<(), Exceeded> {
-        let Some(buckets) = &self.0 else { return Ok(()) };
-        if !known {
-            buckets.sign_in.account.take(email)?;
-        }
-        buckets.sign_in.total.take()
+    pub async fn sign_in_account(&self, email: &Email, known: bool) -> Result<(), Exceeded> {
+        let Some(inner) = &self.0 else { return Ok(()) };
+        let account = (&inner.sign_in.account, email.to_string());
+        let total = everybody(&inner.sign_in.total);
+        let taken = if known {
+            inner.counters.take(&[total]).await
+        } else {
+            inner.counters.take(&[account, total]).await
+        };
+        Ok(taken?)
     }
 
     /// Before a bearer secret is looked up (refresh, activation, recovery), and after a service key that
@@ -145,24 +167,39 @@ impl Limits {
     ///
     /// # Errors
     /// [`Exceeded`].
-    pub fn token(&self, ip: Option<IpAddr>) -> Result<(), Exceeded> {
-        let Some(buckets) = &self.0 else { return Ok(()) };
-        if let Some(ip) = ip {
-            buckets.token.address.take(&Address::of(ip))?;
-        }
-        buckets.token.total.take()
+    pub async fn token(&self, ip: Option<IpAddr>) -> Result<(), Exceeded> {
+        let Some(inner) = &self.0 else { return Ok(()) };
+        let address = ip.map(|ip| (&inner.token.address, Address::of(ip).to_string()));
+        let takes: Vec<_> = address
+            .into_iter()
+            .chain([everybody(&inner.token.total)])
+            .collect();
+        Ok(inner.counters.take(&takes).await?)
     }
 
     /// Forgets every key whose bucket is full again. Called by the clean-up job.
     pub fn purge(&self) {
-        let Some(buckets) = &self.0 else { return };
-        buckets.sign_in.address.purge();
-        buckets.sign_in.pair.purge();
-        buckets.sign_in.account.purge();
-        buckets.mails.address.purge();
-        buckets.mails.pair.purge();
-        buckets.mails.account.purge();
-        buckets.token.address.purge();
+        let Some(inner) = &self.0 else { return };
+        let (sign_in, mails, token) = (&inner.sign_in, &inner.mails, &inner.token);
+        [&sign_in.address, &sign_in.pair, &sign_in.account, &mails.address]
+            .into_iter()
+            .chain([&mails.pair, &mails.account, &token.address])
+            .for_each(Bucket::purge);
+    }
+}
+
+/// One from the bucket that all callers share.
+fn everybody(bucket: &Bucket) -> Take<'_> {
+    (bucket, String::new())
+}
+
+impl From<Empty> for Exceeded {
+    /// Whole seconds, rounded up: who waits as long as told must not be told again.
+    fn from(empty: Empty) -> Self {
+        let seconds = empty.wait.as_secs() + u64::from(empty.wait.subsec_nanos() > 0);
+        Self {
+            retry_after: Duration::from_secs(seconds.max(1)),
+        }
     }
 }
 
@@ -191,65 +228,12 @@ impl fmt::Display for Address {
     }
 }
 
-/// One bucket for each key.
-#[derive(Debug)]
-struct Keyed<K: Hash + Eq + Clone>(DefaultKeyedRateLimiter<K>);
-
-impl<K: Hash + Eq + Clone> Keyed<K> {
-    /// `burst` at once, refilled by `count` in `seconds`.
-    fn new(burst: u32, count: u32, seconds: u32) -> Self {
-        Self(RateLimiter::keyed(quota(burst, count, seconds)))
-    }
-
-    fn take(&self, key: &K) -> Result<(), Exceeded> {
-        self.0
-            .check_key(key)
-            .map_err(|until| exceeded(until.wait_time_from(DefaultClock::default().now())))
-    }
-
-    fn purge(&self) {
-        self.0.retain_recent();
-        self.0.shrink_to_fit();
-    }
-}
-
-/// One bucket for everybody.
-#[derive(Debug)]
-struct Total(DefaultDirectRateLimiter);
-
-impl Total {
-    fn new(burst: u32, count: u32, seconds: u32) -> Self {
-        Self(RateLimiter::direct(quota(burst, count, seconds)))
-    }
-
-    fn take(&self) -> Result<(), Exceeded> {
-        self.0
-            .check()
-            .map_err(|until| exceeded(until.wait_time_from(DefaultClock::default().now())))
-    }
-}
-
-fn quota(burst: u32, count: u32, seconds: u32) -> Quota {
-    let each = Duration::from_secs(seconds.into()) / count.max(1);
-    #[expect(clippy::expect_used, reason = "the periods are constants above zero")]
-    let quota = Quota::with_period(each).expect("a period above zero");
-    quota.allow_burst(NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN))
-}
-
-/// Whole seconds, rounded up: who waits as long as told must not be told again.
-fn exceeded(wait: Duration) -> Exceeded {
-    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-    Exceeded {
-        retry_after: Duration::from_secs(seconds.max(1)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn limits() -> Limits {
-        Limits::new(&config::Limits { enabled: true })
+        Limits::new(&config::Limits { enabled: true }, Counters::Local)
     }
 
     fn email(text: &str) -> Email {
@@ -260,54 +244,59 @@ mod tests {
         text.parse().unwrap()
     }
 
-    #[test]
-    fn t08_guessing_at_one_account_from_one_address_is_slowed_and_told_for_how_long() {
+    #[tokio::test]
+    async fn t08_guessing_at_one_account_from_one_address_is_slowed_and_told_for_how_long() {
         let (limits, ada) = (limits(), email("ada@example.org"));
+        let here = Some(ip("192.0.2.1"));
         for _ in 0..15 {
-            assert_eq!(limits.sign_in_attempt(Some(ip("192.0.2.1")), &ada), Ok(()));
+            assert_eq!(limits.sign_in_attempt(here, &ada).await, Ok(()));
         }
-        let wait = limits
-            .sign_in_attempt(Some(ip("192.0.2.1")), &ada)
-            .unwrap_err()
-            .retry_after;
+        let refused = limits.sign_in_attempt(here, &ada).await.unwrap_err();
+        let wait = refused.retry_after;
         assert!((1..=6).contains(&wait.as_secs()), "{wait:?}");
-        assert_eq!(
-            limits.sign_in_attempt(Some(ip("192.0.2.1")), &email("bob@example.org")),
-            Ok(())
-        );
+        let bob = email("bob@example.org");
+        assert_eq!(limits.sign_in_attempt(here, &bob).await, Ok(()));
     }
 
-    #[test]
-    fn t08_many_addresses_stop_at_the_account_but_never_its_owner() {
+    #[tokio::test]
+    async fn t08_many_addresses_stop_at_the_account_but_never_its_owner() {
         let (limits, ada) = (limits(), email("ada@example.org"));
-        let stopped = (0..200).filter(|_| limits.sign_in_account(&ada, false).is_err());
-        assert!(stopped.count() >= 179);
-        assert_eq!(limits.sign_in_account(&ada, true), Ok(()));
+        let mut stopped = 0;
+        for _ in 0..200 {
+            stopped += u32::from(limits.sign_in_account(&ada, false).await.is_err());
+        }
+        assert!(stopped >= 179);
+        assert_eq!(limits.sign_in_account(&ada, true).await, Ok(()));
     }
 
-    #[test]
-    fn an_account_counts_the_same_whether_or_not_it_exists() {
+    #[tokio::test]
+    async fn an_account_counts_the_same_whether_or_not_it_exists() {
         let limits = limits();
         for address in ["ada@example.org", "nobody@example.org"] {
-            let caller = Some(ip("192.0.2.1"));
-            let allowed =
-                (0..20).filter(|_| limits.mailing(Mailing::Recovery, caller, &email(address)).is_ok());
-            assert_eq!(allowed.count(), 5);
+            let (caller, email) = (Some(ip("192.0.2.1")), email(address));
+            let mut allowed = 0;
+            for _ in 0..20 {
+                let taken = limits.mailing(Mailing::Recovery, caller, &email).await;
+                allowed += u32::from(taken.is_ok());
+            }
+            assert_eq!(allowed, 5);
         }
     }
 
-    #[test]
-    fn t08_mails_that_strangers_ask_for_never_refuse_one_to_the_owner() {
+    #[tokio::test]
+    async fn t08_mails_that_strangers_ask_for_never_refuse_one_to_the_owner() {
         let (limits, ada) = (limits(), email("ada@example.org"));
-        let sent = (0..200u32).filter(|n| {
-            let ip = IpAddr::from(0x0a00_0000u32.saturating_add(*n).to_be_bytes());
-            limits.mailing(Mailing::Recovery, Some(ip), &ada).unwrap()
-        });
-        assert!((10..=11).contains(&sent.count()), "the account's own bound");
+        let mut sent = 0;
+        for n in 0..200u32 {
+            let ip = IpAddr::from(0x0a00_0000u32.saturating_add(n).to_be_bytes());
+            let within = limits.mailing(Mailing::Recovery, Some(ip), &ada).await;
+            sent += u32::from(within.unwrap());
+        }
+        assert!((10..=11).contains(&sent), "the account's own bound");
         let home = Some(ip("198.51.100.7"));
-        assert_eq!(limits.mailing(Mailing::Recovery, home, &ada), Ok(false));
+        assert_eq!(limits.mailing(Mailing::Recovery, home, &ada).await, Ok(false));
         for other in [Mailing::Registration, Mailing::Resend] {
-            assert_eq!(limits.mailing(other, home, &ada), Ok(true), "{other:?}");
+            assert_eq!(limits.mailing(other, home, &ada).await, Ok(true), "{other:?}");
         }
     }
 
@@ -322,29 +311,30 @@ mod tests {
         assert_eq!(key("::ffff:192.0.2.1").to_string(), "192.0.2.1");
     }
 
-    #[test]
-    fn switched_off_it_lets_everything_pass() {
-        let limits = Limits::new(&config::Limits { enabled: false });
-        assert!((0..1_000).all(|_| limits.token(Some(ip("192.0.2.1"))).is_ok()));
+    #[tokio::test]
+    async fn switched_off_it_lets_everything_pass() {
+        let limits = Limits::new(&config::Limits { enabled: false }, Counters::Local);
+        for _ in 0..1_000 {
+            assert_eq!(limits.token(Some(ip("192.0.2.1"))).await, Ok(()));
+        }
         limits.purge();
     }
 
-    #[test]
-    fn purging_keeps_what_still_counts() {
+    #[tokio::test]
+    async fn purging_keeps_what_still_counts() {
         let (limits, ada) = (limits(), email("ada@example.org"));
         let take = || limits.mailing(Mailing::Resend, Some(ip("192.0.2.1")), &ada);
-        while take().is_ok() {}
+        while take().await.is_ok() {}
         limits.purge();
-        assert!(take().is_err());
+        assert!(take().await.is_err());
     }
 
     #[test]
     fn a_wait_is_rounded_up_to_whole_seconds() {
         for (millis, seconds) in [(0, 1), (1, 1), (1_000, 1), (1_001, 2)] {
-            assert_eq!(
-                exceeded(Duration::from_millis(millis)).retry_after.as_secs(),
-                seconds
-            );
+            let wait = Duration::from_millis(millis);
+            let exceeded = Exceeded::from(Empty { at: 0, wait });
+            assert_eq!(exceeded.retry_after.as_secs(), seconds);
         }
     }
 }

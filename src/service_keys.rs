@@ -248,7 +248,7 @@ impl ServiceKeys {
     ) -> Result<ServiceKey, Error> {
         let row = self.find_live(presented).await?;
         let Some(row) = row else {
-            self.limits.token(Some(ip))?;
+            self.limits.token(Some(ip)).await?;
             return Err(Error::Invalid);
         };
         if !allows(&row.allow, ip, certain) {

@@ -14,7 +14,7 @@ impl Accounts {
     /// # Errors
     /// [`Error::TokenSpent`] for every token that cannot be redeemed; [`Error::Limited`], [`Error::Store`].
     pub async fn activate(&self, token: &PlainToken, by: &Origin) -> Result<(), Error> {
-        self.limits.token(by.ip)?;
+        self.limits.token(by.ip).await?;
         let hash = token.hash();
         let found = {
             let mut tx = self.cx.db.read().await?;

@@ -25,7 +25,7 @@ impl Accounts {
     }
 
     async fn try_request_recovery(&self, email: &Email, by: &Origin) -> Result<(), Error> {
-        let within = self.limits.mailing(Mailing::Recovery, by.ip, email)?;
+        let within = self.limits.mailing(Mailing::Recovery, by.ip, email).await?;
         let mut tx = self.cx.db.begin().await?;
         self.lock_address(&mut tx, email).await?;
         let user = users::find_by_email_locked(&mut tx, email).await?;
@@ -72,7 +72,7 @@ impl Accounts {
         password: SecretString,
         by: &Origin,
     ) -> Result<(), Error> {
-        self.limits.token(by.ip)?;
+        self.limits.token(by.ip).await?;
         // A look first, so that a stranger with an invented token cannot make us hash.
         let Some(user) = self.recoverable(token).await? else {
             return self

@@ -37,12 +37,15 @@ impl Accounts {
     async fn try_register(&self, who: &Registration, by: &Origin) -> Result<(), Error> {
         // First the cheap limit, because a refusal is written down and estimating a password costs; a
         // weak one does not use up mails.
-        self.limits.token(by.ip)?;
+        self.limits.token(by.ip).await?;
         if !self.cx.config.registration.open {
             return Err(Error::RegistrationClosed);
         }
         let (password, name) = self.check_registration(who)?;
-        let within = self.limits.mailing(Mailing::Registration, by.ip, &who.email)?;
+        let within = self
+            .limits
+            .mailing(Mailing::Registration, by.ip, &who.email)
+            .await?;
         let hash = self.hasher.hash(&password).await?;
         if within {
             self.write_registration(&who.email, &hash, name.as_deref(), by)
@@ -142,7 +145,7 @@ impl Accounts {
     }
 
     async fn try_resend_activation(&self, email: &Email, by: &Origin) -> Result<(), Error> {
-        let within = self.limits.mailing(Mailing::Resend, by.ip, email)?;
+        let within = self.limits.mailing(Mailing::Resend, by.ip, email).await?;
         let now = self.cx.now();
         let mut tx = self.cx.db.begin().await?;
         self.lock_address(&mut tx, email).await?;

@@ -44,7 +44,7 @@ impl Accounts {
     }
 
     async fn try_set_up(&self, token: &PlainToken, who: &Registration, by: &Origin) -> Result<User, Error> {
-        self.limits.token(by.ip)?;
+        self.limits.token(by.ip).await?;
         if !self.may_set_up(token).await? {
             return Err(Error::TokenSpent);
         }

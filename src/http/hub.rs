@@ -101,7 +101,7 @@ pub async fn read(State(app): State<App>, _: Management<HubRead>) -> Result<Json
         },
         bus: BusJson {
             kind: hub.bus().kind(),
-            state: if hub.bus().is_up() { "up" } else { "down" },
+            state: hub.bus().state(),
         },
     }))
 }

@@ -142,13 +142,11 @@ impl Tail {
         let poll = hub.0.limits.poll;
         loop {
             // While the bus is away, only looking tells that others wrote.
-            let pause = if hub.0.bus.is_up() {
-                poll
-            } else {
-                poll.min(WITHOUT_BUS)
-            };
+            let up = hub.0.bus.is_up();
+            let pause = if up { poll } else { poll.min(WITHOUT_BUS) };
             tokio::select! {
                 () = stop.cancelled() => return,
+                () = hub.0.bus.until(!up) => {}
                 () = hub.0.hint.notified() => {}
                 () = tokio::time::sleep(pause) => {}
             }

@@ -5,9 +5,12 @@
 //! others wait for it, after that its sockets have closed by themselves. So a receipt is true for nodes that
 //! are dead, frozen or cut off as well.
 
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 
 use super::Hub;
@@ -21,6 +24,8 @@ const MARGIN: Duration = Duration::from_secs(1);
 /// With one node nobody waits for its word, and the disk is not woken every second for it.
 const EVERY_ALONE: Duration = Duration::from_secs(5);
 const EVERY: Duration = Duration::from_secs(1);
+/// How often it is looked who else lives.
+const LOOK: Duration = Duration::from_secs(2);
 /// How long a node that stops waits for its sockets before it leaves its row to run out.
 const LAST_SOCKETS: Duration = Duration::from_secs(3);
 
@@ -54,14 +59,22 @@ impl NodeLease {
     }
 }
 
+/// Whose leases have run out, as of the newest look.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    dead: ArcSwap<HashSet<NodeId>>,
+}
+
 /// Reports until `stop`, and takes the row away when the last socket has closed.
 pub async fn run(hub: Hub, stop: CancellationToken) {
     let every = match hub.0.db {
         Db::Postgres { .. } => EVERY,
         Db::Sqlite { .. } => EVERY_ALONE,
     };
-    let mut ticks = tokio::time::interval(every.min(hub.0.limits.lease / 4));
+    let mut ticks = tokio::time::interval(every.min(hub.0.limits.lease / 10));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut look = tokio::time::interval(LOOK);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let settling = hub.0.progress.settling();
         let closed = async {
@@ -72,6 +85,10 @@ pub async fn run(hub: Hub, stop: CancellationToken) {
         };
         tokio::select! {
             () = stop.cancelled() => break,
+            _ = look.tick() => {
+                hub.look_around().await;
+                continue;
+            }
             _ = ticks.tick() => {}
             () = hub.0.report.notified() => {}
             () = closed => {}
@@ -139,6 +156,23 @@ impl Hub {
             self.report().await?;
         }
         Ok(())
+    }
+
+    /// Looks which nodes' leases have run out.
+    async fn look_around(&self) {
+        match self.nodes().await {
+            Ok(nodes) => {
+                let dead = nodes.iter().filter(|node| node.lease <= 0).map(|node| node.id);
+                self.0.known.dead.store(Arc::new(dead.collect()));
+            }
+            Err(error) => tracing::debug!(%error, "it cannot be told which nodes live"),
+        }
+    }
+
+    /// Whether `node` may still hold sockets, as far as this node knows.
+    #[must_use]
+    pub fn is_live(&self, node: NodeId) -> bool {
+        !self.0.known.dead.load().contains(&node)
     }
 
     /// Every node that has reported lately, this one included.

@@ -107,6 +107,7 @@ impl Hub {
         socket.session_ends(checked.expires_at.min(checked.idle_expires_at));
         socket.outbox.opened(sequence);
         self.0.registry.keep_caps(socket, &self.0.limits);
+        self.0.presence.opened(socket);
         let missed = match resume {
             Some(resume) if resume.epoch == epoch => {
                 let missed = self.missed(&mut tx, &checked, resume.sequence, sequence).await?;

@@ -4,13 +4,16 @@
 //! the breaker: from then on calls fail at once, until [`Link::run`] has connected again, which it tries
 //! twice a second for as long as the process lives. Bus, presence and counters call through here.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, FromRedisValue, Pipeline};
-use tokio::sync::Notify;
+use redis::io::tcp::TcpSettings;
+use redis::{
+    AsyncConnectionConfig, Client, FromRedisValue, IntoConnectionInfo as _, Pipeline, ProtocolVersion,
+};
+use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::metric;
@@ -18,8 +21,10 @@ use crate::secret::MasterKey;
 
 /// How long a call may take.
 pub(super) const PATIENCE: Duration = Duration::from_millis(250);
-/// How long to wait before the next try to connect.
+/// How far tries to connect stand apart. Two may follow at once, those of a bus that begins.
 const RETRY: Duration = Duration::from_millis(500);
+/// How often the log may say the same.
+const QUIET: Duration = Duration::from_secs(30);
 
 /// Redis cannot be used now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,8 +40,10 @@ struct Inner {
     prefix: String,
     master: MasterKey,
     /// `None` while the breaker is open.
-    connection: ArcSwapOption<MultiplexedConnection>,
-    broken: Notify,
+    connection: watch::Sender<Option<Arc<MultiplexedConnection>>>,
+    /// When the next try to connect is due.
+    next_try: Mutex<Instant>,
+    refusals: Seldom,
 }
 
 impl std::fmt::Debug for Inner {
@@ -51,12 +58,22 @@ impl Link {
     /// # Errors
     /// When `url` is none of Redis.
     pub fn new(url: &str, prefix: &str, master: MasterKey) -> Result<Self, redis::RedisError> {
+        let address = url.into_connection_info()?;
+        // With Nagle's algorithm a message waits for the acknowledgement of the one before.
+        let address = address.set_tcp_settings(TcpSettings::default().set_nodelay(true));
+        // Answers look different in the other protocol, whatever the URL asks for.
+        let settings = address
+            .redis_settings()
+            .clone()
+            .set_protocol(ProtocolVersion::RESP2);
+        let address = address.set_redis_settings(settings);
         Ok(Self(Arc::new(Inner {
-            client: Client::open(url)?,
+            client: Client::open(address)?,
             prefix: prefix.to_owned(),
             master,
-            connection: ArcSwapOption::empty(),
-            broken: Notify::new(),
+            connection: watch::Sender::new(None),
+            next_try: Mutex::new(Instant::now()),
+            refusals: Seldom::default(),
         })))
     }
 
@@ -75,7 +92,23 @@ impl Link {
     /// Whether calls have a chance.
     #[must_use]
     pub fn is_up(&self) -> bool {
-        self.0.connection.load().is_some()
+        self.0.connection.borrow().is_some()
+    }
+
+    /// Shows every change of the connection.
+    pub(super) fn watch(&self) -> watch::Receiver<Option<Arc<MultiplexedConnection>>> {
+        self.0.connection.subscribe()
+    }
+
+    /// Waits until calls have a chance.
+    pub(super) async fn until_up(&self) {
+        self.until_held(true).await;
+    }
+
+    async fn until_held(&self, held: bool) {
+        let mut connection = self.watch();
+        // Fails when the sender is gone, and this holds it.
+        let _held = connection.wait_for(|now| now.is_some() == held).await;
     }
 
     /// Sends `commands` in one go and gives their answers.
@@ -83,51 +116,75 @@ impl Link {
     /// # Errors
     /// [`Away`] at once while the breaker is open, and when there was no answer in time.
     pub async fn call<T: FromRedisValue>(&self, commands: &Pipeline) -> Result<T, Away> {
-        let held = self.0.connection.load_full().ok_or(Away)?;
+        let held = self.0.connection.borrow().clone().ok_or(Away)?;
         let mut connection = (*held).clone();
         match tokio::time::timeout(PATIENCE, commands.query_async(&mut connection)).await {
             Ok(Ok(answer)) => Ok(answer),
             // It answered: what it refused says nothing about the connection.
             Ok(Err(error)) if !error.is_unrecoverable_error() && !error.is_io_error() => {
-                tracing::warn!(%error, "Redis refused a command");
+                if self.0.refusals.may_say() {
+                    tracing::warn!(%error, "Redis refused a command");
+                }
                 Err(Away)
             }
             _ => {
-                self.break_off();
+                self.give_up(&held);
                 Err(Away)
             }
         }
+    }
+
+    /// Opens the breaker, unless this connection was given up before: who waited on an old one in vain
+    /// knows nothing of the new one.
+    fn give_up(&self, failed: &Arc<MultiplexedConnection>) {
+        self.0.connection.send_if_modified(|held| {
+            let same = held.as_ref().is_some_and(|held| Arc::ptr_eq(held, failed));
+            if same {
+                *held = None;
+            }
+            same
+        });
     }
 
     /// Opens the breaker: the connection is given up, and made anew.
     pub(super) fn break_off(&self) {
-        self.0.connection.store(None);
-        self.0.broken.notify_one();
+        self.0.connection.send_if_modified(|held| held.take().is_some());
     }
 
     /// Connects, and connects again whenever the breaker has opened, until `stop`.
     pub async fn run(self, stop: CancellationToken) {
-        let keep_connected = async {
-            let mut first = true;
-            loop {
-                if let Some(connection) = self.connect().await {
-                    if !std::mem::take(&mut first) {
-                        metrics::counter!(metric::BUS_RECONNECTS).increment(1);
-                    }
-                    self.0.connection.store(Some(Arc::new(connection)));
-                    self.0.broken.notified().await;
-                }
-                tokio::time::sleep(RETRY).await;
-            }
-        };
         tokio::select! {
-            () = keep_connected => {}
+            () = self.keep_connected() => {}
             () = stop.cancelled() => {}
         }
     }
 
-    /// A fresh connection that was seen to answer.
-    pub(super) async fn connect(&self) -> Option<MultiplexedConnection> {
+    async fn keep_connected(&self) {
+        let (mut first, mut said) = (true, false);
+        loop {
+            match self.connect().await {
+                Ok(connection) => {
+                    if !std::mem::take(&mut first) {
+                        metrics::counter!(metric::BUS_RECONNECTS).increment(1);
+                    }
+                    if std::mem::take(&mut said) {
+                        tracing::info!("Redis is back");
+                    }
+                    self.0.connection.send_replace(Some(Arc::new(connection)));
+                    self.until_held(false).await;
+                }
+                Err(reason) if !std::mem::replace(&mut said, true) => {
+                    tracing::warn!(%reason, "Redis cannot be reached; nodes hear of each other by the journal alone");
+                }
+                Err(reason) => tracing::debug!(%reason, "Redis cannot be reached"),
+            }
+        }
+    }
+
+    /// A fresh connection that was seen to answer; or why there is none. Comes to try no more often than
+    /// twice a second, whoever calls.
+    pub(super) async fn connect(&self) -> Result<MultiplexedConnection, String> {
+        tokio::time::sleep_until(self.turn()).await;
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(PATIENCE))
             .set_response_timeout(None);
@@ -140,12 +197,35 @@ impl Link {
             Ok::<_, redis::RedisError>(connection)
         };
         match tokio::time::timeout(PATIENCE * 2, connecting).await {
-            Ok(Ok(connection)) => Some(connection),
-            Ok(Err(error)) => {
-                tracing::debug!(%error, "Redis cannot be reached");
-                None
-            }
-            Err(_) => None,
+            Ok(Ok(connection)) => Ok(connection),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("no answer in time".to_owned()),
         }
+    }
+
+    /// When the caller may try to connect.
+    fn turn(&self) -> Instant {
+        let mut next = self.0.next_try.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let turn = (*next).max(now.checked_sub(RETRY).unwrap_or(now));
+        *next = turn + RETRY;
+        turn
+    }
+}
+
+/// Keeps what may happen thousands of times a second from filling the log.
+#[derive(Debug, Default)]
+pub(super) struct Seldom(Mutex<Option<Instant>>);
+
+impl Seldom {
+    /// Whether it is time to say it again.
+    pub(super) fn may_say(&self) -> bool {
+        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let due = said.is_none_or(|said| now.duration_since(said) >= QUIET);
+        if due {
+            *said = Some(now);
+        }
+        due
     }
 }

@@ -69,6 +69,12 @@ impl Socket {
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, later);
     }
 
+    /// Whether the session was found live: then this is a connection, and not only an attempt at one.
+    #[must_use]
+    pub fn was_checked(&self) -> bool {
+        self.lease_until.load(Ordering::SeqCst) != NO_LEASE
+    }
+
     /// When the session ends by itself, unless it is refreshed.
     #[must_use]
     pub fn session_ends_at(&self) -> Timestamp {
@@ -128,8 +134,8 @@ impl Registry {
     }
 
     /// Keeps the caps, once `newcomer` is known to be of a live session: where its session or its user
-    /// has more sockets than allowed, the oldest are told to leave. Those that were told before are as
-    /// good as gone.
+    /// has more sockets here than allowed, the oldest are told to leave. Those that were told before are
+    /// as good as gone. Across nodes the caps are kept by way of [`super::presence`].
     pub(super) fn keep_caps(&self, newcomer: &Socket, limits: &Limits) {
         let Some(sockets) = self.users.get(&newcomer.user_id) else {
             return;
@@ -181,6 +187,14 @@ impl Registry {
         }
     }
 
+    /// One socket of the user.
+    #[must_use]
+    pub fn find(&self, user: UserId, connection: ConnectionId) -> Option<Arc<Socket>> {
+        let sockets = self.users.get(&user)?;
+        let found = sockets.iter().find(|socket| socket.connection_id == connection);
+        found.cloned()
+    }
+
     /// Every socket of the user, as they stand now.
     #[must_use]
     pub fn of(&self, user: UserId) -> Vec<Arc<Socket>> {
@@ -228,6 +242,7 @@ impl Drop for Registered {
     fn drop(&mut self) {
         self.hub.0.registry.remove(&self.socket);
         self.socket.outbox.close();
+        self.hub.0.presence.closed(&self.socket);
         metrics::gauge!(metric::CONNECTIONS).decrement(1.0);
     }
 }

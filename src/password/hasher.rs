@@ -2,7 +2,9 @@
 //!
 //! At most one hash a core runs at a time, each in `spawn_blocking`; its permits move into the blocking
 //! task, because argon2 cannot be interrupted: a caller that gives up must not free a core that is busy.
-//! Without the bound, tokio's 512 blocking threads would take 19 MiB each.
+//! Without the bound, tokio's 512 blocking threads would take 19 MiB each. They run at the usual priority: a
+//! thread that waits for work is woken in time beside them, and at a lower one sign-ins would starve on a
+//! machine that does other things.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

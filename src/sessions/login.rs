@@ -68,14 +68,14 @@ impl Sessions {
     }
 
     async fn try_sign_in(&self, who: SignIn, by: &Origin) -> Result<TokenPair, Error> {
-        self.limits.sign_in_attempt(by.ip, &who.email)?;
+        self.limits.sign_in_attempt(by.ip, &who.email).await?;
         let mut candidate = {
             let mut read = self.cx.db.read().await?;
             let network = network(by).unwrap_or_default();
             store::sessions::candidate(&mut read, &who.email, &network).await?
         };
         let known = candidate.as_ref().is_some_and(|candidate| candidate.known);
-        self.limits.sign_in_account(&who.email, known)?;
+        self.limits.sign_in_account(&who.email, known).await?;
         for _ in 0..VERIFICATIONS {
             let user = candidate.as_ref().map(|found| &found.user);
             let refused = match self.verify(&who, user).await {

@@ -48,7 +48,7 @@ impl Sessions {
     /// [`Error::InvalidToken`], [`Error::SessionRevoked`]; [`Error::RefreshReused`] once the session has
     /// been ended for it; [`Error::Limited`], or a failure of storage.
     pub async fn refresh(&self, token: &PlainToken, by: &Origin) -> Result<TokenPair, Error> {
-        self.limits.token(by.ip)?;
+        self.limits.token(by.ip).await?;
         match self.exchange(token, by).await? {
             Exchange::Granted(granted) => self.pair(*granted),
             Exchange::Refused { error, owner } => {
@@ -87,12 +87,11 @@ impl Sessions {
         });
         let next = rotation::successor(&self.cx.master, token);
         match decision {
-            Decision::Rotate => {}
             // Not there: `secrets.master` is another one than when the successor was made.
             Decision::Repeat if refresh_tokens::find(&mut tx, &next.hash()).await?.is_none() => {
                 return refused(Error::InvalidToken, Some(owner));
             }
-            Decision::Repeat => {}
+            Decision::Rotate | Decision::Repeat => {}
             Decision::Reuse => {
                 self.end_reused(tx, owner, row.generation, now, by).await?;
                 return Ok(Exchange::Reused);

@@ -32,7 +32,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("context", &["store", "hub", "mail", "clock", "config", "secret"]),
     // services: the rules
     ("password", PRIMITIVES),
-    ("limits", PRIMITIVES),
+    (
+        "limits",
+        &[
+            "hub", "clock", "config", "email", "error", "ids", "metric", "secret",
+        ],
+    ),
     ("audit", &["context", "store", "error", "ids"]),
     ("roles", SERVICE_GROUND),
     (

@@ -2,6 +2,9 @@
 
 use crate::support::Pair;
 use crate::support::app::{TestApp, Tuning};
+use crate::support::database::fresh_postgres;
+use crate::support::eventually;
+use crate::support::redis::{fresh_prefix, shared};
 use crate::support::socket::{Heard, TestSocket};
 
 const ADA: &str = "ada@example.org";
@@ -96,4 +99,39 @@ async fn a_burst_does_not_get_past_the_caps() {
         }
         assert_eq!(ended, 22);
     }
+}
+
+/// Two servers on one database and one Redis. The oldest socket leaves, whichever server has it.
+#[tokio::test]
+async fn the_caps_hold_across_nodes() {
+    let (database, prefix) = (fresh_postgres().await, fresh_prefix());
+    let node = || {
+        let tuning = Tuning::new().database(&database).redis(shared(), &prefix);
+        let tuning = tuning.configure(|config| {
+            config.public_url = Some("http://127.0.0.1:9".parse().unwrap());
+            (config.hub.per_session, config.hub.per_user) = (3, 4);
+        });
+        tuning.spawn()
+    };
+    let (a, b) = (node().await, node().await);
+    for node in [&a, &b] {
+        eventually("the bus is up", || async {
+            node.app.cx.hub.bus().is_up().then_some(())
+        })
+        .await;
+    }
+    a.person(ADA, "user").await;
+    let (one, two) = (a.sign_in(ADA).await, a.sign_in(ADA).await);
+    let mut first = open(&a, &one).await;
+    let mut second = open(&b, &two).await;
+    let (_third, _fourth) = (open(&b, &one).await, open(&b, &one).await);
+    // The fourth of the session, on the other server.
+    let _fifth = open(&b, &one).await;
+    assert_eq!(first.closed().await, 4306, "without signed_out");
+    a.sockets_become(0).await;
+    // The fifth of the user.
+    let _sixth = open(&a, &two).await;
+    assert_eq!(second.closed().await, 4306);
+    b.sockets_become(3).await;
+    a.get_as(&one.access, "/api/auth/site_role").await.expect(200);
 }

@@ -69,7 +69,7 @@ fn is_test_name(name: &str) -> bool {
 /// The buckets in `src/limits.rs`: at once, refill, seconds; in the order of the source.
 fn buckets() -> Vec<[String; 3]> {
     let source = std::fs::read_to_string(root().join("src/limits.rs")).unwrap();
-    let body = source.split("let buckets = || Buckets {").nth(1).unwrap();
+    let body = source.split("let inner = || Inner {").nth(1).unwrap();
     let body = body.split("};").next().unwrap();
     let calls = body.split("::new(").skip(1);
     calls
@@ -80,7 +80,8 @@ fn buckets() -> Vec<[String; 3]> {
                 .unwrap()
                 .replace('_', "")
                 .replace("HOUR", "3600");
-            let figures: Vec<_> = figures.split(", ").map(str::to_owned).collect();
+            // The first is the bucket's name.
+            let figures: Vec<_> = figures.split(", ").skip(1).map(str::to_owned).collect();
             figures.try_into().unwrap()
         })
         .collect()

@@ -202,7 +202,7 @@ async fn said_after(stage: &Stage, sequence: i64, age: Duration, foreign: bool) 
         let other = SessionId::generate(&cx.clock, &cx.rng);
         let session = if foreign { other } else { socket.session_id };
         let left = r#"{"type":"state","left":true}"#.to_owned().into();
-        frames.leave(session, cx.clock.since_boot() - age, &left);
+        frames.leave(session, cx.clock.since_boot().saturating_sub(age), &left);
         socket.outbox.push(push.clone());
         said = client.frame("state").await;
     })

@@ -19,6 +19,7 @@ pub struct Tuning {
     configure: Option<Change>,
     clock: Option<ManualClock>,
     database: Option<String>,
+    redis: Option<(String, String)>,
 }
 
 impl Tuning {
@@ -42,6 +43,12 @@ impl Tuning {
     /// Uses a database that exists.
     pub fn database(mut self, url: impl Into<String>) -> Self {
         self.database = Some(url.into());
+        self
+    }
+
+    /// Uses the Redis at `url`, under `prefix`.
+    pub fn redis(mut self, url: impl Into<String>, prefix: impl Into<String>) -> Self {
+        self.redis = Some((url.into(), prefix.into()));
         self
     }
 
@@ -81,6 +88,10 @@ impl TestApp {
         config.limits.enabled = false;
         if tuning.clock.is_some() {
             config.hub.lease = 86_400.0;
+        }
+        if let Some((url, prefix)) = tuning.redis {
+            config.redis.url = Some(SecretString::from(url));
+            config.redis.prefix = prefix;
         }
         if let Some(configure) = tuning.configure {
             configure(&mut config);

@@ -13,6 +13,7 @@ pub mod mailbox;
 pub mod people;
 pub mod proxy;
 pub mod raw;
+pub mod redis;
 pub mod rows;
 pub mod smtp;
 pub mod socket;
