@@ -135,7 +135,8 @@ impl Registry {
 
     /// Keeps the caps, once `newcomer` is known to be of a live session: where its session or its user
     /// has more sockets here than allowed, the oldest are told to leave. Those that were told before are
-    /// as good as gone. Across nodes the caps are kept by way of [`super::presence`].
+    /// as good as gone, and those whose session was not read yet are attempts: a token that was used
+    /// before makes any number of them. Across nodes the caps are kept by way of [`super::presence`].
     pub(super) fn keep_caps(&self, newcomer: &Socket, limits: &Limits) {
         let Some(sockets) = self.users.get(&newcomer.user_id) else {
             return;
@@ -144,7 +145,7 @@ impl Registry {
         let shed = |most: usize, counts: &dyn Fn(&Socket) -> bool| {
             let stay: Vec<_> = sockets
                 .iter()
-                .filter(|socket| counts(socket) && !socket.outbox.is_leaving())
+                .filter(|socket| counts(socket) && socket.was_checked() && !socket.outbox.is_leaving())
                 .collect();
             let excess = stay.len().saturating_sub(most);
             for oldest in &stay[..excess] {

@@ -71,7 +71,7 @@ async fn round(hub: Arc<TestApp>, key: String, at: usize) -> Outcome {
     let pair = hub.sign_in("ada@example.org").await;
     let start = Arc::new(Barrier::new(2));
     // Whoever comes first is left to chance, around where the two really meet.
-    let hesitation = Duration::from_micros(200 * u64::try_from(at / 4 % 16).unwrap());
+    let hesitation = Duration::from_micros(1_000 * u64::try_from(at / 4 % 16).unwrap());
     let opener = if at % 4 == 3 {
         tokio::spawn(open_all_the_way(
             hub.caller.clone(),
