@@ -29,6 +29,7 @@ mod cors;
 mod database_cut;
 mod drain;
 mod enumeration;
+mod faults;
 mod first_admin;
 mod first_start;
 mod framing;

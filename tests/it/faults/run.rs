@@ -1,0 +1,394 @@
+//! One run: servers, nodes, the crowd and the actor, and the judgement at the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use super::actor::{Actor, Rates};
+use super::checker::{self, Bounds, Facts, Verdict, Violation};
+use super::clients::{Hub, User};
+use super::ledger::{At, Fault, Ledger, Logs};
+use super::node::{Node, Settings};
+use super::postgres::Postgres;
+use super::process;
+use super::redis::Redis;
+use super::scale::Scale;
+use super::swarm::{Manner, Swarm};
+use crate::support::database;
+use crate::support::people::PASSWORD;
+use crate::support::proxy::{Line, Proxy};
+
+const SCOPES: &str = "users:read,users:write,roles:read,roles:write,sessions:read,sessions:revoke,\
+                      keys:write,audit:read,hub:read,introspect";
+
+/// What a scenario needs.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    pub nodes: usize,
+    pub users: usize,
+    /// A PostgreSQL of its own, to be broken; without, the tests' own behind each node's proxy.
+    pub own_postgres: bool,
+    pub settings: Settings,
+}
+
+impl Setup {
+    pub fn nodes(nodes: usize) -> Self {
+        Self {
+            nodes,
+            users: 40,
+            own_postgres: false,
+            settings: Vec::new(),
+        }
+    }
+
+    pub fn own_postgres(mut self) -> Self {
+        self.own_postgres = true;
+        self
+    }
+
+    pub fn users(mut self, users: usize) -> Self {
+        self.users = users;
+        self
+    }
+
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+}
+
+/// Everything that lives while a scenario runs.
+#[derive(Debug)]
+pub struct Run {
+    name: &'static str,
+    pub scale: Scale,
+    pub ledger: Arc<Ledger>,
+    pub nodes: Vec<Arc<Node>>,
+    pub redis: Mutex<Redis>,
+    pub postgres: Option<Postgres>,
+    /// The database, past every proxy.
+    pub database: String,
+    pub hub: Arc<Hub>,
+    pub swarm: Arc<Swarm>,
+    pub actor: Arc<Actor>,
+    began: Instant,
+    over: CancellationToken,
+}
+
+impl Run {
+    pub async fn start(name: &'static str, setup: Setup) -> Self {
+        let began = Instant::now();
+        let scale = Scale::read();
+        let redis = Redis::start().await;
+        let postgres = if setup.own_postgres {
+            Some(Postgres::start().await)
+        } else {
+            None
+        };
+        let database = match &postgres {
+            Some(postgres) => postgres.url(),
+            None => database::fresh_postgres().await,
+        };
+        let nodes = make_nodes(&setup, scale, &database, &redis).await;
+        let (key, users) = people(&nodes[0], &database, setup.users).await;
+        for node in &nodes {
+            node.start_surely().await;
+        }
+        let ledger = Arc::new(Ledger::open());
+        let hub = Arc::new(Hub::new(nodes.clone(), Arc::clone(&ledger), key));
+        let swarm = Arc::new(Swarm::new(Arc::clone(&hub), scale));
+        let actor = Actor::new(Arc::clone(&hub), Arc::clone(&swarm), users, scale.seed);
+        let over = CancellationToken::new();
+        tokio::spawn(watch(Arc::clone(&ledger), over.clone()));
+        Self {
+            name,
+            scale,
+            ledger,
+            nodes,
+            redis: Mutex::new(redis),
+            postgres,
+            database,
+            hub,
+            swarm,
+            actor: Arc::new(actor),
+            began,
+            over,
+        }
+    }
+
+    /// Signs people in and waits until all have a socket.
+    pub async fn gather(&self, count: usize, manner: Manner) {
+        self.actor.gather(count, manner).await;
+        let patience = Duration::from_secs(60) + Duration::from_millis(20) * u32::try_from(count).unwrap();
+        self.until("everybody has a socket", patience, || self.swarm.is_complete())
+            .await;
+    }
+
+    pub fn act(&self, rates: Rates) {
+        self.actor.act(rates);
+    }
+
+    /// Breaks something for as long as `meanwhile` takes.
+    pub async fn during<T>(
+        &self,
+        fault: Fault,
+        node: Option<usize>,
+        meanwhile: impl Future<Output = T>,
+    ) -> T {
+        let phase = self.ledger.begins(fault, node);
+        let done = meanwhile.await;
+        self.ledger.ends(phase);
+        done
+    }
+
+    /// Waits for a condition of the run.
+    pub async fn until(&self, what: &str, patience: Duration, met: impl Fn() -> bool) {
+        let began = Instant::now();
+        while !met() {
+            assert!(began.elapsed() < patience, "{}: never happened: {what}", self.name);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Sets the lines of all nodes.
+    pub fn heal_lines(&self) {
+        for node in &self.nodes {
+            node.to_sql.set(Line::Whole);
+            node.to_redis.set(Line::Whole);
+        }
+    }
+
+    /// What the promises allow in this run.
+    pub fn bounds(&self) -> Bounds {
+        // On a machine that runs the other tests as well, figures of a run in full length say nothing.
+        let healthy = self.scale.seconds(2.0, 0.25);
+        Bounds {
+            healthy,
+            without_redis: Duration::from_secs(2),
+            after_heal: self.scale.seconds(3.0, 2.0),
+            lease: self.scale.lease(),
+            reading: self.scale.seconds(0.5, 0.25),
+        }
+    }
+
+    /// Ends the acts, lets everything come to rest, and checks all of it.
+    pub async fn judge(&self) -> Judgement {
+        self.actor.rest().await;
+        self.heal_lines();
+        let mut found = Vec::new();
+        if let Some(violation) = self.come_to_rest().await {
+            found.push(violation);
+        }
+        let facts = self.facts().await;
+        let logs = self.ledger.close();
+        self.over.cancel();
+        self.swarm.leave();
+        let mut verdict = checker::check(&logs, &facts, self.bounds());
+        for node in &self.nodes {
+            let panics = node.logged().matches("panicked at").count();
+            if panics > 0 {
+                let what = format!("node {} panicked {panics} times", node.index);
+                found.push(Violation { invariant: 9, what });
+            }
+        }
+        verdict.violations.extend(found);
+        println!(
+            "{} (seed {}, {:.1} s, {} sockets, {} faults)\n{verdict}",
+            self.name,
+            self.scale.seed,
+            self.began.elapsed().as_secs_f64(),
+            logs.sockets.len(),
+            logs.phases.len()
+        );
+        Judgement { verdict, logs }
+    }
+
+    /// Everybody who was not signed out is back, and what was last said has had time to arrive.
+    async fn come_to_rest(&self) -> Option<Violation> {
+        let patience = Instant::now() + Duration::from_secs(45);
+        while !self.swarm.is_complete() {
+            if Instant::now() > patience {
+                let away = self.swarm.members();
+                let away = away
+                    .iter()
+                    .filter(|member| !member.is_open() && !member.is_gone())
+                    .count();
+                let what = format!("{away} clients never came back\n{}", self.nodes[0].last_lines());
+                return Some(Violation { invariant: 9, what });
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        tokio::time::sleep(self.bounds().after_heal + Duration::from_millis(500)).await;
+        None
+    }
+
+    async fn facts(&self) -> Facts {
+        let mut sql = PgConnection::connect(&self.database).await.unwrap();
+        let mut rows = async |text: &str| {
+            let query = sqlx::query(AssertSqlSafe(text.to_owned()));
+            query.fetch_all(&mut sql).await.unwrap()
+        };
+        let mut facts = Facts::default();
+        for row in rows("select cast(id as text), version, email from users").await {
+            facts.versions.insert(row.get(0), row.get(1));
+            facts.emails.insert(row.get(2));
+        }
+        for row in rows("select cast(id as text), revoked_at is not null from sessions").await {
+            facts.sessions.insert(row.get(0), row.get(1));
+        }
+        let forked = "select cast(session_id as text) from refresh_tokens
+            group by session_id, generation having count(*) > 1";
+        for row in rows(forked).await {
+            facts.forked.push(row.get(0));
+        }
+        facts
+    }
+
+    /// The sum of a metric over all nodes that answer.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let mut sum = 0.0;
+        for node in &self.nodes {
+            sum += node.metric(&self.hub.http, name).await.unwrap_or_default();
+        }
+        sum
+    }
+
+    /// What each node holds now: resident KiB and open files.
+    pub fn holdings(&self) -> BTreeMap<usize, (u64, usize)> {
+        let nodes = self.nodes.iter();
+        nodes
+            .filter_map(|node| Some((node.index, process::holds(node.id()?)?)))
+            .collect()
+    }
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Judgement {
+    pub verdict: Verdict,
+    pub logs: Logs,
+}
+
+impl Judgement {
+    /// Fails unless every promise was kept, in a run in which at least `closes` were measured.
+    #[track_caller]
+    pub fn clean(self, closes: usize) -> Logs {
+        let broken: BTreeSet<u8> = self
+            .verdict
+            .violations
+            .iter()
+            .map(|violation| violation.invariant)
+            .collect();
+        assert!(broken.is_empty(), "broken: I{broken:?}\n{}", self.verdict);
+        let measured = self.verdict.measured();
+        assert!(measured >= closes, "only {measured} closes were measured");
+        self.logs
+    }
+}
+
+/// Notes when this process itself was held up: then nothing can be said of what it saw.
+async fn watch(ledger: Arc<Ledger>, over: CancellationToken) {
+    let beat = Duration::from_millis(50);
+    let mut last: At = ledger.now();
+    while !over.is_cancelled() {
+        tokio::time::sleep(beat).await;
+        let now = ledger.now();
+        if now - last > beat + Duration::from_millis(100) {
+            ledger.write().stalls.push((last, now));
+        }
+        last = now;
+    }
+}
+
+async fn make_nodes(setup: &Setup, scale: Scale, database: &str, redis: &Redis) -> Vec<Arc<Node>> {
+    let mut common = Vec::new();
+    let mut set = |name: &str, value: String| common.push((format!("PORTCULLIS_{name}"), value));
+    set("PUBLIC_URL", "http://127.0.0.1:9".to_owned());
+    set("DATA_DIR", "./data".to_owned());
+    set("HTTP__LISTEN", "127.0.0.1:0".to_owned());
+    set("METRICS__LISTEN", String::new());
+    set("SECRETS__MASTER", "a master secret of the faults, long enough".to_owned());
+    set("LIMITS__ENABLED", "false".to_owned());
+    set("PASSWORDS__MEMORY_KIB", "1024".to_owned());
+    set("PASSWORDS__ITERATIONS", "1".to_owned());
+    set("PASSWORDS__QUEUE", "256".to_owned());
+    set("TOKENS__ACCESS_TTL", "86400".to_owned());
+    set("TOKENS__SOCKET_TTL", "3600".to_owned());
+    set("HUB__LEASE", scale.lease().as_secs_f64().to_string());
+    set("HUB__SWEEP", scale.sweep().as_secs_f64().to_string());
+    set("HUB__DRAIN", scale.drain().as_secs_f64().to_string());
+    set("HUB__PER_SESSION", "1000".to_owned());
+    set("HUB__PER_USER", "20000".to_owned());
+    set("HUB__WAITING_PER_ADDRESS", "20000".to_owned());
+    common.extend(setup.settings.iter().cloned());
+    let target = host_of(database);
+    let mut nodes = Vec::new();
+    for index in 0..setup.nodes {
+        let to_sql = Proxy::before(target).await;
+        let to_redis = Proxy::before(redis.address).await;
+        let mut settings = common.clone();
+        let url = database.replacen(&target.to_string(), &to_sql.address.to_string(), 1);
+        settings.push(("DATABASE_URL".to_owned(), url));
+        settings.push(("REDIS_URL".to_owned(), Redis::url_at(to_redis.address)));
+        nodes.push(Arc::new(Node::new(index, to_sql, to_redis, settings)));
+    }
+    nodes
+}
+
+/// The address in a database's URL.
+fn host_of(url: &str) -> std::net::SocketAddr {
+    let after = url.rsplit_once('@').unwrap().1;
+    after.split('/').next().unwrap().parse().unwrap()
+}
+
+/// A service key and users, as an operator makes them; the many are copies of one.
+async fn people(node: &Node, database: &str, count: usize) -> (String, Vec<User>) {
+    ask(node, &["migrate"], "").await;
+    let key = ask(node, &["key", "create", "--name", "faults", "--scopes", SCOPES], "").await;
+    let key = key.trim_end().lines().last().unwrap().to_owned();
+    let create = ["user", "create", "--email", "user0@example.org", "--active", "--password-stdin"];
+    ask(node, &create, &format!("{PASSWORD}\n")).await;
+    let copies = format!(
+        "insert into users (id, email, email_verified, name, status, site_role, version, password_hash,
+            created_at, updated_at)
+        select gen_random_uuid(), 'user' || n || '@example.org', email_verified, name, status, site_role,
+            version, password_hash, created_at + n, updated_at
+        from users, generate_series(1, {}) n where email = 'user0@example.org'",
+        count - 1
+    );
+    let mut sql = PgConnection::connect(database).await.unwrap();
+    sqlx::query(AssertSqlSafe(copies)).execute(&mut sql).await.unwrap();
+    let rows = sqlx::query("select cast(id as text), email from users order by created_at")
+        .fetch_all(&mut sql)
+        .await
+        .unwrap();
+    let users = rows.iter().map(|row| User {
+        id: row.get(0),
+        email: row.get(1),
+    });
+    (key, users.collect())
+}
+
+/// Runs a command that must succeed; gives what it printed.
+async fn ask(node: &Node, arguments: &[&str], input: &str) -> String {
+    use std::process::Stdio;
+
+    use tokio::io::AsyncWriteExt;
+    let mut command = node.command(arguments);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    let mut stdin = process.stdin.take().unwrap();
+    stdin.write_all(input.as_bytes()).await.unwrap();
+    drop(stdin);
+    let output = process.wait_with_output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {said}");
+    String::from_utf8(output.stdout).unwrap()
+}
