@@ -156,9 +156,16 @@ impl Actor {
         Some(living.swap_remove(at))
     }
 
-    /// Takes everybody out of the living; gives them.
-    pub fn take_all(&self) -> Vec<Arc<Session>> {
-        std::mem::take(&mut *self.living.lock().unwrap())
+    /// Everybody whose session nobody has asked to end.
+    pub fn living(&self) -> Vec<Arc<Session>> {
+        self.living.lock().unwrap().clone()
+    }
+
+    /// Ends sessions of many: `count` of them are out from now on.
+    pub fn take(&self, count: usize) -> Vec<Arc<Session>> {
+        let mut living = self.living.lock().unwrap();
+        let from = living.len() - count;
+        living.split_off(from)
     }
 
     /// Ends a session, now and then all of its user's, and asks until it is acknowledged.

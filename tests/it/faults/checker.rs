@@ -9,7 +9,6 @@ mod bounds;
 mod histogram;
 mod kept;
 mod reached;
-#[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -20,3 +20,15 @@ mod scale;
 mod swarm;
 
 mod c01_redis_killed;
+mod c02_redis_frozen;
+mod c03_redis_gone;
+mod c04_sql_crashes;
+mod c05_sql_frozen;
+mod c06_failover;
+mod c07_restored;
+mod c08_node_killed;
+mod c09_node_frozen;
+mod c10_mass_revocation;
+mod c11_partitions;
+mod c12_pool_exhausted;
+mod c24_mix;

@@ -9,8 +9,8 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::actor::{Actor, Rates};
-use super::checker::{self, Bounds, Facts, Verdict, Violation};
-use super::clients::{Hub, User};
+use super::checker::{self, Bounds, Facts, Histogram, Verdict, Violation};
+use super::clients::{Hub, Session, User};
 use super::ledger::{At, Fault, Ledger, Logs};
 use super::node::{Node, Settings};
 use super::postgres::Postgres;
@@ -71,7 +71,7 @@ pub struct Run {
     pub redis: Mutex<Redis>,
     pub postgres: Option<Postgres>,
     /// The database, past every proxy.
-    pub database: String,
+    pub database: std::sync::Mutex<String>,
     pub hub: Arc<Hub>,
     pub swarm: Arc<Swarm>,
     pub actor: Arc<Actor>,
@@ -111,7 +111,7 @@ impl Run {
             nodes,
             redis: Mutex::new(redis),
             postgres,
-            database,
+            database: std::sync::Mutex::new(database),
             hub,
             swarm,
             actor: Arc::new(actor),
@@ -172,19 +172,27 @@ impl Run {
             after_heal: self.scale.seconds(3.0, 2.0),
             lease: self.scale.lease(),
             reading: self.scale.seconds(0.5, 0.25),
+            settled: self.scale.seconds(1.0, 2.0),
         }
     }
 
     /// Ends the acts, lets everything come to rest, and checks all of it.
     pub async fn judge(&self) -> Judgement {
+        self.judge_with(|_, _| ()).await
+    }
+
+    /// As [`judge`](Self::judge), after `adjust` has noted what the logs cannot know.
+    pub async fn judge_with(&self, adjust: impl FnOnce(&mut Logs, &mut Facts)) -> Judgement {
         self.actor.rest().await;
         self.heal_lines();
         let mut found = Vec::new();
         if let Some(violation) = self.come_to_rest().await {
             found.push(violation);
         }
-        let facts = self.facts().await;
-        let logs = self.ledger.close();
+        let holdings = self.holdings();
+        let mut facts = self.facts().await;
+        let mut logs = self.ledger.close();
+        adjust(&mut logs, &mut facts);
         self.over.cancel();
         self.swarm.leave();
         let mut verdict = checker::check(&logs, &facts, self.bounds());
@@ -204,7 +212,11 @@ impl Run {
             logs.sockets.len(),
             logs.phases.len()
         );
-        Judgement { verdict, logs }
+        Judgement {
+            verdict,
+            logs,
+            holdings,
+        }
     }
 
     /// Everybody who was not signed out is back, and what was last said has had time to arrive.
@@ -226,8 +238,57 @@ impl Run {
         None
     }
 
+    /// A look into the database, past every proxy.
+    pub async fn sql(&self) -> PgConnection {
+        let url = self.database.lock().unwrap().clone();
+        PgConnection::connect(&url).await.unwrap()
+    }
+
+    /// A client of this node with an open socket, whose session lives.
+    pub fn somebody_on(&self, node: usize) -> Arc<Session> {
+        let logs = self.ledger.write();
+        let open = logs.sockets.iter().rev().filter(|socket| {
+            socket.node == node && socket.ready.is_some() && socket.closed.is_none()
+        });
+        let wanted: BTreeSet<&str> = open.map(|socket| socket.session.as_str()).collect();
+        let living = self.actor.living();
+        let found = living
+            .into_iter()
+            .find(|session| wanted.contains(session.id.as_str()));
+        found.unwrap_or_else(|| panic!("nobody is on node {node}"))
+    }
+
+    /// Ends sessions of one node's sockets through another, one after the other; gives the median of the
+    /// times from acknowledgement to close. Everything else must be calm.
+    pub async fn from_node_to_node(&self, trials: usize) -> Duration {
+        let mut times = Histogram::default();
+        for trial in 0..trials {
+            let (from, to) = (trial % 2, (trial + 1) % 2);
+            let session = self.somebody_on(to);
+            self.actor.end(&session, from, "none").await;
+            let acked = self.ledger.now();
+            self.until("the socket closes", Duration::from_secs(20), || {
+                self.closed_at(&session.id).is_some()
+            })
+            .await;
+            let closed = self.closed_at(&session.id).unwrap();
+            times.note(closed.saturating_sub(acked));
+        }
+        println!("{}: from node to node  {times}", self.name);
+        times.percentile(50)
+    }
+
+    /// When the last socket of a session closed; `None` while one is open.
+    pub fn closed_at(&self, session: &str) -> Option<At> {
+        let logs = self.ledger.write();
+        let sockets = logs.sockets.iter().filter(|socket| socket.session == session);
+        let ready = sockets.filter(|socket| socket.ready.is_some());
+        let closed: Option<Vec<At>> = ready.map(|socket| socket.closed).collect();
+        closed?.into_iter().max()
+    }
+
     async fn facts(&self) -> Facts {
-        let mut sql = PgConnection::connect(&self.database).await.unwrap();
+        let mut sql = self.sql().await;
         let mut rows = async |text: &str| {
             let query = sqlx::query(AssertSqlSafe(text.to_owned()));
             query.fetch_all(&mut sql).await.unwrap()
@@ -271,6 +332,8 @@ impl Run {
 pub struct Judgement {
     pub verdict: Verdict,
     pub logs: Logs,
+    /// What each node held before the crowd left.
+    pub holdings: BTreeMap<usize, (u64, usize)>,
 }
 
 impl Judgement {

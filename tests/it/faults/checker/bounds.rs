@@ -17,6 +17,8 @@ pub struct Bounds {
     pub lease: Duration,
     /// For a frame on its way to be read.
     pub reading: Duration,
+    /// For the closes that a complete receipt speaks of to be read.
+    pub settled: Duration,
 }
 
 /// When something is due, and what it is measured with.
@@ -109,6 +111,14 @@ impl Bounds {
             at,
             during: "lease",
         }
+    }
+
+    /// Whether nothing was wrong with `node` in this time, nor a moment before.
+    pub fn calm(&self, logs: &Logs, node: usize, from: At, to: At) -> bool {
+        let since = from.saturating_sub(self.after_heal);
+        let stalled = logs.stalls.iter().any(|(began, ended)| *began < to && *ended > from);
+        let broken = logs.phases.iter().any(|phase| phase.touches(node) && phase.overlaps(since, to));
+        !stalled && !broken
     }
 
     /// From when on a socket of `node` must carry nothing: the due time, but for a process that was frozen

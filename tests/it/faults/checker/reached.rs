@@ -1,6 +1,6 @@
 //! I1 to I6: what reached the sockets.
 
-use super::super::ledger::{At, Kind, SocketLog, What};
+use super::super::ledger::{Act, At, Frame, Kind, SocketLog, What};
 use super::{Replay, Verdict, covered, ms};
 
 /// I1 and I2: a revoked socket closes within its bound, and carries nothing after it.
@@ -31,7 +31,9 @@ pub fn sockets_close(replay: &Replay<'_>, verdict: &mut Verdict) {
                     ms(acked)
                 ),
             );
-        } else if let Some(after) = socket.closed.and_then(|closed| closed.checked_sub(acked)) {
+        } else if let Some(closed) = socket.closed {
+            // Who waits for the receipt hears of it after the socket did.
+            let after = closed.saturating_sub(acked);
             verdict.closes.entry(due.during).or_default().note(after);
         }
         let silent = bounds.silent_from(logs, socket.node, acked);
@@ -199,23 +201,38 @@ pub fn receipts_are_true(replay: &Replay<'_>, verdict: &mut Verdict) {
         if act.complete != Some(true) {
             continue;
         }
-        let quiet = act.answered + replay.bounds.reading + stalls(replay, act.answered);
         let ended = covered(logs, selector, act.sent, act.answered);
         for (session, _) in ended.into_iter().filter(|(_, existed)| *existed) {
             for (number, socket) in sockets.get(session).into_iter().flatten() {
-                let concerned = *everywhere || socket.node == act.node;
-                let late = |frame: &&super::super::ledger::Frame| frame.at > quiet && frame.kind.is_data();
-                if let (true, Some(frame)) = (concerned, socket.frames.iter().find(late)) {
-                    let after = ms(frame.at - act.answered);
-                    let text = format!(
-                        "socket {number} on node {} got {:?} {after} after a receipt that was complete",
-                        socket.node, frame.kind
-                    );
-                    verdict.broken(6, text);
+                if *everywhere || socket.node == act.node {
+                    let untrue = untrue(replay, act, socket);
+                    let node = socket.node;
+                    for what in untrue {
+                        let text = format!("socket {number} on node {node} {what} a receipt that was complete");
+                        verdict.broken(6, text);
+                    }
                 }
             }
         }
     }
+}
+
+/// What a socket did that belies a complete receipt.
+fn untrue(replay: &Replay<'_>, act: &Act, socket: &SocketLog) -> Option<String> {
+    let (logs, bounds) = (replay.logs, &replay.bounds);
+    let quiet = act.answered + bounds.reading + stalls(replay, act.answered);
+    let late = |frame: &&Frame| frame.at > quiet && frame.kind.is_data();
+    if let Some(frame) = socket.frames.iter().find(late) {
+        let after = ms(frame.at - act.answered);
+        return Some(format!("got {:?} {after} after", frame.kind));
+    }
+    // A node that is dead, cut off or frozen is complete by its lease; what it has not closed is mute.
+    let settled = act.answered + bounds.settled;
+    let calm = bounds.calm(logs, socket.node, act.answered, settled);
+    let was_open = socket.ready.is_some_and(|ready| ready < act.sent);
+    let closed = socket.closed.unwrap_or(At::MAX);
+    (calm && was_open && closed > settled && logs.ended > settled)
+        .then(|| format!("was not closed {} after", ms(bounds.settled)))
 }
 
 /// For how long this process was held up around `at`.
