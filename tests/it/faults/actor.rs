@@ -66,6 +66,7 @@ impl Actor {
     /// Signs `count` people in, spread over users and nodes, and gives each a socket.
     pub async fn gather(self: &Arc<Self>, count: usize, manner: Manner) {
         let nodes = self.hub.nodes.len();
+        let before = self.living.lock().unwrap().len();
         let gate = Arc::new(Semaphore::new(8));
         let tasks = TaskTracker::new();
         for number in 0..count {
@@ -84,8 +85,8 @@ impl Actor {
         }
         tasks.close();
         tasks.wait().await;
-        let lost = count - self.living.lock().unwrap().len();
-        assert_eq!(lost, 0, "sign-ins failed");
+        let living = self.living.lock().unwrap().len();
+        assert_eq!(living, before + count, "sign-ins failed");
     }
 
     fn adopt(&self, session: Arc<Session>, node: usize, manner: Manner) {

@@ -1,8 +1,6 @@
 //! C04: PostgreSQL crashes again and again under refreshes, revocations and registrations. What was
 //! answered with 2xx is there afterwards, what was not may be asked again, and nobody loses a socket.
 
-use std::time::Duration;
-
 use super::actor::Rates;
 use super::nemesis::Break;
 use super::run::{Run, Setup};
@@ -19,9 +17,10 @@ async fn what_was_acknowledged_survives_every_crash() {
         refreshes: 20.0,
         registrations: 3.0,
     });
-    for _ in 0..scale.count(3, 20) {
+    // Between two crashes there is time for a sweep: no lease runs out.
+    for _ in 0..scale.count(2, 20) {
         run.breaks(Break::SqlCrashed, scale.seconds(0.3, 2.0)).await;
-        tokio::time::sleep(scale.seconds(1.2, 5.0)).await;
+        tokio::time::sleep(scale.seconds(2.6, 12.0)).await;
     }
     // Whoever is signed in can go on with the newest token that was acknowledged.
     run.actor.rest().await;
@@ -38,6 +37,6 @@ async fn what_was_acknowledged_survives_every_crash() {
     for act in refused {
         let took = act.answered - act.sent;
         assert!(act.status == 503, "{act:?}");
-        assert!(took < Duration::from_secs(5), "{took:?}: {act:?}");
+        assert!(took < run.scale.seconds(8.0, 3.0), "{took:?}: {act:?}");
     }
 }

@@ -40,7 +40,7 @@ async fn all_refused(run: &Run) {
 }
 
 fn refused(run: &Run, name: &str, reply: &Reply) {
-    let most = run.scale.seconds(4.0, 2.5);
+    let most = run.scale.seconds(6.0, 2.5);
     assert_eq!(reply.status, 503, "{name}: {reply:?}");
     assert!(reply.retry_after, "{name} does not say when to come again");
     assert!(reply.took() <= most, "{name} took {:?}", reply.took());

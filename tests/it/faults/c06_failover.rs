@@ -42,7 +42,10 @@ async fn a_standby_takes_over_and_nothing_is_lost() {
         }
     });
     failing.await;
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    run.actor.rest().await;
+    run.until("everybody is back", Duration::from_secs(30), || run.swarm.is_complete())
+        .await;
     let session = run.somebody_on(1);
     run.actor.end(&session, 0, "all").await;
     run.judge().await.clean(10);

@@ -33,11 +33,11 @@ async fn every_kind_of_cut_has_its_bound() {
     let scale = run.scale;
     for to in [To::Redis, To::Sql, To::Both] {
         for line in [Line::Cut, Line::Frozen, Line::Deaf, Line::Mute, Line::HalfOpen] {
-            run.breaks(Break::Line(1, to, line), scale.seconds(1.0, 10.0)).await;
-            tokio::time::sleep(scale.seconds(0.3, 3.0)).await;
+            run.breaks(Break::Line(1, to, line), scale.seconds(0.6, 10.0)).await;
+            tokio::time::sleep(scale.seconds(0.2, 3.0)).await;
         }
     }
-    run.judge().await.clean(scale.count(60, 500));
+    run.judge().await.clean(scale.count(40, 500));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -56,7 +56,7 @@ async fn a_node_cut_from_all_closes_its_sockets_by_itself() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_line_that_flaps_loses_nothing() {
     let run = started("C11, flapping").await;
-    let long = run.scale.seconds(4.0, 300.0);
+    let long = run.scale.seconds(3.0, 300.0);
     run.breaks(Break::Flapping(1, To::Both), long).await;
     run.judge().await.clean(20);
 }
@@ -65,7 +65,7 @@ async fn a_line_that_flaps_loses_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_hammers_at_a_closed_door() {
     let run = started("C11, attempts").await;
-    let long = run.scale.seconds(4.0, 60.0);
+    let long = run.scale.seconds(2.5, 60.0);
     for line in [Line::Cut, Line::Frozen] {
         let before = run.nodes[1].to_redis.accepted();
         run.breaks(Break::Line(1, To::Redis, line), long).await;

@@ -23,7 +23,7 @@ async fn nothing_is_lost_in_a_mix_of_faults() {
         refreshes: 6.0,
         registrations: 1.0,
     });
-    let long = scale.seconds(25.0, 60.0 * 60.0);
+    let long = scale.seconds(18.0, 0.0);
     let long = if scale.long {
         Duration::from_secs(60 * scale.minutes)
     } else {
@@ -39,5 +39,5 @@ async fn nothing_is_lost_in_a_mix_of_faults() {
         assert!(*files <= files_before + sockets + 64, "node {node} holds {files} files, {files_before} before");
         assert!(*memory <= memory_before * 2 + 64 * 1024, "node {node} holds {memory} KiB, {memory_before} before");
     }
-    judgement.clean(scale.count(60, 1_000));
+    judgement.clean(scale.count(30, 1_000));
 }

@@ -104,6 +104,22 @@ pub fn check(logs: &Logs, facts: &Facts, bounds: Bounds) -> Verdict {
     verdict
 }
 
+/// Whether nothing is on its way: who was surely signed out is, and the others know the newest state.
+pub fn has_arrived(logs: &Logs, facts: &Facts) -> bool {
+    let ended = ends(logs);
+    let open = logs
+        .sockets
+        .iter()
+        .filter(|socket| socket.ready.is_some() && socket.closed.is_none());
+    open.into_iter().all(|socket| {
+        let surely = ended.get(socket.session.as_str()).and_then(|end| end.surely);
+        let user = logs.sessions.get(&socket.session).map(|session| &session.user);
+        let truth = user.and_then(|user| facts.versions.get(user).copied());
+        let last = socket.frames.iter().rev().find_map(|frame| frame.version);
+        surely.is_none() && (truth.is_none() || last == truth)
+    })
+}
+
 /// Which sessions an act ends: those that surely existed, and those that may have.
 fn covered<'a>(logs: &'a Logs, selector: &Selector, sent: At, answered: At) -> Vec<(&'a str, bool)> {
     let existed = |id: &str| logs.sessions.get(id).is_none_or(|session| session.made <= sent);

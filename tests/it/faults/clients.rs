@@ -12,7 +12,7 @@ use super::node::Node;
 use crate::support::people::PASSWORD;
 
 /// How long a caller waits for an answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// All nodes, as a client sees them.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! A node: a real process of the real binary, with a line of its own to PostgreSQL and to Redis.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -121,6 +122,21 @@ impl Node {
         (0..starts).map(read).collect()
     }
 
+    /// What it warned of, and how often; what it says most, first.
+    pub fn warnings(&self) -> Vec<(String, usize)> {
+        let mut found: BTreeMap<String, usize> = BTreeMap::new();
+        for line in self.logged().lines() {
+            let loud = ["WARN", "ERROR"].into_iter().find_map(|level| line.split_once(level));
+            if let Some((_, said)) = loud {
+                let short: String = said.trim().chars().take(160).collect();
+                *found.entry(short).or_default() += 1;
+            }
+        }
+        let mut found: Vec<_> = found.into_iter().collect();
+        found.sort_by_key(|(_, times)| std::cmp::Reverse(*times));
+        found
+    }
+
     pub fn last_lines(&self) -> String {
         let all = self.logged();
         let lines: Vec<&str> = all.lines().collect();
@@ -139,8 +155,13 @@ impl Node {
         self.process.lock().unwrap().as_ref().and_then(Child::id)
     }
 
-    pub fn is_running(&self) -> bool {
-        self.id().is_some()
+    /// How its process ended, if it did so unasked.
+    pub fn ended(&self) -> Option<String> {
+        let mut process = self.process.lock().unwrap();
+        match process.as_mut()?.try_wait().unwrap() {
+            Some(status) => Some(status.to_string()),
+            None => None,
+        }
     }
 
     pub async fn kill(&self) {

@@ -12,8 +12,6 @@ use tokio::process::Child;
 use super::process::{self, ServerFolder, free_address};
 use crate::support::eventually;
 
-const PASSWORD: &str = "a-private-postgres";
-
 /// A cluster; gone with the value.
 #[derive(Debug)]
 pub struct Postgres {
@@ -27,15 +25,13 @@ impl Postgres {
     /// Makes a cluster and starts it.
     pub async fn start() -> Self {
         let cluster = Self::empty("postgres").await;
-        cluster.folder.write("password", PASSWORD);
-        let made = process::server(program("initdb"), &cluster.folder)
-            .args(["--pgdata=data", "--encoding=UTF8", "--locale=C", "--no-sync"])
-            .args(["--username=portcullis", "--pwfile=password"])
-            .args(["--auth-local=trust", "--auth-host=password"])
+        let fresh = std::env::var("PORTCULLIS_TEST_CLUSTER").expect("run the tests by `make test`");
+        let copied = process::server("cp", &cluster.folder)
+            .args(["-R", &fresh, "data"])
             .output()
             .await
             .unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
         cluster.run().await;
         cluster
     }
@@ -61,7 +57,7 @@ impl Postgres {
     /// Copies the files of a running cluster.
     async fn copy_of(&self, other: &Self, options: &[&str]) {
         let copied = process::server(program("pg_basebackup"), &self.folder)
-            .env("PGPASSWORD", PASSWORD)
+            .env("PGPASSWORD", password())
             .args(["--pgdata=data", "--checkpoint=fast", "--no-sync"])
             .args(["--host=127.0.0.1", "--username=portcullis"])
             .arg(format!("--port={}", other.address.port()))
@@ -145,13 +141,9 @@ impl Postgres {
 
     /// For a look into it, past every proxy.
     pub fn url(&self) -> String {
-        Self::url_at(self.address)
+        format!("postgres://portcullis:{}@{}/postgres", password(), self.address)
     }
 
-    /// What the hub is told, when it reaches this cluster at `address`.
-    pub fn url_at(address: SocketAddr) -> String {
-        format!("postgres://portcullis:{PASSWORD}@{address}/postgres")
-    }
 
     pub async fn execute(&self, sql: &str) {
         let mut connection = PgConnection::connect(&self.url()).await.unwrap();
@@ -173,6 +165,13 @@ impl Drop for Postgres {
             }
         }
     }
+}
+
+/// Every cluster is a copy of one, and has its password.
+fn password() -> String {
+    let url = std::env::var("PORTCULLIS_TEST_POSTGRES").expect("run the tests by `make test`");
+    let url = url::Url::parse(&url).unwrap();
+    url.password().unwrap_or_default().to_owned()
 }
 
 /// Where a program of the newest PostgreSQL is.

@@ -80,12 +80,28 @@ impl Redis {
         self.try_say(words).await.expect("Redis answers")
     }
 
+    /// Sends many commands on one connection, and waits until all are done.
+    pub async fn say_all(&self, commands: &[Vec<String>]) {
+        let words: Vec<Vec<&str>> = commands
+            .iter()
+            .map(|command| command.iter().map(String::as_str).collect())
+            .collect();
+        let lists: Vec<&[&str]> = words.iter().map(Vec::as_slice).collect();
+        self.send(&lists).await.expect("Redis answers");
+    }
+
     async fn try_say(&self, words: &[&str]) -> Option<String> {
+        self.send(&[words]).await
+    }
+
+    async fn send(&self, commands: &[&[&str]]) -> Option<String> {
         let mut stream = TcpStream::connect(self.address).await.ok()?;
         let mut bytes = Vec::new();
-        for command in [&["AUTH", PASSWORD][..], words, &["QUIT"]] {
+        write_command(&mut bytes, &["AUTH", PASSWORD]);
+        for command in commands {
             write_command(&mut bytes, command);
         }
+        write_command(&mut bytes, &["QUIT"]);
         stream.write_all(&bytes).await.ok()?;
         let mut answer = Vec::new();
         let reading = stream.read_to_end(&mut answer);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -95,9 +96,8 @@ impl Run {
         };
         let nodes = make_nodes(&setup, scale, &database, &redis).await;
         let (key, users) = people(&nodes[0], &database, setup.users).await;
-        for node in &nodes {
-            node.start_surely().await;
-        }
+        join_all(nodes.iter().map(|node| node.start_surely())).await;
+        println!("{name}: started in {:.1} s", began.elapsed().as_secs_f64());
         let ledger = Arc::new(Ledger::open());
         let hub = Arc::new(Hub::new(nodes.clone(), Arc::clone(&ledger), key));
         let swarm = Arc::new(Swarm::new(Arc::clone(&hub), scale));
@@ -126,6 +126,11 @@ impl Run {
         let patience = Duration::from_secs(60) + Duration::from_millis(20) * u32::try_from(count).unwrap();
         self.until("everybody has a socket", patience, || self.swarm.is_complete())
             .await;
+        println!(
+            "{}: {count} more are there after {:.1} s",
+            self.name,
+            self.began.elapsed().as_secs_f64()
+        );
     }
 
     pub fn act(&self, rates: Rates) {
@@ -197,6 +202,10 @@ impl Run {
         self.swarm.leave();
         let mut verdict = checker::check(&logs, &facts, self.bounds());
         for node in &self.nodes {
+            if let Some(status) = node.ended() {
+                let what = format!("node {} ended by itself: {status}\n{}", node.index, node.last_lines());
+                found.push(Violation { invariant: 9, what });
+            }
             let panics = node.logged().matches("panicked at").count();
             if panics > 0 {
                 let what = format!("node {} panicked {panics} times", node.index);
@@ -212,6 +221,11 @@ impl Run {
             logs.sockets.len(),
             logs.phases.len()
         );
+        for node in &self.nodes {
+            for (line, times) in node.warnings().into_iter().take(6) {
+                println!("  node {}, {times} times: {line}", node.index);
+            }
+        }
         Judgement {
             verdict,
             logs,
@@ -234,8 +248,22 @@ impl Run {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        tokio::time::sleep(self.bounds().after_heal + Duration::from_millis(500)).await;
+        // Until every bound is over, or, beside other tests, until nothing is left to wait for.
+        let over = self.bounds().after_heal + Duration::from_millis(500);
+        let _over = tokio::time::timeout(over, async {
+            while self.scale.long || !self.has_arrived().await {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        })
+        .await;
         None
+    }
+
+    /// Whether the sockets show what SQL holds. The checker says so again, with the times.
+    async fn has_arrived(&self) -> bool {
+        let facts = self.facts().await;
+        checker::has_arrived(&self.ledger.close(), &facts)
     }
 
     /// A look into the database, past every proxy.
@@ -246,15 +274,17 @@ impl Run {
 
     /// A client of this node with an open socket, whose session lives.
     pub fn somebody_on(&self, node: usize) -> Arc<Session> {
-        let logs = self.ledger.write();
-        let open = logs.sockets.iter().rev().filter(|socket| {
-            socket.node == node && socket.ready.is_some() && socket.closed.is_none()
-        });
-        let wanted: BTreeSet<&str> = open.map(|socket| socket.session.as_str()).collect();
         let living = self.actor.living();
-        let found = living
-            .into_iter()
-            .find(|session| wanted.contains(session.id.as_str()));
+        let found = {
+            let logs = self.ledger.write();
+            let open = logs.sockets.iter().filter(|socket| {
+                socket.node == node && socket.ready.is_some() && socket.closed.is_none()
+            });
+            let wanted: BTreeSet<&str> = open.map(|socket| socket.session.as_str()).collect();
+            living
+                .into_iter()
+                .find(|session| wanted.contains(session.id.as_str()))
+        };
         found.unwrap_or_else(|| panic!("nobody is on node {node}"))
     }
 
