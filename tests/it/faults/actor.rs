@@ -225,16 +225,21 @@ impl Actor {
 
     /// Ends one session through `node`, which must acknowledge it.
     pub async fn end(&self, session: &Session, node: usize, wait: &str) {
+        assert!(
+            self.try_end(session, node, wait).await,
+            "node {node} does not acknowledge a revocation"
+        );
+    }
+
+    /// Asks once for the end of one session; says whether it was acknowledged.
+    pub async fn try_end(&self, session: &Session, node: usize, wait: &str) -> bool {
         self.living
             .lock()
             .unwrap()
             .retain(|other| other.id != session.id);
         let body = json!({ "session_id": session.id, "reason": "faults" });
         let selector = Selector::Session(session.id.clone());
-        assert!(
-            self.revoke(node, selector, &body, wait).await,
-            "node {node} does not acknowledge a revocation"
-        );
+        self.revoke(node, selector, &body, wait).await
     }
 
     async fn change_a_role(self: Arc<Self>) {

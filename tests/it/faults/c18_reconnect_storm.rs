@@ -30,12 +30,12 @@ async fn everybody_comes_back_at_once() {
     }
     run.ledger.ends(down);
     let began = run.ledger.now();
-    let patience = began + Duration::from_secs(20);
+    let patience = began + run.scale.seconds(45.0, 20.0);
     let mut sql = run.sql().await;
     let count = "select count(*) from pg_stat_activity where application_name like 'portcullis%'";
     let mut most = 0;
     while !run.swarm.is_complete() {
-        assert!(run.ledger.now() < patience, "{} are back after 20 s", run.swarm.open());
+        assert!(run.ledger.now() < patience, "only {} are back", run.swarm.open());
         let connections: i64 = sqlx::query(count).fetch_one(&mut sql).await.unwrap().get(0);
         most = most.max(connections);
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -31,6 +31,8 @@ mod c09_node_frozen;
 mod c10_mass_revocation;
 mod c11_partitions;
 mod c12_pool_exhausted;
+mod c13_mail_server;
+mod c14_disk_full;
 mod c18_reconnect_storm;
 mod c20_herds;
 mod c21_redis_emptied;

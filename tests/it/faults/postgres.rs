@@ -145,6 +145,11 @@ impl Postgres {
     }
 
 
+    /// A folder in `place` that the cluster may write into.
+    pub fn folder_on(&self, place: &std::path::Path) -> String {
+        process::folder_in(place, "tablespace")
+    }
+
     pub async fn execute(&self, sql: &str) {
         let mut connection = PgConnection::connect(&self.url()).await.unwrap();
         connection.execute(AssertSqlSafe(sql.to_owned())).await.unwrap();

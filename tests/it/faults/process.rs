@@ -80,6 +80,16 @@ impl Drop for ServerFolder {
     }
 }
 
+/// A folder in `place` for the servers' user.
+pub fn folder_in(place: &Path, name: &str) -> String {
+    let path = place.join(name);
+    std::fs::create_dir(&path).unwrap();
+    if let Some(user) = server_user() {
+        std::os::unix::fs::chown(&path, Some(user.uid), Some(user.gid)).unwrap();
+    }
+    path.display().to_string()
+}
+
 /// A command that runs `program` in `folder` as the servers' user, killed when this process dies.
 pub fn server(program: impl AsRef<std::ffi::OsStr>, folder: &ServerFolder) -> Command {
     let mut command = Command::new("setpriv");

@@ -22,6 +22,7 @@ use super::swarm::{Manner, Swarm};
 use crate::support::database;
 use crate::support::people::PASSWORD;
 use crate::support::proxy::{Line, Proxy};
+use crate::support::sql::texts;
 
 const SCOPES: &str = "users:read,users:write,roles:read,roles:write,sessions:read,sessions:revoke,\
                       keys:write,audit:read,hub:read,introspect";
@@ -31,6 +32,8 @@ const SCOPES: &str = "users:read,users:write,roles:read,roles:write,sessions:rea
 pub struct Setup {
     pub nodes: usize,
     pub users: usize,
+    /// An SQLite file instead; one node then.
+    pub sqlite: Option<String>,
     /// A PostgreSQL of its own, to be broken; without, the tests' own behind each node's proxy.
     pub own_postgres: bool,
     pub settings: Settings,
@@ -41,6 +44,7 @@ impl Setup {
         Self {
             nodes,
             users: 40,
+            sqlite: None,
             own_postgres: false,
             settings: Vec::new(),
         }
@@ -51,8 +55,9 @@ impl Setup {
         self
     }
 
-    pub fn users(mut self, users: usize) -> Self {
-        self.users = users;
+    pub fn sqlite(mut self, url: &str) -> Self {
+        self.sqlite = Some(url.to_owned());
+        self.users = 4;
         self
     }
 
@@ -90,9 +95,10 @@ impl Run {
         } else {
             None
         };
-        let database = match &postgres {
-            Some(postgres) => postgres.url(),
-            None => database::fresh_postgres().await,
+        let database = match (&postgres, &setup.sqlite) {
+            (Some(postgres), _) => postgres.url(),
+            (None, Some(url)) => url.clone(),
+            (None, None) => database::fresh_postgres().await,
         };
         let nodes = make_nodes(&setup, scale, &database, &redis).await;
         let (key, users) = people(&nodes[0], &database, setup.users).await;
@@ -318,24 +324,35 @@ impl Run {
     }
 
     async fn facts(&self) -> Facts {
-        let mut sql = self.sql().await;
-        let mut rows = async |text: &str| {
-            let query = sqlx::query(AssertSqlSafe(text.to_owned()));
-            query.fetch_all(&mut sql).await.unwrap()
+        let url = self.database.lock().unwrap().clone();
+        // SQLite keeps an id as its bytes.
+        let id = |column: &str| match url.starts_with("sqlite") {
+            true => format!("lower(hex({column}))"),
+            false => format!("cast({column} as text)"),
+        };
+        let rows = async |text: String| -> Vec<(String, String)> {
+            let rows = texts(&url, &text).await.into_iter().flatten();
+            rows.map(|row| {
+                let (id, rest) = row.split_once('|').unwrap();
+                (uuid::Uuid::parse_str(id).unwrap().to_string(), rest.to_owned())
+            })
+            .collect()
         };
         let mut facts = Facts::default();
-        for row in rows("select cast(id as text), version, email from users").await {
-            facts.versions.insert(row.get(0), row.get(1));
-            facts.emails.insert(row.get(2));
+        for (user, rest) in rows(format!("select {} || '|' || version || '|' || email from users", id("id"))).await {
+            let (version, email) = rest.split_once('|').unwrap();
+            facts.versions.insert(user, version.parse().unwrap());
+            facts.emails.insert(email.to_owned());
         }
-        for row in rows("select cast(id as text), revoked_at is not null from sessions").await {
-            facts.sessions.insert(row.get(0), row.get(1));
+        let ended = "case when revoked_at is null then '' else 'ended' end";
+        for (session, ended) in rows(format!("select {} || '|' || {ended} from sessions", id("id"))).await {
+            facts.sessions.insert(session, ended == "ended");
         }
-        let forked = "select cast(session_id as text) from refresh_tokens
-            group by session_id, generation having count(*) > 1";
-        for row in rows(forked).await {
-            facts.forked.push(row.get(0));
-        }
+        let forked = format!(
+            "select {} || '|' from refresh_tokens group by session_id, generation having count(*) > 1",
+            id("session_id")
+        );
+        facts.forked = rows(forked).await.into_iter().map(|(session, _)| session).collect();
         facts
     }
 
@@ -418,7 +435,8 @@ async fn make_nodes(setup: &Setup, scale: Scale, database: &str, redis: &Redis) 
     set("HUB__PER_USER", "20000".to_owned());
     set("HUB__WAITING_PER_ADDRESS", "20000".to_owned());
     common.extend(setup.settings.iter().cloned());
-    let target = host_of(database);
+    // SQLite has no line that could be broken.
+    let target = host_of(database).unwrap_or(redis.address);
     let mut nodes = Vec::new();
     for index in 0..setup.nodes {
         let to_sql = Proxy::before(target).await;
@@ -433,9 +451,9 @@ async fn make_nodes(setup: &Setup, scale: Scale, database: &str, redis: &Redis) 
 }
 
 /// The address in a database's URL.
-fn host_of(url: &str) -> std::net::SocketAddr {
-    let after = url.rsplit_once('@').unwrap().1;
-    after.split('/').next().unwrap().parse().unwrap()
+fn host_of(url: &str) -> Option<std::net::SocketAddr> {
+    let after = url.rsplit_once('@')?.1;
+    after.split('/').next()?.parse().ok()
 }
 
 /// A service key and users, as an operator makes them; the many are copies of one.
@@ -443,8 +461,22 @@ async fn people(node: &Node, database: &str, count: usize) -> (String, Vec<User>
     ask(node, &["migrate"], "").await;
     let key = ask(node, &["key", "create", "--name", "faults", "--scopes", SCOPES], "").await;
     let key = key.trim_end().lines().last().unwrap().to_owned();
-    let create = ["user", "create", "--email", "user0@example.org", "--active", "--password-stdin"];
-    ask(node, &create, &format!("{PASSWORD}\n")).await;
+    let made_by_hand = if database.starts_with("sqlite") { count } else { 1 };
+    let mut users = Vec::new();
+    for number in 0..made_by_hand {
+        let email = format!("user{number}@example.org");
+        let create = ["user", "create", "--email", &email, "--active", "--password-stdin"];
+        let id = ask(node, &create, &format!("{PASSWORD}\n")).await.trim().to_owned();
+        users.push(User { id, email });
+    }
+    if made_by_hand < count {
+        users = copies(database, count).await;
+    }
+    (key, users)
+}
+
+/// The first user, and many who are like it.
+async fn copies(database: &str, count: usize) -> Vec<User> {
     let copies = format!(
         "insert into users (id, email, email_verified, name, status, site_role, version, password_hash,
             created_at, updated_at)
@@ -463,7 +495,7 @@ async fn people(node: &Node, database: &str, count: usize) -> (String, Vec<User>
         id: row.get(0),
         email: row.get(1),
     });
-    (key, users.collect())
+    users.collect()
 }
 
 /// Runs a command that must succeed; gives what it printed.
