@@ -30,6 +30,7 @@ use crate::password::{Hasher, Overloaded};
 use crate::secret::PlainToken;
 use crate::store::{
     self,
+    sessions::Unspent,
     users::{AuthState, User},
 };
 
@@ -127,11 +128,13 @@ pub enum LogoutProof {
     Refresh(PlainToken),
 }
 
-/// A spent socket token: whose socket may open now.
+/// A good socket token: whose socket may open.
 #[derive(Clone, Copy, Debug)]
 pub struct Redeemed {
     pub user_id: UserId,
     pub session_id: SessionId,
+    /// On PostgreSQL: the socket opens only for who spends it, see [`Hub::open`](crate::hub::Hub::open).
+    pub unspent: Option<Unspent>,
 }
 
 /// The session service. Clones share.
@@ -203,6 +206,4 @@ pub enum RedeemError {
     Invalid,
     #[error("the socket token was used before")]
     Used,
-    #[error(transparent)]
-    Store(#[from] store::Error),
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::Hub;
 use super::journal::event_frame;
 use super::registry::{Registered, Socket};
-use crate::store::sessions::{Checked, EndReason, EndScope, Ending};
+use crate::store::sessions::{Checked, EndReason, EndScope, Ending, Unspent};
 use crate::store::{self, journal, sessions};
 
 /// How long an event can be resumed.
@@ -46,15 +46,22 @@ pub enum Opening {
     Opened(Box<Opened>),
     /// The session has ended.
     Ended(Ending),
+    /// The token was spent before.
+    Used,
 }
 
 impl Hub {
-    /// Registers `socket`, then reads its session.
+    /// Registers `socket`, then spends its token, where that is still to do, and reads its session.
     ///
     /// # Errors
-    /// When storage fails: the socket must not open.
-    pub async fn open(&self, socket: Socket, resume: Option<Resume>) -> Result<Opening, store::Error> {
-        self.admit(self.register(socket), resume).await
+    /// When storage fails: the socket must not open, and its token may be spent.
+    pub async fn open(
+        &self,
+        socket: Socket,
+        token: Option<Unspent>,
+        resume: Option<Resume>,
+    ) -> Result<Opening, store::Error> {
+        self.admit(self.register(socket), token, resume).await
     }
 
     /// Gives `socket` its place: from now on it can be signed out.
@@ -67,19 +74,24 @@ impl Hub {
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub async fn admit(&self, place: Registered, resume: Option<Resume>) -> Result<Opening, store::Error> {
+    pub async fn admit(
+        &self,
+        place: Registered,
+        token: Option<Unspent>,
+        resume: Option<Resume>,
+    ) -> Result<Opening, store::Error> {
         let (user, session) = (place.socket().user_id, place.socket().session_id);
         self.live_again().await?;
         // The lease runs from before the query: what it finds is at least as new as that.
         let asked = self.0.clock.since_boot();
         let mut tx = self.0.db.read().await?;
-        // The sequence first, the state second: the state is then at least as new as the sequence, and
-        // rows after it reach the socket through its registration.
-        let (epoch, sequence) = journal::newest_for(&mut tx, user).await?;
-        let checked = sessions::check(&mut tx, session)
-            .await?
-            .filter(|checked| checked.user_id == user);
-        let Some(checked) = checked else {
+        // State and sequence as of one moment: rows after it reach the socket through its registration.
+        let found = sessions::open(&mut tx, user, session, token).await?;
+        if !found.first {
+            return Ok(Opening::Used);
+        }
+        let (epoch, sequence) = (found.epoch, found.sequence);
+        let Some(checked) = found.session else {
             let (reason, scope) = (EndReason::Revoked, EndScope::Session);
             return Ok(Opening::Ended(Ending {
                 reason,

@@ -15,7 +15,8 @@ use super::{Current, Error, RedeemError, Redeemed, Sessions};
 use crate::clock::Timestamp;
 use crate::ids::{SessionId, TokenId, UserId};
 use crate::secret::PlainToken;
-use crate::store::{self, Db};
+use crate::store::Db;
+use crate::store::sessions::Unspent;
 
 const TYPE: &str = "socket+jwt";
 /// How long a token is remembered beyond its `exp`: for the leeway, and for nodes whose clocks differ.
@@ -87,27 +88,27 @@ impl Sessions {
         Ok((PlainToken::presented(token), Duration::from_secs(lifetime.into())))
     }
 
-    /// Verifies a socket token and spends it. Whether its session lives is for the caller to read, after
-    /// it has registered the connection.
+    /// Verifies a socket token, and with SQLite spends it. To spend it on PostgreSQL, and to read whether
+    /// its session lives, is for the hub, after it has registered the connection.
     ///
     /// # Errors
-    /// [`RedeemError::Invalid`] (4102), [`RedeemError::Used`] (4103), or a failure of storage, with which
-    /// the token may be spent.
+    /// [`RedeemError::Invalid`] (4102), [`RedeemError::Used`] (4103).
     pub async fn redeem(&self, token: &PlainToken) -> Result<Redeemed, RedeemError> {
         let claims = self.verify_socket(token).await.ok_or(RedeemError::Invalid)?;
-        match &self.cx.db {
-            Db::Sqlite { .. } => self.ledger.spend(claims.jti)?,
-            Db::Postgres { .. } => {
-                let mut single = self.cx.db.single().await?;
-                let until = remembered_until(claims.exp);
-                if !store::socket_tokens::spend(&mut single, claims.jti, until).await? {
-                    return Err(RedeemError::Used);
-                }
+        let unspent = match &self.cx.db {
+            Db::Sqlite { .. } => {
+                self.ledger.spend(claims.jti)?;
+                None
             }
-        }
+            Db::Postgres { .. } => Some(Unspent {
+                id: claims.jti,
+                until: remembered_until(claims.exp),
+            }),
+        };
         Ok(Redeemed {
             user_id: claims.sub,
             session_id: claims.sid,
+            unspent,
         })
     }
 

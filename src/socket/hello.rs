@@ -59,7 +59,6 @@ async fn open(app: &App, token: &PlainToken, resume: Option<Resume>, ip: IpAddr)
         End::Closed(match error {
             RedeemError::Invalid => CloseCode::TokenInvalid,
             RedeemError::Used => CloseCode::TokenUsed,
-            RedeemError::Store(error) => unreadable(&error),
         })
     })?;
     let cx = &app.cx;
@@ -71,13 +70,14 @@ async fn open(app: &App, token: &PlainToken, resume: Option<Resume>, ip: IpAddr)
         cx.now(),
         Some(ip),
     );
-    let opening = cx.hub.open(socket, resume).await;
+    let opening = cx.hub.open(socket, redeemed.unspent, resume).await;
     // Who registered after the drain had looked at the registry sees here that it has begun.
     if app.lifecycle.draining().is_cancelled() {
         return Err(End::Closed(CloseCode::Draining));
     }
     match opening {
         Ok(Opening::Opened(opened)) => Ok(opened),
+        Ok(Opening::Used) => Err(End::Closed(CloseCode::TokenUsed)),
         Ok(Opening::Ended(ending)) => Err(End::SignedOut(ending)),
         Err(error) => Err(End::Closed(unreadable(&error))),
     }

@@ -268,13 +268,6 @@ pub async fn newest(tx: &mut Tx) -> Result<i64, Error> {
     Ok(with_conn!(tx, conn => sqlx::query_scalar(SQL).fetch_one(conn).await?))
 }
 
-/// The newest sequence that concerns the user, with the present epoch. 0 when there is none.
-pub async fn newest_for(tx: &mut Tx, user: UserId) -> Result<(String, i64), Error> {
-    const SQL: &str = "select value, coalesce((select max(sequence) from journal j
-        where j.user_id = $1 and j.epoch = value), 0) from meta where key = 'epoch'";
-    Ok(with_conn!(tx, conn => sqlx::query_as(SQL).bind(user.uuid()).fetch_one(conn).await?))
-}
-
 /// The user's rows after `sequence`, oldest first, at most `limit`.
 pub async fn read_for(tx: &mut Tx, user: UserId, sequence: i64, limit: i64) -> Result<Vec<Entry>, Error> {
     const SQL: &str = "select * from journal where user_id = $1 and sequence > $2

@@ -2,6 +2,7 @@
 
 mod beginning;
 mod ending;
+mod opening;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use crate::ids::{SessionId, UserId};
 
 pub use beginning::{Candidate, NewSession, candidate, insert, rehash};
 pub use ending::{Selection, count_live, end, end_many, purge};
+pub use opening::{Found, Unspent, open};
 
 /// Why a session ended, as `signed_out` frames say it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use crate::support::app::{TestApp, Tuning};
 use crate::support::database;
 use crate::support::http::Answer;
 use crate::support::proxy::{Line, Proxy};
-use crate::support::{DEADLINE, Pair};
+use crate::support::{DEADLINE, Pair, eventually};
 
 const ADA: &str = "ada@example.org";
 /// Who waits gives up after two seconds. This machine may be slow.
@@ -68,7 +68,16 @@ async fn a_silent_database_is_said_in_time_to_everybody_and_forgotten_when_it_sp
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_that_are_lost_without_a_word_are_replaced() {
     let (hub, proxy, pair) = signed_in_behind_a_proxy().await;
-    a_crowd(&hub, &pair).await;
+    let Db::Postgres { requests, .. } = &hub.app.cx.db else {
+        panic!("PostgreSQL was asked for");
+    };
+    let all = join_all((0..16).map(|_| hub.app.cx.db.single())).await;
+    assert_eq!(requests.size(), 16, "every place is taken");
+    drop(all);
+    eventually("all are given back", || async {
+        (requests.num_idle() == 16).then_some(())
+    })
+    .await;
     proxy.lose_connections();
     for answer in a_crowd(&hub, &pair).await {
         assert!([200, 503].contains(&answer.status), "{}", answer.status);

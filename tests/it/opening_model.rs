@@ -123,7 +123,7 @@ impl Race<'_> {
             }
             Real::Read => {
                 let place = self.registered.take().unwrap();
-                self.opening = Some(cx.hub.admit(place, None).await.unwrap());
+                self.opening = Some(cx.hub.admit(place, None, None).await.unwrap());
             }
             Real::Commit => self.committed = Some(self.commit().await),
             Real::Announce => {
@@ -192,6 +192,7 @@ async fn the_real_hub_loses_no_revocation_in_any_order() {
                 assert_eq!(ending.reason, EndReason::Revoked);
                 by_read += 1;
             }
+            Opening::Used => panic!("no token was given"),
             Opening::Opened(opened) => {
                 let Opened { place, .. } = *opened;
                 assert!(
