@@ -104,9 +104,9 @@ impl Ground {
     async fn open_as(&self, node: &Node, connection: ConnectionId) -> Registered {
         let ip = Some("192.0.2.7".parse().unwrap());
         let socket = Socket::new(connection, self.user, self.session, self.app.now(), ip);
-        match node.hub.open(socket, None).await.unwrap() {
+        match node.hub.open(socket, None, None).await.unwrap() {
             Opening::Opened(opened) => opened.place,
-            Opening::Ended(ending) => panic!("{ending:?}"),
+            other => panic!("{other:?}"),
         }
     }
 
