@@ -1,10 +1,10 @@
 # `make` lists what there is. ARGS passes arguments on: make test ARGS=refresh, make run ARGS="config show"
 
 .DEFAULT_GOAL := help
-.PHONY: help run lint test bench
+.PHONY: help run lint test test-faults bench
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## run the hub in development mode on http://127.0.0.1:8080
 	cargo run $(if $(ARGS),-- $(ARGS))
@@ -17,6 +17,9 @@ lint: ## check formatting, lints, docs and scripts
 
 test: ## install what is missing, run every test on both databases
 	scripts/test $(ARGS)
+
+test-faults: ## break everything, at real lengths, against a release binary
+	scripts/test-faults $(ARGS)
 
 bench: ## build for release and measure beside the machine itself (ARGS=quick: one small round)
 	scripts/bench $(ARGS)

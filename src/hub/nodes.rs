@@ -137,8 +137,8 @@ impl Hub {
             .in_time(move |tx| Box::pin(async move { nodes::report(tx, &report).await }))
             .await?;
         if !alone {
-            let margin = MARGIN.min(self.0.limits.lease / 10);
-            self.0.lease.grant(asked + self.0.limits.lease - margin);
+            let lease = self.0.limits.lease;
+            self.0.lease.grant(asked + lease.saturating_sub(MARGIN.min(lease / 10)));
         }
         self.keep_epoch(&settled.epoch, &reported).await
     }

@@ -12,7 +12,9 @@ const MOST: usize = 1_024;
 
 /// What this node remembers. Clones share.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Recent(Arc<Mutex<VecDeque<(RevocationId, Arc<Tally>)>>>);
+pub(super) struct Recent(Arc<Mutex<VecDeque<Remembered>>>);
+
+type Remembered = (RevocationId, Arc<Tally>);
 
 impl Recent {
     pub fn remember(&self, id: RevocationId, tally: &Arc<Tally>) {

@@ -33,6 +33,7 @@ mod database_silent;
 mod drain;
 mod enumeration;
 mod epoch;
+mod faults;
 mod first_admin;
 mod first_start;
 mod framing;

@@ -1,0 +1,49 @@
+//! C02: Redis hangs. Connections to it are made and stay, and nothing is answered: the worst case. Each
+//! call gives up after 250 ms, and a breaker spares the next ones even that.
+
+use std::time::Duration;
+
+use super::actor::Rates;
+use super::checker::Histogram;
+use super::ledger::{Fault, What};
+use super::nemesis::Break;
+use super::run::{Run, Setup};
+use super::swarm::Manner;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_waits_for_a_redis_that_hangs() {
+    let run = Run::start("C02", Setup::nodes(2)).await;
+    let scale = run.scale;
+    run.gather(scale.count(60, 10_000), Manner::default()).await;
+    run.act(Rates {
+        revocations: if scale.long { 50.0 } else { 10.0 },
+        roles: 10.0,
+        refreshes: 20.0,
+        ..Rates::default()
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    run.breaks(Break::RedisFrozen, scale.seconds(5.0, 60.0)).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let logs = run.judge().await.clean(scale.count(20, 2000));
+
+    let mut took = Histogram::default();
+    let frozen: Vec<_> = logs
+        .phases
+        .iter()
+        .filter(|phase| phase.fault == Fault::Redis)
+        .collect();
+    for act in &logs.acts {
+        // Who revokes may have asked to wait.
+        let waits = matches!(act.what, What::Revoke { .. });
+        let meanwhile = frozen.iter().any(|phase| phase.overlaps(act.sent, act.answered));
+        if meanwhile && !waits {
+            took.note(act.answered - act.sent);
+            assert!(act.status < 500 && act.status > 0, "{act:?}");
+        }
+    }
+    println!("REST while Redis hangs  {took}");
+    assert!(took.count() > 50, "{took}");
+    let (share, most) = if scale.long { (99, 300) } else { (75, 300) };
+    assert!(took.percentile(share) <= Duration::from_millis(most), "{took}");
+    assert!(took.max() < Duration::from_secs(3), "{took}");
+}

@@ -1,0 +1,57 @@
+//! C06: the primary dies, and a standby that lags by half a second takes over. With
+//! `synchronous_commit = remote_apply` nothing that was acknowledged is lost, and nodes follow the new one.
+
+use std::time::Duration;
+
+use super::actor::Rates;
+use super::ledger::Fault;
+use super::run::{Run, Setup};
+use super::swarm::Manner;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standby_takes_over_and_nothing_is_lost() {
+    let run = Run::start("C06", Setup::nodes(2).own_postgres()).await;
+    let scale = run.scale;
+    run.gather(scale.count(40, 3_000), Manner::default()).await;
+    let primary = run.postgres.as_ref().unwrap();
+    let standby = primary.standby("500ms").await;
+    for setting in [
+        "alter system set synchronous_standby_names = '*'",
+        "alter system set synchronous_commit = 'remote_apply'",
+        "select pg_reload_conf()",
+    ] {
+        primary.execute(setting).await;
+    }
+    run.act(Rates {
+        revocations: 6.0,
+        roles: 2.0,
+        refreshes: 4.0,
+        registrations: 1.0,
+    });
+    // Each commit waits for the standby now, which every promise that counts from the commit allows.
+    tokio::time::sleep(scale.seconds(4.0, 20.0)).await;
+    let failing = run.during(Fault::Sql, None, async {
+        primary.crash().await;
+        standby.promote().await;
+        for setting in [
+            "alter system reset synchronous_standby_names",
+            "select pg_reload_conf()",
+        ] {
+            standby.execute(setting).await;
+        }
+        *run.database.lock().unwrap() = standby.url();
+        for node in &run.nodes {
+            node.to_sql.lead_to(standby.address);
+        }
+    });
+    failing.await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    run.actor.rest().await;
+    run.until("everybody is back", Duration::from_secs(30), || {
+        run.swarm.is_complete()
+    })
+    .await;
+    let session = run.somebody_on(1);
+    run.actor.end(&session, 0, "all").await;
+    run.judge().await.clean(10);
+}

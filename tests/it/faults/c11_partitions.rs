@@ -1,0 +1,80 @@
+//! C11: a node is cut from Redis, from SQL, from both; one way; again and again. Each has its bound: M, N,
+//! L. And whoever is cut off does not hammer at the door.
+
+use std::time::Duration;
+
+use super::actor::Rates;
+use super::nemesis::{Break, To};
+use super::run::{Run, Setup};
+use super::swarm::Manner;
+use crate::support::proxy::Line;
+
+const RATES: Rates = Rates {
+    revocations: 10.0,
+    roles: 4.0,
+    refreshes: 4.0,
+    registrations: 0.0,
+};
+
+async fn started(name: &'static str) -> Run {
+    let run = Run::start(name, Setup::nodes(2)).await;
+    let manner = Manner {
+        talks: true,
+        ..Manner::default()
+    };
+    run.gather(run.scale.count(60, 10_000), manner).await;
+    run.act(RATES);
+    run
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_kind_of_cut_has_its_bound() {
+    let run = started("C11").await;
+    let scale = run.scale;
+    for to in [To::Redis, To::Sql, To::Both] {
+        for line in [Line::Cut, Line::Frozen, Line::Deaf, Line::Mute, Line::HalfOpen] {
+            run.breaks(Break::Line(1, to, line), scale.seconds(0.6, 10.0))
+                .await;
+            tokio::time::sleep(scale.seconds(0.2, 3.0)).await;
+        }
+    }
+    run.judge().await.clean(scale.count(40, 500));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_cut_from_all_closes_its_sockets_by_itself() {
+    let run = started("C11, the lease").await;
+    let long = run.scale.lease() + Duration::from_secs(3);
+    run.breaks(Break::Line(1, To::Both, Line::Frozen), long).await;
+    let logs = run.judge().await.clean(20);
+    let leases = logs
+        .sockets
+        .iter()
+        .filter(|socket| socket.node == 1 && socket.code == Some(4101));
+    assert!(leases.count() > 0, "no lease ran out");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_that_flaps_loses_nothing() {
+    let run = started("C11, flapping").await;
+    let long = run.scale.seconds(3.0, 300.0);
+    run.breaks(Break::Flapping(1, To::Both), long).await;
+    run.judge().await.clean(20);
+}
+
+/// Twice a second at most, whatever the cut is like.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_hammers_at_a_closed_door() {
+    let run = started("C11, attempts").await;
+    let long = run.scale.seconds(2.5, 60.0);
+    for line in [Line::Cut, Line::Frozen] {
+        let before = run.nodes[1].to_redis.accepted();
+        run.breaks(Break::Line(1, To::Redis, line), long).await;
+        let attempts = run.nodes[1].to_redis.accepted() - before;
+        // A link may be more than one connection; each tries twice a second, and once at once.
+        let most = 2 * (2 * usize::try_from(long.as_secs()).unwrap() + 2);
+        assert!(attempts <= most, "{attempts} attempts in {long:?} at {line:?}");
+        assert!(attempts > 0, "nobody looks whether Redis is back ({line:?})");
+    }
+    run.judge().await.clean(20);
+}

@@ -1,0 +1,72 @@
+//! C21: Redis loses all its data, is swapped for an empty one, ends its clients' connections. That costs
+//! freshness, never a logout; and what nodes keep there is there again soon.
+
+use std::time::Duration;
+
+use super::actor::Rates;
+use super::ledger::Fault;
+use super::nemesis::Break;
+use super::redis::Redis;
+use super::run::{Run, Setup};
+use super::swarm::Manner;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_empty_redis_costs_no_logout() {
+    let run = Run::start("C21", Setup::nodes(2)).await;
+    run.gather(run.scale.count(60, 10_000), Manner::default()).await;
+    run.act(Rates {
+        revocations: 15.0,
+        roles: 4.0,
+        ..Rates::default()
+    });
+    for round in 0..run.scale.count(1, 20) {
+        for what in [Break::RedisFlushed, Break::RedisClientsKilled] {
+            run.breaks(what, Duration::ZERO).await;
+            tokio::time::sleep(Duration::from_millis(1500)).await;
+        }
+        // Another server at the same address of the node, one that has never heard of anything.
+        let swap = run.during(Fault::Redis, None, async {
+            let other = Redis::start().await;
+            for node in &run.nodes {
+                node.to_redis.lead_to(other.address);
+                node.to_redis.set(crate::support::proxy::Line::Cut);
+                tokio::task::yield_now().await;
+                node.to_redis.set(crate::support::proxy::Line::Whole);
+            }
+            *run.redis.lock().await = other;
+        });
+        swap.await;
+        println!("round {round}: swapped");
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+    run.judge().await.clean(30);
+}
+
+/// How many keys Redis holds.
+async fn keys(run: &Run) -> usize {
+    let said = run.redis.lock().await.say(&["DBSIZE"]).await;
+    let number = said.lines().find_map(|line| line.strip_prefix(':'));
+    number.expect("a number").parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn presence_is_rebuilt() {
+    let run = Run::start("C21, presence", Setup::nodes(2)).await;
+    run.gather(30, Manner::default()).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let before = keys(&run).await;
+    assert!(before > 0, "nodes keep nothing in Redis");
+    run.breaks(Break::RedisFlushed, Duration::ZERO).await;
+    let flushed = run.ledger.now();
+    while keys(&run).await < before {
+        let waited = run.ledger.now() - flushed;
+        assert!(
+            waited < run.scale.seconds(20.0, 10.0),
+            "{} of {before} keys",
+            keys(&run).await
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    println!("{before} keys again after {:?}", run.ledger.now() - flushed);
+    run.judge().await.clean(0);
+}
