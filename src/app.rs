@@ -153,12 +153,11 @@ impl App {
         })))
     }
 
-    /// Serves `listener` until SIGTERM or SIGINT, then drains and stops.
+    /// Serves, once it was started, until SIGTERM or SIGINT; then drains and stops.
     ///
     /// # Errors
-    /// When a listener cannot be bound, mail cannot be set up, or tasks do not end in time.
-    pub async fn serve(self, listener: TcpListener) -> anyhow::Result<()> {
-        self.start(listener).await?;
+    /// When tasks do not end in time.
+    pub async fn until_signalled(self) -> anyhow::Result<()> {
         Lifecycle::signalled().await?;
         tracing::info!("draining");
         // A second signal ends the patience.

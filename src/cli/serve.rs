@@ -47,11 +47,13 @@ pub(super) async fn run(loaded: Loaded, args: &Args) -> Result<(), Failure> {
         .local_addr()
         .context("the listening address cannot be read")?;
     let app = App::build(Arc::clone(&config), bound, args.migrates(config.env)).await?;
+    app.start(listener).await?;
+    // Whoever reads this may call at once, the metrics' listener included.
     output::line(format!("listening on http://{bound}"));
     if config.env == Env::Development {
         show_the_way(&app).await?;
     }
-    Ok(app.serve(listener).await?)
+    Ok(app.until_signalled().await?)
 }
 
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {
