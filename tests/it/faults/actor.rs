@@ -219,6 +219,13 @@ impl Actor {
             everywhere: wait == "all",
         });
         let acknowledged = act.acknowledged();
+        if !acknowledged {
+            println!(
+                "node {node} answered a revocation with {} after {:?}",
+                act.status,
+                act.took()
+            );
+        }
         self.hub.ledger.act(act);
         acknowledged
     }
@@ -233,10 +240,7 @@ impl Actor {
 
     /// Asks once for the end of one session; says whether it was acknowledged.
     pub async fn try_end(&self, session: &Session, node: usize, wait: &str) -> bool {
-        self.living
-            .lock()
-            .unwrap()
-            .retain(|other| other.id != session.id);
+        self.living.lock().unwrap().retain(|other| other.id != session.id);
         let body = json!({ "session_id": session.id, "reason": "faults" });
         let selector = Selector::Session(session.id.clone());
         self.revoke(node, selector, &body, wait).await

@@ -51,7 +51,10 @@ async fn recovers(run: &Run) {
     let thawed = Instant::now();
     let session = run.somebody_on(0);
     while run.hub.ticket(&session, 0).await.status != 200 {
-        assert!(thawed.elapsed() < run.scale.seconds(5.0, 2.0), "SQL is back, the node is not");
+        assert!(
+            thawed.elapsed() < run.scale.seconds(5.0, 2.0),
+            "SQL is back, the node is not"
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     println!("answers {:?} after the thaw", thawed.elapsed());
@@ -91,10 +94,16 @@ async fn leases_run_out_and_everybody_comes_back() {
     let logs = run.judge().await.clean(0);
     let first = &logs.sockets[..before];
     let leases = first.iter().filter(|socket| socket.code == Some(4101)).count();
-    assert_eq!(leases, before, "every lease runs out, and nothing else ends a socket");
+    assert_eq!(
+        leases, before,
+        "every lease runs out, and nothing else ends a socket"
+    );
     let phase = logs.phases[0];
     for act in &logs.acts {
         let within = act.sent > phase.from + Duration::from_millis(500) && act.answered < phase.ends();
-        assert!(!within || !act.acknowledged(), "acknowledged without SQL: {act:?}");
+        assert!(
+            !within || !act.acknowledged(),
+            "acknowledged without SQL: {act:?}"
+        );
     }
 }

@@ -33,7 +33,10 @@ async fn a_standby_takes_over_and_nothing_is_lost() {
     let failing = run.during(Fault::Sql, None, async {
         primary.crash().await;
         standby.promote().await;
-        for setting in ["alter system reset synchronous_standby_names", "select pg_reload_conf()"] {
+        for setting in [
+            "alter system reset synchronous_standby_names",
+            "select pg_reload_conf()",
+        ] {
             standby.execute(setting).await;
         }
         *run.database.lock().unwrap() = standby.url();
@@ -44,8 +47,10 @@ async fn a_standby_takes_over_and_nothing_is_lost() {
     failing.await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     run.actor.rest().await;
-    run.until("everybody is back", Duration::from_secs(30), || run.swarm.is_complete())
-        .await;
+    run.until("everybody is back", Duration::from_secs(30), || {
+        run.swarm.is_complete()
+    })
+    .await;
     let session = run.somebody_on(1);
     run.actor.end(&session, 0, "all").await;
     run.judge().await.clean(10);

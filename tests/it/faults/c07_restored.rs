@@ -15,15 +15,21 @@ async fn who_came_after_the_backup_is_signed_out() {
     run.gather(20, Manner::default()).await;
     let database = run.postgres.as_ref().unwrap();
     let backup = database.backup().await;
-    let before: Vec<String> = run.actor.living().iter().map(|session| session.id.clone()).collect();
+    let before: Vec<String> = run
+        .actor
+        .living()
+        .iter()
+        .map(|session| session.id.clone())
+        .collect();
     run.gather(20, Manner::default()).await;
     // The journal goes on after the backup, so that the restored one has other rows at the same places.
     for session in run.actor.living().into_iter().take(5) {
         run.actor.assign(0, &session.user, "moderator").await;
     }
     let living = run.actor.living();
-    let (old, new): (Vec<Arc<Session>>, Vec<_>) =
-        living.into_iter().partition(|session| before.contains(&session.id));
+    let (old, new): (Vec<Arc<Session>>, Vec<_>) = living
+        .into_iter()
+        .partition(|session| before.contains(&session.id));
     let restoring = run.during(Fault::Sql, None, async {
         database.crash().await;
         backup.run().await;
@@ -40,7 +46,10 @@ async fn who_came_after_the_backup_is_signed_out() {
         new.iter().all(|session| run.closed_at(&session.id).is_some())
     })
     .await;
-    println!("epoch change and sweep took {:?}", run.ledger.now() - restored);
+    println!(
+        "epoch change and sweep took {:?}",
+        run.ledger.now().saturating_sub(restored)
+    );
     for session in &new {
         let status = run.hub.ticket(session, 1).await.status;
         assert_eq!(status, 401, "a session that SQL does not know gets a ticket");
@@ -60,8 +69,8 @@ async fn who_came_after_the_backup_is_signed_out() {
                     everywhere: true,
                 },
                 node: 0,
-                sent: restored - Duration::from_secs(1),
-                answered: restored + patience - run.bounds().healthy,
+                sent: restored.saturating_sub(Duration::from_secs(1)),
+                answered: (restored + patience).saturating_sub(run.bounds().healthy),
                 status: 200,
                 complete: None,
             });

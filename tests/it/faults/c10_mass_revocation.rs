@@ -29,7 +29,10 @@ async fn a_role_then_everybody() {
     let count = run.scale.count(200, 10_000);
     run.gather(count, Manner::default()).await;
     let users = run.actor.users();
-    let chosen: BTreeSet<String> = users[..users.len() / 2].iter().map(|user| user.id.clone()).collect();
+    let chosen: BTreeSet<String> = users[..users.len() / 2]
+        .iter()
+        .map(|user| user.id.clone())
+        .collect();
     for user in &chosen {
         assert!(run.actor.assign(0, user, "moderator").await);
     }
@@ -46,5 +49,9 @@ async fn a_role_then_everybody() {
     let order = json!({ "all": true, "reason": "faults" });
     revoke(&run, order, Selector::All).await;
     let logs = run.judge().await.clean(count);
-    assert!(logs.sockets.iter().all(|socket| socket.ready.is_none() || socket.code == Some(4001)));
+    assert!(
+        logs.sockets
+            .iter()
+            .all(|socket| socket.ready.is_none() || socket.code == Some(4001))
+    );
 }

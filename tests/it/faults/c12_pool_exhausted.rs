@@ -18,7 +18,10 @@ async fn logouts_pass_a_pool_that_is_full() {
     run.gather(40, Manner::default()).await;
     let mut blocker = run.sql().await;
     blocker.execute("begin").await.unwrap();
-    blocker.execute("lock table refresh_tokens in access exclusive mode").await.unwrap();
+    blocker
+        .execute("lock table refresh_tokens in access exclusive mode")
+        .await
+        .unwrap();
     let full = run.during(Fault::Slow, None, async {
         let mut waiting = JoinSet::new();
         for number in 0..80 {
@@ -30,7 +33,10 @@ async fn logouts_pass_a_pool_that_is_full() {
                 hub.post(number % 2, "/api/auth", "", &body).await
             });
         }
-        let others: Vec<&str> = run.actor.users()[..20].iter().map(|user| user.id.as_str()).collect();
+        let others: Vec<&str> = run.actor.users()[..20]
+            .iter()
+            .map(|user| user.id.as_str())
+            .collect();
         let mut living = run.actor.living();
         living.retain(|session| others.contains(&session.user.as_str()));
         for (number, session) in living.iter().take(10).enumerate() {

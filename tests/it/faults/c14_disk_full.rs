@@ -11,6 +11,7 @@ use serde_json::json;
 use sqlx::{Connection, Row, SqliteConnection};
 
 use super::ledger::{Selector, What};
+use super::postgres::Postgres;
 use super::run::{Run, Setup};
 use super::swarm::Manner;
 use crate::support::database::Folder;
@@ -24,7 +25,13 @@ impl Disk {
     fn of(megabytes: u32) -> Option<Self> {
         let folder = Folder::new();
         let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={megabytes}m,mode=0777"), "tmpfs"])
+            .args([
+                "-t",
+                "tmpfs",
+                "-o",
+                &format!("size={megabytes}m,mode=0777"),
+                "tmpfs",
+            ])
             .arg(folder.path())
             .status();
         if !mounted.is_ok_and(|status| status.success()) {
@@ -94,7 +101,10 @@ async fn full_then_not(run: &Run, disk: &Disk) {
     let began = Instant::now();
     let last = run.actor.living().pop().unwrap();
     while !run.actor.try_end(&last, 0, "local").await {
-        assert!(began.elapsed() < Duration::from_secs(20), "there is room again, and nobody notices");
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "there is room again, and nobody notices"
+        );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
@@ -122,7 +132,7 @@ async fn a_tablespace_without_room_acknowledges_nothing() {
     let run = Run::start("C14, PostgreSQL", Setup::nodes(1).own_postgres()).await;
     run.gather(45, Manner::default()).await;
     let postgres = run.postgres.as_ref().unwrap();
-    let place = postgres.folder_on(disk.path());
+    let place = Postgres::folder_on(disk.path());
     for sql in [
         &format!("create tablespace small location '{place}'"),
         "alter table all in tablespace pg_default set tablespace small",

@@ -151,7 +151,11 @@ fn ends(logs: &Logs) -> BTreeMap<&str, Ended> {
             continue;
         };
         // Unanswered, it may have been done at any later time.
-        let until = if act.acknowledged() { act.answered } else { logs.ended };
+        let until = if act.acknowledged() {
+            act.answered
+        } else {
+            logs.ended
+        };
         for (session, existed) in covered(logs, selector, act.sent, until) {
             let end = ended.entry(session).or_default();
             end.maybe = Some(end.maybe.map_or(act.sent, |maybe| maybe.min(act.sent)));

@@ -88,12 +88,26 @@ pub enum Selector {
 /// What a backend or a client asks for.
 #[derive(Clone, Debug)]
 pub enum What {
-    Revoke { selector: Selector, everywhere: bool },
-    Role { user: String, version: Option<i64> },
-    Refresh { session: String, presented: String, given: Option<String> },
-    Register { email: String },
+    Revoke {
+        selector: Selector,
+        everywhere: bool,
+    },
+    Role {
+        user: String,
+        version: Option<i64>,
+    },
+    Refresh {
+        session: String,
+        presented: String,
+        given: Option<String>,
+    },
+    Register {
+        email: String,
+    },
     /// A socket token was asked for.
-    Ticket { session: String },
+    Ticket {
+        session: String,
+    },
 }
 
 /// An act, and its answer.
@@ -110,6 +124,10 @@ pub struct Act {
 }
 
 impl Act {
+    pub fn took(&self) -> Duration {
+        self.answered.saturating_sub(self.sent)
+    }
+
     /// Only what was answered with 2xx is promised.
     pub fn acknowledged(&self) -> bool {
         (200..300).contains(&self.status)

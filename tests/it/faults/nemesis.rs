@@ -170,7 +170,11 @@ impl Run {
         while self.ledger.now() < until {
             let what = self.drawn(&mut dice);
             let long = dice.random_range(Duration::from_millis(200)..longest);
-            println!("{:>8.1} s  {what:?} for {} ms", self.ledger.now().as_secs_f64(), long.as_millis());
+            println!(
+                "{:>8.1} s  {what:?} for {} ms",
+                self.ledger.now().as_secs_f64(),
+                long.as_millis()
+            );
             self.breaks(what, long).await;
             tokio::time::sleep(dice.random_range(Duration::ZERO..longest / 2)).await;
         }

@@ -31,7 +31,11 @@ impl Postgres {
             .output()
             .await
             .unwrap();
-        assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+        assert!(
+            copied.status.success(),
+            "{}",
+            String::from_utf8_lossy(&copied.stderr)
+        );
         cluster.run().await;
         cluster
     }
@@ -101,9 +105,7 @@ impl Postgres {
             .create(true)
             .open(self.folder.file("log"))
             .unwrap();
-        command
-            .stdout(log.try_clone().unwrap())
-            .stderr(Stdio::from(log));
+        command.stdout(log.try_clone().unwrap()).stderr(Stdio::from(log));
         *self.process.lock().unwrap() = Some(command.spawn().unwrap());
         eventually("PostgreSQL takes connections", || async {
             let connection = PgConnection::connect(&self.url()).await.ok()?;
@@ -144,9 +146,8 @@ impl Postgres {
         format!("postgres://portcullis:{}@{}/postgres", password(), self.address)
     }
 
-
     /// A folder in `place` that the cluster may write into.
-    pub fn folder_on(&self, place: &std::path::Path) -> String {
+    pub fn folder_on(place: &std::path::Path) -> String {
         process::folder_in(place, "tablespace")
     }
 

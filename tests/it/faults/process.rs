@@ -120,7 +120,11 @@ pub fn tree(root: u32) -> Vec<u32> {
         let process = found[next];
         let path = format!("/proc/{process}/task/{process}/children");
         let children = std::fs::read_to_string(path).unwrap_or_default();
-        found.extend(children.split_whitespace().filter_map(|id| id.parse::<u32>().ok()));
+        found.extend(
+            children
+                .split_whitespace()
+                .filter_map(|id| id.parse::<u32>().ok()),
+        );
         next += 1;
     }
     found

@@ -16,7 +16,9 @@ pub struct Scale {
 impl Scale {
     pub fn read() -> Self {
         let number = |name: &str, default| match std::env::var(name) {
-            Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")),
+            Ok(text) => text
+                .parse()
+                .unwrap_or_else(|_| panic!("{name} is no number: {text}")),
             Err(_) => default,
         };
         Self {
@@ -38,12 +40,12 @@ impl Scale {
 
     /// `hub.lease`.
     pub fn lease(self) -> Duration {
-        self.seconds(6.0, 30.0)
+        self.seconds(5.0, 30.0)
     }
 
     /// `hub.sweep`.
     pub fn sweep(self) -> Duration {
-        self.seconds(2.0, 10.0)
+        self.seconds(1.5, 10.0)
     }
 
     /// `hub.drain`.

@@ -306,7 +306,9 @@ impl Client {
 /// An upgrade with small buffers: there may be ten thousand.
 pub async fn connect(hub: &Hub, node: usize, ticket: &str) -> Result<WebSocketStream<TcpStream>, Box<Error>> {
     let address = hub.nodes[node].address();
-    let mut request = format!("ws://{address}/ws").into_client_request().map_err(Box::new)?;
+    let mut request = format!("ws://{address}/ws")
+        .into_client_request()
+        .map_err(Box::new)?;
     let protocols = format!("portcullis.v1, portcullis.token.{ticket}");
     request
         .headers_mut()

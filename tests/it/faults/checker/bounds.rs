@@ -35,8 +35,13 @@ impl Bounds {
         let healed = self.after_heals(&phases, acked);
         let lease = self.lease_runs_out(&phases, acked);
         let mut due = if healed.at <= lease.at { healed } else { lease };
-        let held_up = logs.stalls.iter().filter(|(from, to)| *from < due.at && *to > acked);
-        due.at += held_up.map(|(from, to)| *to - *from).sum::<Duration>();
+        let held_up = logs
+            .stalls
+            .iter()
+            .filter(|(from, to)| *from < due.at && *to > acked);
+        due.at += held_up
+            .map(|(from, to)| to.saturating_sub(*from))
+            .sum::<Duration>();
         due
     }
 
@@ -50,7 +55,10 @@ impl Bounds {
                 None => self.while_it_hears(phases, from),
             };
             let until = from.saturating_add(bound);
-            let blocking = phases.iter().filter(cut).find(|phase| phase.overlaps(from, until));
+            let blocking = phases
+                .iter()
+                .filter(cut)
+                .find(|phase| phase.overlaps(from, until));
             match blocking {
                 Some(phase) => {
                     from = phase.ends();
@@ -89,10 +97,7 @@ impl Bounds {
             (self.without_redis, "redis away")
         } else if touched(Fault::Slow) {
             (self.without_redis, "slow")
-        } else if [Fault::Sql, Fault::Frozen, Fault::Down]
-            .into_iter()
-            .any(touched)
-        {
+        } else if [Fault::Sql, Fault::Frozen, Fault::Down].into_iter().any(touched) {
             (self.after_heal, "healing")
         } else {
             (self.healthy, "healthy")
@@ -107,17 +112,20 @@ impl Bounds {
                 at = at.max(phase.ends().saturating_add(self.after_heal));
             }
         }
-        Due {
-            at,
-            during: "lease",
-        }
+        Due { at, during: "lease" }
     }
 
     /// Whether nothing was wrong with `node` in this time, nor a moment before.
     pub fn calm(&self, logs: &Logs, node: usize, from: At, to: At) -> bool {
         let since = from.saturating_sub(self.after_heal);
-        let stalled = logs.stalls.iter().any(|(began, ended)| *began < to && *ended > from);
-        let broken = logs.phases.iter().any(|phase| phase.touches(node) && phase.overlaps(since, to));
+        let stalled = logs
+            .stalls
+            .iter()
+            .any(|(began, ended)| *began < to && *ended > from);
+        let broken = logs
+            .phases
+            .iter()
+            .any(|phase| phase.touches(node) && phase.overlaps(since, to));
         !stalled && !broken
     }
 

@@ -55,7 +55,10 @@ pub fn what_was_acknowledged(replay: &Replay<'_>, verdict: &mut Verdict) {
             } => {
                 let kept = facts.versions.get(user).copied().unwrap_or_default();
                 if kept < *version {
-                    verdict.broken(8, format!("user {user} is at version {kept}, {version} was acknowledged"));
+                    verdict.broken(
+                        8,
+                        format!("user {user} is at version {kept}, {version} was acknowledged"),
+                    );
                 }
             }
             What::Register { email } if !facts.emails.contains(email) => {

@@ -333,12 +333,7 @@ fn i8_what_was_acknowledged_and_lost() {
     role.facts.versions.insert("ada".to_owned(), 1);
     assert!(role.broken().contains(&8));
     let email = "new@example.org".to_owned();
-    let mut account = told().acts(act(
-        What::Register {
-            email: email.clone(),
-        },
-        700,
-    ));
+    let mut account = told().acts(act(What::Register { email: email.clone() }, 700));
     breaks(&account, [8]);
     account.facts.emails.insert(email);
     breaks(&account, []);
