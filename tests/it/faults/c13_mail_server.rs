@@ -56,7 +56,7 @@ async fn every_mail_goes_out_once_whatever_the_server_does() {
 
     println!("registration  calm {calm}\n              broken {broken}");
     assert!(
-        broken.max() < Duration::from_secs(3),
+        broken.max() < Duration::from_secs(5),
         "registration waits for the mail server: {broken}"
     );
     let began = Instant::now();

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use sqlx::Executor;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -46,6 +47,17 @@ async fn who_never_reads_hurts_nobody_and_is_signed_out() {
     run.gather(good, Manner::default()).await;
     // Sessions of one user each have a state of their own; theirs changes all the time.
     let stubborn = run.actor.users()[39].clone();
+    // States of some size, so that the buffers on the way are full before long.
+    let large: Vec<String> = (0..800)
+        .map(|number| format!("app:{}{number}", "x".repeat(50)))
+        .collect();
+    let large = serde_json::to_string(&large).unwrap();
+    let enlarge = format!("update roles set permissions = '{large}' where name in ('user', 'moderator')");
+    run.sql()
+        .await
+        .execute(sqlx::AssertSqlSafe(enlarge))
+        .await
+        .unwrap();
     let mut streams = Vec::new();
     let mut sessions = Vec::new();
     for number in 0..slow {
