@@ -138,7 +138,9 @@ impl Hub {
             .await?;
         if !alone {
             let lease = self.0.limits.lease;
-            self.0.lease.grant(asked + lease.saturating_sub(MARGIN.min(lease / 10)));
+            self.0
+                .lease
+                .grant(asked + lease.saturating_sub(MARGIN.min(lease / 10)));
         }
         self.keep_epoch(&settled.epoch, &reported).await
     }

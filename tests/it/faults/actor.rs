@@ -225,10 +225,11 @@ impl Actor {
 
     /// Ends one session through `node`, which must acknowledge it.
     pub async fn end(&self, session: &Session, node: usize, wait: &str) {
-        assert!(
-            self.try_end(session, node, wait).await,
-            "node {node} does not acknowledge a revocation"
-        );
+        if !self.try_end(session, node, wait).await {
+            let acts = self.hub.ledger.write().acts.clone();
+            let last = acts.iter().rfind(|act| matches!(act.what, What::Revoke { .. }));
+            panic!("node {node} does not acknowledge a revocation: {last:?}");
+        }
     }
 
     /// Asks once for the end of one session; says whether it was acknowledged.

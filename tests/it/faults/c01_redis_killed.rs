@@ -12,7 +12,7 @@ use super::swarm::Manner;
 async fn every_logout_arrives_without_redis() {
     let run = Run::start("C01", Setup::nodes(2)).await;
     let scale = run.scale;
-    run.gather(scale.count(60, 10_000), Manner::default()).await;
+    run.gather(scale.count(40, 10_000), Manner::default()).await;
     run.act(Rates {
         revocations: if scale.long { 50.0 } else { 15.0 },
         roles: 3.0,
@@ -33,11 +33,11 @@ async fn the_bus_is_fast_before_and_after() {
     let run = Run::start("C01, the bus", Setup::nodes(2)).await;
     run.gather(30, Manner::default()).await;
     let most = Duration::from_millis(200);
-    let before = run.from_node_to_node(9).await;
+    let before = run.node_to_node(9).await;
     assert!(before < most, "a healthy bus takes {before:?}");
     run.breaks(Break::RedisKilled, Duration::from_secs(1)).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let after = run.from_node_to_node(9).await;
+    let after = run.node_to_node(9).await;
     assert!(after < most, "a bus that came back takes {after:?}");
     run.judge().await.clean(18);
 }

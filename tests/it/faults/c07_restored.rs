@@ -46,7 +46,10 @@ async fn who_came_after_the_backup_is_signed_out() {
         new.iter().all(|session| run.closed_at(&session.id).is_some())
     })
     .await;
-    println!("epoch change and sweep took {:?}", run.ledger.now() - restored);
+    println!(
+        "epoch change and sweep took {:?}",
+        run.ledger.now().saturating_sub(restored)
+    );
     for session in &new {
         let status = run.hub.ticket(session, 1).await.status;
         assert_eq!(status, 401, "a session that SQL does not know gets a ticket");
@@ -66,8 +69,8 @@ async fn who_came_after_the_backup_is_signed_out() {
                     everywhere: true,
                 },
                 node: 0,
-                sent: restored - Duration::from_secs(1),
-                answered: restored + patience - run.bounds().healthy,
+                sent: restored.saturating_sub(Duration::from_secs(1)),
+                answered: (restored + patience).saturating_sub(run.bounds().healthy),
                 status: 200,
                 complete: None,
             });

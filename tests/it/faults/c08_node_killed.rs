@@ -1,12 +1,14 @@
 //! C08: a node dies with all its sockets. They come back on the others, but for those whose session was
 //! ended meanwhile; and a receipt does not wait for the dead for longer than a lease.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::actor::Rates;
-use super::ledger::{Fault, Selector};
+use super::checker::Histogram;
+use super::ledger::{At, Fault, Selector};
 use super::run::{Run, Setup};
 use super::swarm::Manner;
 
@@ -15,7 +17,7 @@ async fn who_was_on_a_dead_node_comes_back_elsewhere() {
     let run = Run::start("C08", Setup::nodes(3)).await;
     let scale = run.scale;
     run.gather(
-        scale.count(90, 10_000),
+        scale.count(60, 10_000),
         Manner {
             talks: true,
             ..Manner::default()
@@ -37,8 +39,7 @@ async fn who_was_on_a_dead_node_comes_back_elsewhere() {
         there.iter().all(|member| member.is_open() || member.is_gone())
     })
     .await;
-    let back = run.ledger.now() - died;
-    println!("everybody back after {back:?}");
+    println!("back elsewhere  {}", came_back(&run, died));
     tokio::time::sleep(scale.lease() + Duration::from_secs(2)).await;
     run.actor.rest().await;
 
@@ -57,4 +58,23 @@ async fn who_was_on_a_dead_node_comes_back_elsewhere() {
     run.nodes[0].start_surely().await;
     run.ledger.ends(dead);
     run.judge().await.clean(20);
+}
+
+/// How long each client of the dead node was without a socket.
+fn came_back(run: &Run, died: At) -> Histogram {
+    let logs = run.ledger.write();
+    let lost = logs.sockets.iter().filter(|socket| {
+        let before = socket.ready.is_some_and(|ready| ready < died);
+        let after = socket.closed.is_some_and(|closed| closed >= died);
+        socket.node == 0 && before && after && socket.code.is_none()
+    });
+    let members: BTreeSet<usize> = lost.map(|socket| socket.member).collect();
+    let mut times = Histogram::default();
+    for member in members {
+        let own = logs.sockets.iter().filter(|socket| socket.member == member);
+        if let Some(ready) = own.filter_map(|socket| socket.ready).find(|ready| *ready > died) {
+            times.note(ready.saturating_sub(died));
+        }
+    }
+    times
 }

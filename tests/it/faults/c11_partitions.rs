@@ -22,7 +22,7 @@ async fn started(name: &'static str) -> Run {
         talks: true,
         ..Manner::default()
     };
-    run.gather(run.scale.count(60, 10_000), manner).await;
+    run.gather(run.scale.count(40, 10_000), manner).await;
     run.act(RATES);
     run
 }
@@ -38,7 +38,9 @@ async fn every_kind_of_cut_has_its_bound() {
             tokio::time::sleep(scale.seconds(0.2, 3.0)).await;
         }
     }
-    run.judge().await.clean(scale.count(40, 500));
+    run.breaks(Break::Flapping(1, To::Both), scale.seconds(2.0, 300.0))
+        .await;
+    run.judge().await.clean(scale.count(30, 500));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -54,14 +56,6 @@ async fn a_node_cut_from_all_closes_its_sockets_by_itself() {
     assert!(leases.count() > 0, "no lease ran out");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_line_that_flaps_loses_nothing() {
-    let run = started("C11, flapping").await;
-    let long = run.scale.seconds(3.0, 300.0);
-    run.breaks(Break::Flapping(1, To::Both), long).await;
-    run.judge().await.clean(20);
-}
-
 /// Twice a second at most, whatever the cut is like.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_hammers_at_a_closed_door() {
@@ -71,10 +65,13 @@ async fn nobody_hammers_at_a_closed_door() {
         let before = run.nodes[1].to_redis.accepted();
         run.breaks(Break::Line(1, To::Redis, line), long).await;
         let attempts = run.nodes[1].to_redis.accepted() - before;
-        // A link may be more than one connection; each tries twice a second, and once at once.
-        let most = 2 * (2 * usize::try_from(long.as_secs()).unwrap() + 2);
+        // A link and a reader of the stream: each tries twice a second at most, and once at once.
+        let seconds = usize::try_from(long.as_secs()).unwrap() + 1;
+        let most = 2 * 2 * seconds + 8;
         assert!(attempts <= most, "{attempts} attempts in {long:?} at {line:?}");
-        assert!(attempts > 0, "nobody looks whether Redis is back ({line:?})");
+        println!("{attempts} attempts in {long:?} at {line:?}");
+        let looks = attempts > 0 || line == Line::Frozen;
+        assert!(looks, "nobody looks whether Redis is back");
     }
     run.judge().await.clean(20);
 }

@@ -11,6 +11,7 @@ use serde_json::json;
 use sqlx::{Connection, Row, SqliteConnection};
 
 use super::ledger::{Selector, What};
+use super::postgres::Postgres;
 use super::run::{Run, Setup};
 use super::swarm::Manner;
 use crate::support::database::Folder;
@@ -131,7 +132,7 @@ async fn a_tablespace_without_room_acknowledges_nothing() {
     let run = Run::start("C14, PostgreSQL", Setup::nodes(1).own_postgres()).await;
     run.gather(45, Manner::default()).await;
     let postgres = run.postgres.as_ref().unwrap();
-    let place = postgres.folder_on(disk.path());
+    let place = Postgres::folder_on(disk.path());
     for sql in [
         &format!("create tablespace small location '{place}'"),
         "alter table all in tablespace pg_default set tablespace small",

@@ -13,7 +13,7 @@ use super::swarm::Manner;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_empty_redis_costs_no_logout() {
     let run = Run::start("C21", Setup::nodes(2)).await;
-    run.gather(run.scale.count(60, 10_000), Manner::default()).await;
+    run.gather(run.scale.count(40, 10_000), Manner::default()).await;
     run.act(Rates {
         revocations: 15.0,
         roles: 4.0,
@@ -42,11 +42,11 @@ async fn an_empty_redis_costs_no_logout() {
     run.judge().await.clean(30);
 }
 
-/// How many keys Redis holds.
+/// How many keys the nodes hold in Redis, but for the stream: that comes back with the next change.
 async fn keys(run: &Run) -> usize {
-    let said = run.redis.lock().await.say(&["DBSIZE"]).await;
-    let number = said.lines().find_map(|line| line.strip_prefix(':'));
-    number.expect("a number").parse().unwrap()
+    let said = run.redis.lock().await.say(&["KEYS", "portcullis:*"]).await;
+    let names = said.lines().filter(|line| line.starts_with("portcullis:"));
+    names.filter(|name| !name.ends_with(":journal")).count()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -59,7 +59,7 @@ async fn presence_is_rebuilt() {
     run.breaks(Break::RedisFlushed, Duration::ZERO).await;
     let flushed = run.ledger.now();
     while keys(&run).await < before {
-        let waited = run.ledger.now() - flushed;
+        let waited = run.ledger.now().saturating_sub(flushed);
         assert!(
             waited < run.scale.seconds(20.0, 10.0),
             "{} of {before} keys",
@@ -67,6 +67,9 @@ async fn presence_is_rebuilt() {
         );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    println!("{before} keys again after {:?}", run.ledger.now() - flushed);
+    println!(
+        "{before} keys again after {:?}",
+        run.ledger.now().saturating_sub(flushed)
+    );
     run.judge().await.clean(0);
 }

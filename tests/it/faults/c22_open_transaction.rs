@@ -13,7 +13,7 @@ use super::swarm::Manner;
 async fn an_open_transaction_elsewhere_delays_nothing() {
     let run = Run::start("C22", Setup::nodes(2).own_postgres()).await;
     let scale = run.scale;
-    run.gather(scale.count(60, 5_000), Manner::default()).await;
+    run.gather(scale.count(40, 5_000), Manner::default()).await;
     let postgres = run.postgres.as_ref().unwrap();
     postgres.execute("create database elsewhere").await;
     let url = format!("{}/elsewhere", postgres.url().rsplit_once('/').unwrap().0);

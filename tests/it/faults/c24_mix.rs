@@ -15,7 +15,7 @@ async fn nothing_is_lost_in_a_mix_of_faults() {
         talks: true,
         ..Manner::default()
     };
-    run.gather(scale.count(90, 3_000), manner).await;
+    run.gather(scale.count(60, 3_000), manner).await;
     let before = run.holdings();
     run.act(Rates {
         revocations: if scale.long { 20.0 } else { 10.0 },
@@ -23,7 +23,7 @@ async fn nothing_is_lost_in_a_mix_of_faults() {
         refreshes: 6.0,
         registrations: 1.0,
     });
-    let long = scale.seconds(18.0, 0.0);
+    let long = scale.seconds(14.0, 0.0);
     let long = if scale.long {
         Duration::from_secs(60 * scale.minutes)
     } else {
@@ -35,7 +35,7 @@ async fn nothing_is_lost_in_a_mix_of_faults() {
     for (node, (memory, files)) in &judgement.holdings {
         let (memory_before, files_before) = before[node];
         // Sockets have moved from node to node meanwhile.
-        let sockets = scale.count(90, 3_000);
+        let sockets = scale.count(60, 3_000);
         assert!(
             *files <= files_before + sockets + 64,
             "node {node} holds {files} files, {files_before} before"

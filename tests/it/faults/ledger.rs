@@ -124,6 +124,10 @@ pub struct Act {
 }
 
 impl Act {
+    pub fn took(&self) -> Duration {
+        self.answered.saturating_sub(self.sent)
+    }
+
     /// Only what was answered with 2xx is promised.
     pub fn acknowledged(&self) -> bool {
         (200..300).contains(&self.status)

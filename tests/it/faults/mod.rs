@@ -9,14 +9,17 @@
 mod actor;
 mod checker;
 mod clients;
+mod judge;
 mod ledger;
 mod nemesis;
 mod node;
+mod people;
 mod postgres;
 mod process;
 mod redis;
 mod run;
 mod scale;
+mod setup;
 mod swarm;
 
 mod c01_redis_killed;
@@ -33,6 +36,8 @@ mod c11_partitions;
 mod c12_pool_exhausted;
 mod c13_mail_server;
 mod c14_disk_full;
+mod c15_slow_readers;
+mod c16_clock_jumps;
 mod c18_reconnect_storm;
 mod c20_herds;
 mod c21_redis_emptied;

@@ -63,7 +63,7 @@ impl Node {
     }
 
     /// A command line of this node's installation.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command
             .args(arguments)
@@ -160,10 +160,8 @@ impl Node {
     /// How its process ended, if it did so unasked.
     pub fn ended(&self) -> Option<String> {
         let mut process = self.process.lock().unwrap();
-        match process.as_mut()?.try_wait().unwrap() {
-            Some(status) => Some(status.to_string()),
-            None => None,
-        }
+        let status = process.as_mut()?.try_wait().unwrap()?;
+        Some(status.to_string())
     }
 
     pub async fn kill(&self) {

@@ -147,7 +147,7 @@ impl Postgres {
     }
 
     /// A folder in `place` that the cluster may write into.
-    pub fn folder_on(&self, place: &std::path::Path) -> String {
+    pub fn folder_on(place: &std::path::Path) -> String {
         process::folder_in(place, "tablespace")
     }
 

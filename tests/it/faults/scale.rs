@@ -40,12 +40,12 @@ impl Scale {
 
     /// `hub.lease`.
     pub fn lease(self) -> Duration {
-        self.seconds(6.0, 30.0)
+        self.seconds(5.0, 30.0)
     }
 
     /// `hub.sweep`.
     pub fn sweep(self) -> Duration {
-        self.seconds(2.0, 10.0)
+        self.seconds(1.5, 10.0)
     }
 
     /// `hub.drain`.

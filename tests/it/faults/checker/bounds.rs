@@ -39,7 +39,9 @@ impl Bounds {
             .stalls
             .iter()
             .filter(|(from, to)| *from < due.at && *to > acked);
-        due.at += held_up.map(|(from, to)| *to - *from).sum::<Duration>();
+        due.at += held_up
+            .map(|(from, to)| to.saturating_sub(*from))
+            .sum::<Duration>();
         due
     }
 

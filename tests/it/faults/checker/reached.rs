@@ -1,5 +1,7 @@
 //! I1 to I6: what reached the sockets.
 
+use std::collections::BTreeMap;
+
 use super::super::ledger::{Act, At, Frame, Kind, SocketLog, What};
 use super::{Replay, Verdict, covered, ms};
 
@@ -19,9 +21,9 @@ pub fn sockets_close(replay: &Replay<'_>, verdict: &mut Verdict) {
         if closed > due.at && logs.ended > due.at {
             let late = socket.closed.map_or_else(
                 || "stays open".to_owned(),
-                |closed| format!("closed after {}", ms(closed - acked)),
+                |closed| format!("closed after {}", ms(closed.saturating_sub(acked))),
             );
-            let due_in = ms(due.at - acked);
+            let due_in = ms(due.at.saturating_sub(acked));
             verdict.broken(
                 1,
                 format!(
@@ -48,7 +50,7 @@ pub fn sockets_close(replay: &Replay<'_>, verdict: &mut Verdict) {
                     "socket {number} on node {} got {:?} {} after its revocation, which had {}",
                     socket.node,
                     frame.kind,
-                    ms(frame.at - acked),
+                    ms(frame.at.saturating_sub(acked)),
                     ms(silent.saturating_sub(acked))
                 ),
             );
@@ -87,7 +89,7 @@ pub fn nobody_comes_back(replay: &Replay<'_>, verdict: &mut Verdict) {
             continue;
         };
         if socket.asked > acked && socket.ready.is_some() {
-            let late = ms(socket.asked - acked);
+            let late = ms(socket.asked.saturating_sub(acked));
             verdict.broken(
                 4,
                 format!(
@@ -113,10 +115,10 @@ pub fn states_arrive(replay: &Replay<'_>, verdict: &mut Verdict) {
     let logs = replay.logs;
     for (number, socket) in logs.sockets.iter().enumerate() {
         let versions: Vec<i64> = states(socket).map(|(version, _)| version).collect();
-        if let Some(back) = versions.windows(2).find(|pair| pair[1] < pair[0]) {
+        if let Some([before, after]) = versions.array_windows().find(|[before, after]| after < before) {
             verdict.broken(
                 5,
-                format!("socket {number} went from version {} to {}", back[0], back[1]),
+                format!("socket {number} went from version {before} to {after}"),
             );
         }
         let user = logs.sessions.get(&socket.session).map(|session| &session.user);
@@ -148,7 +150,7 @@ fn states(socket: &SocketLog) -> impl Iterator<Item = (i64, At)> {
 
 fn each_change_arrives(replay: &Replay<'_>, verdict: &mut Verdict) {
     let logs = replay.logs;
-    let mut sockets: std::collections::BTreeMap<&str, Vec<(usize, &SocketLog)>> = Default::default();
+    let mut sockets: BTreeMap<&str, Vec<(usize, &SocketLog)>> = BTreeMap::new();
     for (number, socket) in logs.sockets.iter().enumerate() {
         if let Some(session) = logs.sessions.get(&socket.session) {
             sockets.entry(&session.user).or_default().push((number, socket));
@@ -181,7 +183,7 @@ fn each_change_arrives(replay: &Replay<'_>, verdict: &mut Verdict) {
                     let text = format!(
                         "socket {number} on node {node} ({}) saw version {version} after {after:?}, due in {}",
                         due.during,
-                        ms(due.at - act.answered)
+                        ms(due.at.saturating_sub(act.answered))
                     );
                     verdict.broken(5, text);
                 }
@@ -193,7 +195,7 @@ fn each_change_arrives(replay: &Replay<'_>, verdict: &mut Verdict) {
 /// I6: once a receipt is complete, no socket that it speaks of carries anything.
 pub fn receipts_are_true(replay: &Replay<'_>, verdict: &mut Verdict) {
     let logs = replay.logs;
-    let mut sockets: std::collections::BTreeMap<&str, Vec<(usize, &SocketLog)>> = Default::default();
+    let mut sockets: BTreeMap<&str, Vec<(usize, &SocketLog)>> = BTreeMap::new();
     for (number, socket) in logs.sockets.iter().enumerate() {
         sockets.entry(&socket.session).or_default().push((number, socket));
     }
@@ -208,9 +210,8 @@ pub fn receipts_are_true(replay: &Replay<'_>, verdict: &mut Verdict) {
         for (session, _) in ended.into_iter().filter(|(_, existed)| *existed) {
             for (number, socket) in sockets.get(session).into_iter().flatten() {
                 if *everywhere || socket.node == act.node {
-                    let untrue = untrue(replay, act, socket);
                     let node = socket.node;
-                    for what in untrue {
+                    if let Some(what) = untrue(replay, act, socket) {
                         let text =
                             format!("socket {number} on node {node} {what} a receipt that was complete");
                         verdict.broken(6, text);
@@ -227,7 +228,7 @@ fn untrue(replay: &Replay<'_>, act: &Act, socket: &SocketLog) -> Option<String> 
     let quiet = act.answered + bounds.reading + stalls(replay, act.answered);
     let late = |frame: &&Frame| frame.at > quiet && frame.kind.is_data();
     if let Some(frame) = socket.frames.iter().find(late) {
-        let after = ms(frame.at - act.answered);
+        let after = ms(frame.at.saturating_sub(act.answered));
         return Some(format!("got {:?} {after} after", frame.kind));
     }
     // A node that is dead, cut off or frozen is complete by its lease; what it has not closed is mute.
@@ -243,7 +244,7 @@ fn untrue(replay: &Replay<'_>, act: &Act, socket: &SocketLog) -> Option<String> 
 fn stalls(replay: &Replay<'_>, at: At) -> At {
     let near = replay.logs.stalls.iter();
     near.filter(|(from, to)| *from < at + replay.bounds.reading && *to > at)
-        .map(|(from, to)| *to - *from)
+        .map(|(from, to)| to.saturating_sub(*from))
         .sum()
 }
 
