@@ -235,7 +235,8 @@ impl ServiceKeys {
     }
 
     /// Checks a presented key: secret, expiry, revocation, and the address `ip` of the caller. A key that
-    /// is bound to networks is good only where the address is `certain`.
+    /// is bound to networks is good only where the address is `certain`. `purpose` is what it shall do; whether
+    /// it may is for the caller to look.
     ///
     /// # Errors
     /// [`Error::Invalid`]; [`Error::Limited`] after too many of those from one address, which never stops
@@ -245,8 +246,15 @@ impl ServiceKeys {
         presented: &PlainToken,
         ip: IpAddr,
         certain: bool,
+        purpose: Permission,
     ) -> Result<ServiceKey, Error> {
-        let row = self.find_live(presented).await?;
+        let mut tx = match purpose {
+            // A crowd at sign-in delays no forced logout.
+            Permission::SessionsRevoke => self.cx.db.read_to_revoke().await?,
+            _ => self.cx.db.read().await?,
+        };
+        let row = self.find_live(&mut tx, presented).await?;
+        drop(tx);
         let Some(row) = row else {
             self.limits.token(Some(ip)).await?;
             return Err(Error::Invalid);
@@ -258,11 +266,15 @@ impl ServiceKeys {
     }
 
     /// The key whose secret was presented, unless it is over.
-    async fn find_live(&self, presented: &PlainToken) -> Result<Option<service_keys::Row>, store::Error> {
+    async fn find_live(
+        &self,
+        tx: &mut Tx,
+        presented: &PlainToken,
+    ) -> Result<Option<service_keys::Row>, store::Error> {
         let Some((id, secret)) = parse(presented.expose()) else {
             return Ok(None);
         };
-        let row = service_keys::find(&mut self.cx.db.read().await?, id).await?;
+        let row = service_keys::find(tx, id).await?;
         let given = TokenHash::of(secret.as_bytes());
         // An unknown id costs the same comparison, with a hash that no secret has.
         let stored = row.as_ref().map_or([0; 32].as_slice(), |row| &row.secret_hash);

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
 use tokio_util::task::TaskTracker;
 
@@ -118,7 +119,8 @@ impl Db {
                 .max_connections(connections)
                 .acquire_timeout(PATIENCE)
         };
-        let writer = first_writer(pool(1), &options).await?;
+        let one = pool(1).after_release(|writer, _| Box::pin(is_clean(writer)));
+        let writer = first_writer(one, &options).await?;
         let readers = pool(SQLITE_READERS).connect_with(options.read_only(true)).await?;
         Ok(Self::Sqlite { writer, readers })
     }
@@ -173,6 +175,25 @@ impl Db {
             Self::Postgres { .. } => self.single().await?,
             Self::Sqlite { readers, .. } => Tx::Sqlite(SqliteHandle::Single(readers.acquire().await?)),
         })
+    }
+
+    /// As [`read`](Self::read), for who is about to revoke: where all connections for people are taken, on one
+    /// kept for revocations. They are the second choice, because nobody has shown yet that he may.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when no connection could be had in time.
+    pub async fn read_to_revoke(&self) -> Result<Tx, Error> {
+        match self {
+            Self::Postgres {
+                requests,
+                revocations,
+                returning,
+                ..
+            } if requests.size() >= requests.options().get_max_connections() && requests.num_idle() == 0 => {
+                Ok(Tx::Postgres(acquire(revocations, returning).await?))
+            }
+            Self::Postgres { .. } | Self::Sqlite { .. } => self.read().await,
+        }
     }
 
     /// As [`read`](Self::read), on a connection kept for journal and sweep.
@@ -248,6 +269,14 @@ async fn is_alive(connection: &mut PgConnection, idle_for: Duration) -> Result<b
         answer.map_err(|_| sqlx::Error::PoolTimedOut)??;
     }
     Ok(true)
+}
+
+/// Whether the writer may serve again. Where the disk was full SQLite has rolled back by itself, and sqlx, whose
+/// own rollback fails then, goes on believing that the transaction is open.
+async fn is_clean(writer: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // Behind the rollback that a dropped transaction has asked for.
+    writer.ping().await?;
+    Ok(!writer.is_in_transaction())
 }
 
 /// Opens the writer. A fresh file is turned to WAL by whoever opens it first, and SQLite lets nobody wait for

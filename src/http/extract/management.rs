@@ -82,7 +82,9 @@ async fn admit_key(
     permission: Permission,
 ) -> Result<Actor, Problem> {
     let keys = &app.service_keys;
-    let key = keys.authenticate(token, client.ip, client.certain).await?;
+    let key = keys
+        .authenticate(token, client.ip, client.certain, permission)
+        .await?;
     if !key.scopes.contains(&permission) {
         return Err(faults::lacking(permission));
     }

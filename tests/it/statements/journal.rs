@@ -189,8 +189,13 @@ async fn of_the_rows_that_are_too_old_the_newest_stays() {
 #[tokio::test]
 async fn the_epoch_changes_only_from_what_it_is_and_the_database_answers() {
     for scene in both().await {
-        let mut tx = scene.db.read().await.unwrap();
-        meta::ping(&mut tx).await.unwrap();
+        for mut tx in [
+            scene.db.read().await.unwrap(),
+            scene.db.read_to_revoke().await.unwrap(),
+        ] {
+            meta::ping(&mut tx).await.unwrap();
+        }
+        let tx = scene.db.read().await.unwrap();
         let answered = Tx::in_time(tx, |tx| Box::pin(async { meta::ping(tx).await })).await;
         answered.unwrap();
         let mut tx = scene.db.begin_revocation().await.unwrap();
