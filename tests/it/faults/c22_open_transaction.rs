@@ -11,7 +11,7 @@ use super::swarm::Manner;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_open_transaction_elsewhere_delays_nothing() {
-    let run = Run::start("C22", Setup::nodes(2).own_postgres()).await;
+    let run = Run::start("C22", Setup::nodes(2).own_postgres().unswept()).await;
     let scale = run.scale;
     run.gather(scale.count(40, 5_000), Manner::default()).await;
     let postgres = run.postgres.as_ref().unwrap();
