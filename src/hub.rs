@@ -1,9 +1,9 @@
 //! The connection hub of one node: which sockets are open, and how a committed change reaches them.
 //!
-//! SQL is the authority; the registry is the truth about this node's sockets. A change arrives in four
-//! ways, each enough alone: [`Hub::announce`] right after the commit, the bus (other nodes), the
-//! journal's tail ([`journal`]), and the [`sweep`]. Under all of them lies the [`lease`]: a socket that
-//! could not be checked against SQL in time closes by itself.
+//! SQL is the authority; the registry is the truth about this node's sockets. [`Hub::announce`] tells them
+//! right after the commit, and the [`bus`] the other nodes; both only hasten the [`journal`]'s tail, which finds
+//! every change. The [`sweep`] finds what the tail missed. Under all of them lies the [`lease`]: a socket that
+//! could not be checked against SQL in time closes by itself. [`nodes`] tells the others how far this node is.
 
 pub mod bus;
 pub mod counters;

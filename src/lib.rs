@@ -4,12 +4,24 @@
 //! Calls run downward only; `tests/it/architecture.rs` keeps it so.
 //!
 //! ```text
-//! main -> cli -> app (wiring), lifecycle
-//!    http   socket   jobs                    edges: parse, authorise, call one service function, render
-//!    accounts  sessions  service_keys  roles  revocation  audit  limits  password    services: the rules
-//!    context                                 what a service is built from
-//!    store   hub   mail                      adapters: closed enums, chosen once at start
-//!    ids  clock  secret  email  error  config  metric   primitives: no I/O
+//! main -> cli -> app (wiring), lifecycle, telemetry
+//!    http        REST and pages: router, a file for each resource, extract, problem
+//!    socket      /ws: upgrade, hello, connection, protocol, close, wire, pace
+//!    jobs        mail_outbox, cleanup, signing_keys
+//!                                       edges: parse, authorise, call one service function, render
+//!    accounts    registration, activation, recovery, setup, operator
+//!    sessions    login, refresh, rotation, logout, access_token, socket_token, signing_keys, checks, jwt
+//!    service_keys  roles  revocation  audit  limits  password
+//!                                       services: the rules
+//!    context                            what a service is built from
+//!    store       pools, unit, migrate, a file for each family of tables
+//!    hub         registry, outbox, frame, opening, waiting     this node's sockets
+//!                journal, sweep, lease, epoch                  what they are told, and compared with
+//!                bus, presence, counters, redis                what nodes share by way of Redis
+//!                nodes, progress, tally, reach                 what receipts are made of
+//!    mail        letter, render, outbox, mailer, mailbox
+//!                                       adapters: closed enums, chosen once at start
+//!    ids  clock  secret  email  error  config  metric         primitives: no I/O
 //! ```
 
 pub mod accounts;

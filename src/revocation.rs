@@ -123,7 +123,7 @@ impl Revocation {
     /// Ends the selected sessions: all of them, or none when it fails.
     ///
     /// # Errors
-    /// [`Error`]; nothing has changed then.
+    /// [`Error`]; nothing has changed then, unless the answer to the commit was lost.
     pub async fn revoke(&self, request: Request, by: &Origin) -> Result<Outcome, Error> {
         // A connection of its own: people who sign in cannot delay a forced logout.
         let mut tx = self.cx.db.begin_revocation().await?;

@@ -146,7 +146,7 @@ impl Roles {
     /// already changes nothing. What the caller may do is read here, in the transaction of the change.
     ///
     /// # Errors
-    /// [`Error`]; nothing has changed then.
+    /// [`Error`]; nothing has changed then, unless the answer to the commit was lost.
     pub async fn assign(&self, user: UserId, role: &str, by: &Origin) -> Result<AuthState, Error> {
         let result = self.try_assign(user, role, by).await;
         if let Some(code) = result.as_ref().err().and_then(Error::audited) {

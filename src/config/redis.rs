@@ -1,4 +1,4 @@
-//! `[redis]`: the fast path between nodes. Without it the hub runs on one node.
+//! `[redis]`: the fast path between nodes. Without it nodes hear of each other by the journal alone.
 
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -6,11 +6,11 @@ use super::reader::Reader;
 use super::section::section;
 
 section! {
-    /// The fast path between nodes. Without it the hub runs on one node.
+    /// The fast path between nodes. Without it they hear of each other by the journal alone.
     "redis" struct Redis {
-        /// `redis://…` or `rediss://…`; unless set: one node, local bus.
+        /// `redis://…` or `rediss://…`; unless set, caps and limits are each node's own.
         url: Option<SecretString> = None,
-        /// What the names of all keys in Redis begin with.
+        /// What the names of all keys in Redis begin with: the same on all nodes of one hub.
         prefix: String = "portcullis".to_owned(),
     }
 }

@@ -1,4 +1,5 @@
-//! Leases: a socket whose session could not be checked against SQL in time closes with 4101.
+//! Leases: a socket whose session could not be checked against SQL in time closes with 4101, and so do all
+//! sockets of a node whose own lease, which SQL has acknowledged (`nodes`), has run out.
 //!
 //! The last layer. It needs no SQL, no bus and no other task to be right.
 

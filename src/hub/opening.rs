@@ -1,4 +1,4 @@
-//! Opening a socket: register first, read SQL second, be ready third.
+//! Opening a socket: register first, spend the token and read SQL second, be ready third.
 //!
 //! On the other side a revocation commits first and looks the registry up second. Whichever way the
 //! two cross, one sees the other: either the read finds the session ended, or the look-up finds the

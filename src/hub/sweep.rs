@@ -1,5 +1,5 @@
-//! The sweep: compares every open socket with SQL. Layer six of the contract, whose bound does not
-//! depend on any mistake in the layers above it.
+//! The sweep: compares every open socket with SQL. Its bound does not depend on any mistake in the journal's
+//! tail or the bus.
 //!
 //! A session found live renews the lease of its sockets; one found ended signs them out; a state newer
 //! than the one that a socket knows is pushed.

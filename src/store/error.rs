@@ -86,7 +86,8 @@ pub(super) fn is_locked(error: &sqlx::Error) -> bool {
 
 /// SQLSTATE classes of PostgreSQL and primary codes of SQLite that pass by themselves.
 fn is_passing(code: &str) -> bool {
-    const POSTGRES: [&str; 6] = ["08", "53", "57", "58", "40", "55"];
+    // 25006: a standby that was not promoted yet
+    const POSTGRES: [&str; 7] = ["08", "53", "57", "58", "40", "55", "25006"];
     // SQLITE_BUSY, SQLITE_LOCKED, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN in their low byte
     const SQLITE: [i64; 5] = [5, 6, 10, 13, 14];
     match code.parse::<i64>() {
@@ -101,7 +102,7 @@ mod tests {
 
     #[test]
     fn passing_faults_are_told_from_lasting_ones() {
-        for code in ["57P01", "53300", "40001", "08006", "5", "517", "13"] {
+        for code in ["57P01", "25006", "53300", "40001", "08006", "5", "517", "13"] {
             assert!(is_passing(code), "{code}");
         }
         for code in ["42P01", "23505", "22P02", "1", "11", "2067"] {

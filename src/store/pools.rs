@@ -88,7 +88,7 @@ impl Db {
         };
         let requests = pool(16).connect_with(options.clone()).await?;
         let revocations = pool(4).connect_lazy_with(options.clone());
-        let watch = pool(2).connect_lazy_with(options);
+        let watch = pool(4).connect_lazy_with(options);
         Ok(Self::Postgres {
             requests,
             revocations,

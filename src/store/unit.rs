@@ -41,8 +41,6 @@ pub struct PostgresHandle {
     lent: Lent,
     /// A transaction is open.
     open: bool,
-    /// A statement was sent, and its answer has not come.
-    in_flight: bool,
     patience: Duration,
     /// What the connection was waited for: the first answer has that much less time.
     waited: Duration,
@@ -105,7 +103,6 @@ impl PostgresHandle {
         Self {
             lent: Lent(Some(connection)),
             open: false,
-            in_flight: false,
             patience: PATIENCE,
             waited,
             returning,
@@ -122,7 +119,6 @@ impl PostgresHandle {
 
     /// Notes that a statement goes out; answers until when it is waited for.
     pub(super) fn asks(&mut self) -> Instant {
-        self.in_flight = true;
         let waited = mem::take(&mut self.waited);
         Instant::now() + self.patience.saturating_sub(waited).max(LEAST)
     }
@@ -130,7 +126,6 @@ impl PostgresHandle {
     /// Notes that `answer` is there, or gives the connection up because it is not.
     pub(super) fn was_answered<T>(&mut self, answer: Result<Result<T, Error>, Elapsed>) -> Result<T, Error> {
         if let Ok(answer) = answer {
-            self.in_flight = false;
             return answer;
         }
         self.lent.close();
@@ -159,13 +154,12 @@ impl PostgresHandle {
 
 impl Drop for PostgresHandle {
     fn drop(&mut self) {
-        if self.in_flight {
-            return;
-        }
         let (mut lent, open) = (mem::take(&mut self.lent), self.open);
         if lent.0.is_none() {
             return;
         }
+        // Who went away in the middle of a statement leaves its answer behind, which is read first: to close
+        // the connection instead would let anybody have connections made without end.
         self.returning.spawn(async move {
             let back = async {
                 if open {

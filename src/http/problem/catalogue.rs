@@ -115,7 +115,7 @@ const TABLE: &[(Code, S, &str, &str, &str)] = &[
         S::SERVICE_UNAVAILABLE,
         "Not available at the moment",
         "something that the answer needs cannot be reached",
-        "Try again after as long as Retry-After says; nothing was changed.",
+        "Try again after as long as Retry-After says; it may have been done all the same, and asking again is safe.",
     ),
     (
         Code::AuthenticationRequired,
