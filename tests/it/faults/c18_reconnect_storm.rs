@@ -10,7 +10,7 @@ use super::run::{Run, Setup};
 use super::swarm::Manner;
 
 /// Connections of one node's pools: requests, revocations, the watch, and one to open with.
-const POOLS: i64 = 16 + 4 + 2 + 1;
+const POOLS: i64 = 16 + 4 + 4 + 1;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everybody_comes_back_at_once() {
