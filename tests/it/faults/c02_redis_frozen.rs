@@ -22,7 +22,7 @@ async fn nobody_waits_for_a_redis_that_hangs() {
         ..Rates::default()
     });
     tokio::time::sleep(Duration::from_secs(1)).await;
-    run.breaks(Break::RedisFrozen, scale.seconds(5.0, 60.0)).await;
+    run.breaks(Break::RedisFrozen, scale.seconds(4.0, 60.0)).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     let logs = run.judge().await.clean(scale.count(20, 2000));
 

@@ -26,7 +26,7 @@ async fn an_open_transaction_elsewhere_delays_nothing() {
         roles: 5.0,
         ..Rates::default()
     });
-    tokio::time::sleep(scale.seconds(5.0, 300.0)).await;
+    tokio::time::sleep(scale.seconds(3.5, 300.0)).await;
     run.actor.rest().await;
     // Through the journal and a receipt from every node, while it is still open.
     let session = run.somebody_on(1);
@@ -43,6 +43,6 @@ async fn an_open_transaction_elsewhere_delays_nothing() {
         selector: super::ledger::Selector::Session(session.id.clone()),
         everywhere: true,
     }));
-    run.judge().await.clean(40);
+    run.judge().await.clean(25);
     idle.execute("rollback").await.unwrap();
 }

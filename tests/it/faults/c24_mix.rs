@@ -29,7 +29,7 @@ async fn nothing_is_lost_in_a_mix_of_faults() {
     let long = if scale.long {
         Duration::from_secs(60 * scale.minutes)
     } else {
-        Duration::from_secs(10)
+        Duration::from_secs(8)
     };
     let faults = run.mix(long, scale.seconds(2.0, 6.0)).await;
     let judgement = run.judge().await;
@@ -40,7 +40,7 @@ async fn nothing_is_lost_in_a_mix_of_faults() {
     );
     println!("held before {before:?}, after {:?}", judgement.holdings);
     holds_no_more(&run, &before, &judgement.holdings);
-    judgement.clean(scale.count(30, 1_000));
+    judgement.clean(scale.count(20, 1_000));
     if scale.long && scale.minutes >= 60 {
         assert!(faults >= 500, "{faults} faults");
         assert!(revocations >= 20_000, "{revocations} revocations");
