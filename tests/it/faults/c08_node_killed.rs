@@ -69,11 +69,9 @@ async fn ghosts_are_gone(run: &Run, died: At) {
         return n";
     loop {
         let said = run.redis.lock().await.say(&["EVAL", COUNT, "0"]).await;
-        let (listed, open) = (
-            said.lines().filter_map(|line| line.strip_prefix(':')),
-            run.swarm.open(),
-        );
-        let listed: usize = listed.last().unwrap().parse().unwrap();
+        let open = run.swarm.open();
+        let mut listed = said.lines().filter_map(|line| line.strip_prefix(':'));
+        let listed: usize = listed.next_back().unwrap().parse().unwrap();
         let waited = run.ledger.now().saturating_sub(died);
         if listed == open {
             return println!("ghosts gone after {waited:?}");
