@@ -32,7 +32,7 @@ async fn a_standby_takes_over_and_nothing_is_lost() {
         registrations: 1.0,
     });
     // Each commit waits for the standby now, which every promise that counts from the commit allows.
-    tokio::time::sleep(scale.seconds(4.0, 20.0)).await;
+    tokio::time::sleep(scale.seconds(3.0, 20.0)).await;
     let failing = run.during(Fault::Sql, None, async {
         // What is acknowledged from here on would be lost, if anything were.
         line.set(Line::Cut);
@@ -51,7 +51,7 @@ async fn a_standby_takes_over_and_nothing_is_lost() {
         }
     });
     failing.await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    tokio::time::sleep(scale.seconds(1.0, 2.0)).await;
     run.actor.rest().await;
     run.until("everybody is back", Duration::from_secs(30), || {
         run.swarm.is_complete()
@@ -59,5 +59,5 @@ async fn a_standby_takes_over_and_nothing_is_lost() {
     .await;
     let session = run.somebody_on(1);
     run.actor.end(&session, 0, "all").await;
-    run.judge().await.clean(10);
+    run.judge().await.clean(8);
 }

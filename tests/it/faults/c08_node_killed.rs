@@ -40,7 +40,7 @@ async fn who_was_on_a_dead_node_comes_back_elsewhere() {
     })
     .await;
     println!("back elsewhere  {}", came_back(&run, died));
-    tokio::time::sleep(scale.lease() + Duration::from_secs(2)).await;
+    tokio::time::sleep(scale.lease()).await;
     run.actor.rest().await;
 
     ghosts_are_gone(&run, died).await;

@@ -68,7 +68,7 @@ async fn a_node_cut_from_all_closes_its_sockets_by_itself() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_hammers_at_a_closed_door() {
     let run = started("C11, attempts").await;
-    let long = run.scale.seconds(2.5, 60.0);
+    let long = run.scale.seconds(2.0, 60.0);
     for line in [Line::Cut, Line::Frozen] {
         let before = run.nodes[1].to_redis.accepted();
         run.breaks(Break::Line(1, To::Redis, line), long).await;
