@@ -172,16 +172,17 @@ impl Revocation {
     /// [`Error::NotFound`] where there was none, [`Error::Store`].
     pub async fn receipt(&self, id: RevocationId) -> Result<Receipt, Error> {
         let hub = &self.cx.hub;
-        let mark = store::revocations::find(&mut self.cx.db.read().await?, id).await?;
+        let mut tx = self.cx.db.read().await?;
+        let mark = store::revocations::find(&mut tx, id).await?;
         let mark = mark.ok_or(Error::NotFound("revocation"))?;
+        let present = store::meta::epoch(&mut tx).await?;
+        drop(tx);
         let reached = hub.reached(&mark).await?;
-        // Sockets that it closed here are counted while it is remembered; that it has closed them all is
-        // known for good.
+        // Sockets that it closed here are counted while it is remembered; that all are closed is known for
+        // good, also where the tail closed them because its own comparison had failed.
         let tally = self.recent.find(id);
-        let here = match &tally {
-            Some(tally) => tally.is_complete(),
-            None => hub.has_applied(&mark),
-        };
+        let here =
+            tally.as_ref().is_some_and(|tally| tally.is_complete()) || hub.has_applied(&mark, &present);
         Ok(self.write_receipt(here, tally.as_deref(), reached))
     }
 
@@ -344,7 +345,7 @@ impl Revocation {
             None => hub.verify(user).await,
         };
         self.recent.remember(id, &tally);
-        let here = tally.wait(request.timeout).await;
+        let here = tally.wait(deadline - Instant::now()).await;
         let reached = match request.wait {
             Wait::All => hub.wait_for_others(mark, deadline).await.unwrap_or_else(|error| {
                 tracing::warn!(%error, "it cannot be told how far a revocation has reached");
