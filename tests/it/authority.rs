@@ -250,3 +250,32 @@ async fn t21_who_lost_the_right_while_the_act_waits_for_a_lock_makes_no_admin() 
     answer.problem(403, "forbidden");
     assert_eq!(role_of(&hub, &ada.id).await, "user");
 }
+
+#[tokio::test]
+async fn t21_who_is_promoted_while_the_act_waits_for_a_lock_is_out_of_its_reach() {
+    let hub = TestApp::spawn().await;
+    let (_, moderator) = hub.signed_in("mo@example.org", "moderator").await;
+    for at in 0..2 {
+        let (person, ada) = hub.signed_in(&format!("ada{at}@example.org"), "user").await;
+        let mut order = [
+            json!({ "session_id": ada.session }),
+            json!({ "user_id": person.id }),
+        ][at]
+            .clone();
+        order["reason"] = "spite".into();
+        let id = person.id.parse().unwrap();
+        let mut holder = hub.app.cx.db.begin().await.unwrap();
+        users::lock(&mut holder, id).await.unwrap();
+        let act = hub.post_as(&moderator.access, "/api/revocations", order);
+        let promotion = async {
+            somebody_waits_for(&hub, &mut holder).await;
+            users::set_site_role(&mut holder, id, "admin", hub.now())
+                .await
+                .unwrap();
+            holder.commit().await.unwrap();
+        };
+        let (answer, ()) = tokio::join!(act, promotion);
+        answer.problem(403, "forbidden");
+        hub.get_as(&ada.access, "/api/auth/site_role").await.expect(200);
+    }
+}
