@@ -86,11 +86,12 @@ fn prepare(app: &App, request: &mut Request) -> Result<(Response, Switch), Probl
 }
 
 /// The answer of RFC 6455, 4.2.2, with the one subprotocol that we speak.
-fn handshake(request: &Request) -> Result<Response, Problem> {
+fn handshake(request: &mut Request) -> Result<Response, Problem> {
     let mut bare = axum::http::Request::new(());
     *bare.method_mut() = request.method().clone();
     *bare.version_mut() = request.version();
-    *bare.headers_mut() = request.headers().clone();
+    // Nothing reads them after this.
+    *bare.headers_mut() = std::mem::take(request.headers_mut());
     let response =
         create_response(&bare).map_err(|error| bad_request(&format!("no WebSocket upgrade: {error}")))?;
     let (mut parts, ()) = response.into_parts();

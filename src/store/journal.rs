@@ -73,7 +73,11 @@ impl Change {
         })
     }
 
-    const fn kind(&self) -> &'static str {
+    pub(super) fn write(&self) -> Result<String, Error> {
+        Ok(serde_json::to_string(self).map_err(corrupt)?)
+    }
+
+    pub(super) const fn kind(&self) -> &'static str {
         match self {
             Self::State { .. } => "state",
             Self::SessionCreated { .. } => "session_created",
@@ -139,7 +143,7 @@ pub async fn append(tx: &mut Tx, entry: NewEntry, at: Timestamp) -> Result<Entry
         select value, $1, $2, $3, $4, $5, $6 from meta where key = 'epoch'
         returning sequence, epoch, xid, at, user_id, session_id, version, data";
     let sql = if tx.is_postgres() { POSTGRES } else { SQLITE };
-    let data = serde_json::to_string(&entry.change).map_err(corrupt)?;
+    let data = entry.change.write()?;
     Ok(with_conn!(tx, conn => {
         sqlx::query_as(sql)
             .bind(at.micros())

@@ -202,6 +202,35 @@ async fn an_epoch_begins_behind_every_row_of_the_one_before() {
     assert_eq!(writing.await.unwrap(), "newer");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revocation_that_waits_for_the_new_epoch_belongs_to_it() {
+    let hub = std::sync::Arc::new(node().await);
+    let key = hub.backend().await;
+    let (_, pair) = hub.signed_in(ADA, "user").await;
+    let (_first_to_leave, _) = hub.open(&pair.access).await;
+    let (mut socket, _) = hub.open(&pair.access).await;
+    let (db, old) = (&hub.app.cx.db, epoch(&hub).await);
+    let mut renewing = db.begin().await.unwrap();
+    meta::renew_epoch(&mut renewing, &old, "new").await.unwrap();
+    let revoking = tokio::spawn({
+        let (hub, key) = (hub.clone(), key.clone());
+        async move { hub.revoke_session(&key, &pair.session).await }
+    });
+    eventually("the revocation waits for the new epoch", || async {
+        let waits = "select query from pg_stat_activity where wait_event_type = 'Lock'
+            and query like '%insert into revocations%' and datname = current_database()";
+        (hub.texts(waits).await.len() == 1).then_some(())
+    })
+    .await;
+    renewing.commit().await.unwrap();
+    assert_eq!(revoking.await.unwrap()["sessions_revoked"], 1);
+    let epochs =
+        "select epoch from revocations union all select epoch from journal where kind = 'session_ended'";
+    let both = Some("new".to_owned());
+    assert_eq!(hub.texts(epochs).await, [both.clone(), both]);
+    socket.signed_out("revoked").await;
+}
+
 #[tokio::test]
 async fn a_node_that_has_not_entered_the_epoch_has_applied_nothing_of_it() {
     let url = database::fresh_postgres().await;
