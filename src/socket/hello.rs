@@ -10,11 +10,12 @@ use super::close::CloseCode;
 use super::protocol::{ClientFrame, Hello, MAX_HELLO};
 use super::wire::{End, Wire};
 use crate::app::App;
+use crate::hub::admission::Turn;
 use crate::hub::registry::Socket;
 use crate::hub::{Opened, Opening, Resume, WaitingPlace};
 use crate::ids::ConnectionId;
 use crate::secret::PlainToken;
-use crate::sessions::RedeemError;
+use crate::sessions::{RedeemError, SocketToken};
 
 /// How long a client may take to say hello.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -28,13 +29,21 @@ pub enum Introduction {
     Awaited(WaitingPlace),
 }
 
+/// A client that may be told `ready`.
+#[derive(Debug)]
+pub struct Greeted {
+    pub opened: Box<Opened>,
+    /// What it said while it waited for that.
+    pub early: Option<Message>,
+}
+
 /// Brings a fresh socket to where it may say `ready`.
 pub async fn greet(
     app: &App,
     wire: &mut impl Wire,
     introduction: Introduction,
     ip: IpAddr,
-) -> Result<Box<Opened>, End> {
+) -> Result<Greeted, End> {
     let (token, resume) = match introduction {
         Introduction::Token(token) => (token, None),
         Introduction::Awaited(place) => {
@@ -51,26 +60,68 @@ pub async fn greet(
             (PlainToken::presented(hello.token), resume)
         }
     };
-    open(app, &token, resume, ip).await
+    let token = app.sessions.verify_socket_token(&token).await.map_err(refused)?;
+    let (turn, early) = admit(app, wire).await?;
+    let opened = open(app, &token, resume, ip).await?;
+    drop(turn);
+    Ok(Greeted { opened, early })
 }
 
-async fn open(app: &App, token: &PlainToken, resume: Option<Resume>, ip: IpAddr) -> Result<Box<Opened>, End> {
-    let redeemed = app.sessions.redeem(token).await.map_err(|error| {
-        End::Closed(match error {
-            RedeemError::Invalid => CloseCode::TokenInvalid,
-            RedeemError::Used => CloseCode::TokenUsed,
-        })
-    })?;
+/// Waits for the turn of this socket, and reads meanwhile, to notice a client that gave up: in a storm the
+/// others would wait for the opening of sockets that nobody wants any more. What a client says before it
+/// is ready is kept for then, and what it says after that is left unread.
+async fn admit(app: &App, wire: &mut impl Wire) -> Result<(Turn, Option<Message>), End> {
+    let mut early = None;
+    let turn = tokio::select! {
+        biased;
+        () = app.lifecycle.stopped().cancelled() => return Err(End::Closed(CloseCode::ServiceRestart)),
+        () = app.lifecycle.draining().cancelled() => return Err(End::Closed(CloseCode::Draining)),
+        turn = app.cx.hub.admission().turn() => turn,
+        end = gives_up(wire, &mut early) => return Err(end),
+    };
+    let turn = turn.map_err(|_| End::Closed(CloseCode::Overloaded))?;
+    Ok((turn, early))
+}
+
+/// Ends when the client goes away, or never.
+async fn gives_up(wire: &mut impl Wire, early: &mut Option<Message>) -> End {
+    loop {
+        match wire.next().await {
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+            Some(Ok(said @ (Message::Text(_) | Message::Binary(_)))) => {
+                *early = Some(said);
+                return std::future::pending().await;
+            }
+            Some(Ok(Message::Close(_))) | None => return End::Gone,
+            Some(Err(error)) => return end_of_error(&error),
+        }
+    }
+}
+
+fn refused(error: RedeemError) -> End {
+    End::Closed(match error {
+        RedeemError::Invalid => CloseCode::TokenInvalid,
+        RedeemError::Used => CloseCode::TokenUsed,
+    })
+}
+
+async fn open(
+    app: &App,
+    token: &SocketToken,
+    resume: Option<Resume>,
+    ip: IpAddr,
+) -> Result<Box<Opened>, End> {
+    let unspent = app.sessions.redeem(token).map_err(refused)?;
     let cx = &app.cx;
     let connection_id = ConnectionId::generate(&cx.clock, &cx.rng);
     let socket = Socket::new(
         connection_id,
-        redeemed.user_id,
-        redeemed.session_id,
+        token.user_id,
+        token.session_id,
         cx.now(),
         Some(ip),
     );
-    let opening = cx.hub.open(socket, redeemed.unspent, resume).await;
+    let opening = cx.hub.open(socket, unspent, resume).await;
     // Who registered after the drain had looked at the registry sees here that it has begun.
     if app.lifecycle.draining().is_cancelled() {
         return Err(End::Closed(CloseCode::Draining));
