@@ -114,13 +114,7 @@ async fn open(
     let unspent = app.sessions.redeem(token).map_err(refused)?;
     let cx = &app.cx;
     let connection_id = ConnectionId::generate(&cx.clock, &cx.rng);
-    let socket = Socket::new(
-        connection_id,
-        token.user_id,
-        token.session_id,
-        cx.now(),
-        Some(ip),
-    );
+    let socket = Socket::new(connection_id, token.user_id, token.session_id, cx.now(), Some(ip));
     let opening = cx.hub.open(socket, unspent, resume).await;
     // Who registered after the drain had looked at the registry sees here that it has begun.
     if app.lifecycle.draining().is_cancelled() {
@@ -171,6 +165,8 @@ pub fn end_of_error(error: &WsError) -> End {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::super::harness::{Client, Stage, line, near};
     use super::*;
 
@@ -216,6 +212,91 @@ mod tests {
         .await;
         assert!(matches!(end, End::Closed(CloseCode::TokenInvalid)), "{end:?}");
         assert!(after < PATIENCE);
+    }
+
+    /// How the wait for a turn ends while all turns are taken, and after how long.
+    async fn waited(
+        stage: &Stage,
+        script: impl AsyncFnOnce(Client, Vec<Turn>),
+    ) -> (Result<Option<Message>, End>, Duration) {
+        let mut turns = Vec::new();
+        while let Some(turn) = stage.app.cx.hub.admission().turn().now_or_never() {
+            turns.push(turn.unwrap());
+        }
+        let (mut wire, client) = line(8);
+        let began = tokio::time::Instant::now();
+        let waiting = async {
+            let admitted = admit(&stage.app, &mut wire).await;
+            (admitted.map(|(_turn, early)| early), began.elapsed())
+        };
+        tokio::join!(waiting, script(client, turns)).0
+    }
+
+    #[tokio::test]
+    async fn who_gives_up_waiting_is_noticed() {
+        let stage = Stage::set().await;
+        let gone = waited(&stage, async |client, turns| {
+            client.send(Message::Ping(Vec::new().into())).await;
+            drop(client);
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            drop(turns);
+        })
+        .await;
+        let closed = waited(&stage, async |mut client, _turns| {
+            client.send(Message::Close(None)).await;
+            client.stay().await;
+        })
+        .await;
+        for (end, after) in [gone, closed] {
+            assert!(matches!(end, Err(End::Gone)), "{end:?}");
+            assert!(near(after, Duration::ZERO), "{after:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_said_while_waiting_is_kept() {
+        let stage = Stage::set().await;
+        let (early, _) = waited(&stage, async |mut client, turns| {
+            client.say("said early").await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            drop(turns);
+            client.stay().await;
+        })
+        .await;
+        assert_eq!(early.unwrap(), Some(Message::text("said early")));
+    }
+
+    #[tokio::test]
+    async fn who_waits_in_vain_comes_back_later() {
+        let stage = Stage::set().await;
+        let (end, after) = waited(&stage, async |mut client, _turns| client.stay().await).await;
+        assert!(matches!(end, Err(End::Closed(CloseCode::Overloaded))), "{end:?}");
+        assert!(near(after, Duration::from_secs(5)), "{after:?}");
+    }
+
+    #[tokio::test]
+    async fn nobody_is_kept_waiting_by_a_node_that_goes() {
+        let stage = Stage::set().await;
+        let drained = waited(&stage, async |mut client, _turns| {
+            stage.app.lifecycle.drain();
+            client.stay().await;
+        })
+        .await;
+        let stopped = waited(&stage, async |mut client, _turns| {
+            stage.app.lifecycle.stopped().cancel();
+            client.stay().await;
+        })
+        .await;
+        for ((end, after), expected) in [
+            (drained, CloseCode::Draining),
+            (stopped, CloseCode::ServiceRestart),
+        ] {
+            assert!(
+                matches!(end, Err(End::Closed(code)) if code == expected),
+                "{end:?}"
+            );
+            assert!(near(after, Duration::ZERO), "{after:?}");
+        }
     }
 
     #[tokio::test]

@@ -1,3 +1,5 @@
+//! Turns, in paused time.
+
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, join_all};
 use tokio::time::{advance, sleep};
@@ -98,7 +100,10 @@ async fn nobody_waits_longer_than_five_seconds() {
     let ends = join_all((0..50).map(|_| waits(&door))).await;
     assert!(ends.iter().all(Result::is_err));
     let took = began.elapsed();
-    assert!((MOST..MOST + Duration::from_millis(10)).contains(&took), "{took:?}");
+    assert!(
+        (MOST..MOST + Duration::from_millis(10)).contains(&took),
+        "{took:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -110,7 +115,7 @@ async fn who_stops_waiting_gives_up_its_place() {
     drop(crowd);
     assert_eq!(room(&door), 255, "one still waits");
     turns.clear();
-    last.now_or_never().expect("the only one left").unwrap();
+    let _its_turn = last.now_or_never().expect("the only one left").unwrap();
 }
 
 #[tokio::test(start_paused = true)]
