@@ -275,28 +275,30 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_is_kept_waiting_by_a_node_that_goes() {
+    async fn nobody_is_kept_waiting_by_a_node_that_drains() {
         let stage = Stage::set().await;
-        let drained = waited(&stage, async |mut client, _turns| {
+        let (end, after) = waited(&stage, async |mut client, _turns| {
             stage.app.lifecycle.drain();
             client.stay().await;
         })
         .await;
-        let stopped = waited(&stage, async |mut client, _turns| {
+        assert!(matches!(end, Err(End::Closed(CloseCode::Draining))), "{end:?}");
+        assert!(near(after, Duration::ZERO), "{after:?}");
+    }
+
+    #[tokio::test]
+    async fn the_end_of_the_process_does_not_wait_for_a_turn() {
+        let stage = Stage::set().await;
+        let (end, after) = waited(&stage, async |mut client, _turns| {
             stage.app.lifecycle.stopped().cancel();
             client.stay().await;
         })
         .await;
-        for ((end, after), expected) in [
-            (drained, CloseCode::Draining),
-            (stopped, CloseCode::ServiceRestart),
-        ] {
-            assert!(
-                matches!(end, Err(End::Closed(code)) if code == expected),
-                "{end:?}"
-            );
-            assert!(near(after, Duration::ZERO), "{after:?}");
-        }
+        assert!(
+            matches!(end, Err(End::Closed(CloseCode::ServiceRestart))),
+            "{end:?}"
+        );
+        assert!(near(after, Duration::ZERO), "{after:?}");
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use portcullis::hub::admission::Turn;
 use portcullis::store::Db;
+use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::database_silent::behind_a_proxy;
@@ -197,4 +198,27 @@ async fn a_hello_in_a_crowd_is_closed_and_its_token_is_good_after_it() {
     crowd.shutdown().await;
     drop(turns);
     hub.connect_with(&token).await.frame("ready").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_client_says_while_it_waits_for_its_turn_is_answered_after_it() {
+    let hub = TestApp::spawn().await;
+    let (_, pair) = hub.signed_in(ADA, "user").await;
+    let token = hub.socket_token(&pair.access).await;
+    let mut turns = Vec::new();
+    while let Some(turn) = hub.app.cx.hub.admission().turn().now_or_never() {
+        turns.push(turn.unwrap());
+    }
+    let mut socket = hub.connect().await;
+    socket.hello(&token).await;
+    for id in 1..=3 {
+        socket.say(json!({ "type": "token", "id": id })).await;
+    }
+    // Most likely all that is read by then; where it is not, the answers are the same.
+    hub.get("/healthz").await.expect(200);
+    drop(turns);
+    socket.frame("ready").await;
+    for id in 1..=3 {
+        assert_eq!(socket.frame("token").await["id"], id);
+    }
 }
