@@ -60,7 +60,11 @@ pub async fn greet(
             (PlainToken::presented(hello.token), resume)
         }
     };
-    let token = app.sessions.verify_socket_token(&token).await.map_err(refused)?;
+    let token = app
+        .sessions
+        .verify_socket_token(&token)
+        .await
+        .map_err(|error| refused(&error))?;
     let (turn, early) = admit(app, wire).await?;
     let opened = open(app, &token, resume, ip).await?;
     drop(turn);
@@ -98,7 +102,7 @@ async fn gives_up(wire: &mut impl Wire, early: &mut Option<Message>) -> End {
     }
 }
 
-fn refused(error: RedeemError) -> End {
+fn refused(error: &RedeemError) -> End {
     End::Closed(match error {
         RedeemError::Invalid => CloseCode::TokenInvalid,
         RedeemError::Used => CloseCode::TokenUsed,
@@ -111,7 +115,7 @@ async fn open(
     resume: Option<Resume>,
     ip: IpAddr,
 ) -> Result<Box<Opened>, End> {
-    let unspent = app.sessions.redeem(token).map_err(refused)?;
+    let unspent = app.sessions.redeem(token).map_err(|error| refused(&error))?;
     let cx = &app.cx;
     let connection_id = ConnectionId::generate(&cx.clock, &cx.rng);
     let socket = Socket::new(connection_id, token.user_id, token.session_id, cx.now(), Some(ip));
@@ -238,7 +242,7 @@ mod tests {
         let gone = waited(&stage, async |client, turns| {
             client.send(Message::Ping(Vec::new().into())).await;
             drop(client);
-            tokio::time::sleep(Duration::from_secs(60)).await;
+            tokio::time::sleep(Duration::from_mins(1)).await;
             drop(turns);
         })
         .await;

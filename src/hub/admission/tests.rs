@@ -125,7 +125,7 @@ async fn a_turn_is_given_back_however_its_opening_ends() {
         let turn = at_once(&door).unwrap();
         let opening = async {
             let _turn = turn;
-            sleep(Duration::from_secs(60)).await;
+            sleep(Duration::from_mins(1)).await;
         };
         timeout(Duration::from_millis(1), opening).await.unwrap_err();
     }
