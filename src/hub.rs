@@ -5,6 +5,7 @@
 //! every change. The [`sweep`] finds what the tail missed. Under all of them lies the [`lease`]: a socket that
 //! could not be checked against SQL in time closes by itself. [`nodes`] tells the others how far this node is.
 
+pub mod admission;
 pub mod bus;
 pub mod counters;
 pub mod epoch;
@@ -36,6 +37,7 @@ use crate::secret::Rng;
 use crate::store::Db;
 use crate::store::journal::{Change, Entry};
 use crate::store::sessions::{EndScope, Ending};
+use admission::Admission;
 use bus::{Bus, News};
 use nodes::{Known, NodeLease};
 pub use opening::{Opened, Opening, Resume};
@@ -68,6 +70,7 @@ struct Inner {
     /// How many sockets there are, from the upgrade until they are closed.
     sockets: AtomicUsize,
     waiting: Waiting,
+    admission: Admission,
     limits: Limits,
     /// Wakes the journal's tail before its time.
     hint: Notify,
@@ -143,6 +146,7 @@ impl Hub {
             node,
             address,
             started_at: clock.now(),
+            admission: Admission::before(&db),
             db,
             clock,
             rng,
@@ -211,6 +215,12 @@ impl Hub {
     #[must_use]
     pub fn wait_for_hello(&self, address: std::net::IpAddr) -> Option<WaitingPlace> {
         WaitingPlace::take(self, address)
+    }
+
+    /// Who may begin to open a socket, and who comes back later.
+    #[must_use]
+    pub fn admission(&self) -> &Admission {
+        &self.0.admission
     }
 
     /// Takes room for one more socket, to be held from the upgrade until it is closed. `None`: full.
