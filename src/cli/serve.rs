@@ -51,7 +51,10 @@ pub(super) async fn run(loaded: Loaded, args: &Args) -> Result<(), Failure> {
     // Whoever reads this may call at once, the metrics' listener included.
     output::line(format!("listening on http://{bound}"));
     if config.env == Env::Development {
-        show_the_way(&app).await?;
+        // It serves already: a lock that somebody sits on must not end it.
+        if let Err(error) = show_the_way(&app).await {
+            tracing::warn!(%error, "whether there is an admin yet could not be looked up");
+        }
     }
     Ok(app.until_signalled().await?)
 }

@@ -10,7 +10,7 @@ use super::swarm::Manner;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_logout_arrives_without_redis() {
-    let run = Run::start("C01", Setup::nodes(2)).await;
+    let run = Run::start("C01", Setup::nodes(2).unswept()).await;
     let scale = run.scale;
     run.gather(scale.count(40, 10_000), Manner::default()).await;
     run.act(Rates {
@@ -25,19 +25,23 @@ async fn every_logout_arrives_without_redis() {
     let logs = run.judge().await.clean(scale.count(40, 10_000));
     let refused = logs.acts.iter().filter(|act| act.status >= 500).count();
     assert_eq!(refused, 0, "requests were refused because Redis was away");
+    let turned_away = logs.turned_away();
+    assert_eq!(turned_away, 0, "sockets were refused because Redis was away");
 }
 
-/// The journal alone needs half of `hub.poll`; the bus, some milliseconds.
+/// The journal alone would need half of `hub.poll`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_bus_is_fast_before_and_after() {
-    let run = Run::start("C01, the bus", Setup::nodes(2)).await;
+    let setup = Setup::nodes(2).unswept().set("PORTCULLIS_HUB__POLL", "10");
+    let run = Run::start("C01, the bus", setup).await;
     run.gather(30, Manner::default()).await;
-    let most = Duration::from_millis(200);
-    let before = run.node_to_node(9).await;
+    let most = run.scale.seconds(1.0, 0.2);
+    run.bus_is_up().await;
+    let before = run.node_to_node(5).await;
     assert!(before < most, "a healthy bus takes {before:?}");
     run.breaks(Break::RedisKilled, Duration::from_secs(1)).await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    let after = run.node_to_node(9).await;
+    run.bus_is_up().await;
+    let after = run.node_to_node(5).await;
     assert!(after < most, "a bus that came back takes {after:?}");
-    run.judge().await.clean(18);
+    run.judge().await.clean(10);
 }

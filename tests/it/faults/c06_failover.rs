@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use super::actor::Rates;
 use super::ledger::Fault;
+use super::postgres::Postgres;
 use super::run::{Run, Setup};
 use super::swarm::Manner;
+use crate::support::proxy::{Line, Proxy};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_standby_takes_over_and_nothing_is_lost() {
@@ -14,7 +16,8 @@ async fn a_standby_takes_over_and_nothing_is_lost() {
     let scale = run.scale;
     run.gather(scale.count(40, 3_000), Manner::default()).await;
     let primary = run.postgres.as_ref().unwrap();
-    let standby = primary.standby("500ms").await;
+    let line = Proxy::before(primary.address).await;
+    let standby = Postgres::standby("500ms", line.address).await;
     for setting in [
         "alter system set synchronous_standby_names = '*'",
         "alter system set synchronous_commit = 'remote_apply'",
@@ -31,6 +34,9 @@ async fn a_standby_takes_over_and_nothing_is_lost() {
     // Each commit waits for the standby now, which every promise that counts from the commit allows.
     tokio::time::sleep(scale.seconds(4.0, 20.0)).await;
     let failing = run.during(Fault::Sql, None, async {
+        // What is acknowledged from here on would be lost, if anything were.
+        line.set(Line::Cut);
+        tokio::time::sleep(Duration::from_secs(1)).await;
         primary.crash().await;
         standby.promote().await;
         for setting in [

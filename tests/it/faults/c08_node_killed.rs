@@ -43,6 +43,8 @@ async fn who_was_on_a_dead_node_comes_back_elsewhere() {
     tokio::time::sleep(scale.lease() + Duration::from_secs(2)).await;
     run.actor.rest().await;
 
+    ghosts_are_gone(&run, died).await;
+
     // No lease of the dead node is left: it counts as having applied everything.
     let session = run.somebody_on(1);
     let body = json!({ "session_id": session.id, "reason": "faults" });
@@ -58,6 +60,26 @@ async fn who_was_on_a_dead_node_comes_back_elsewhere() {
     run.nodes[0].start_surely().await;
     run.ledger.ends(dead);
     run.judge().await.clean(20);
+}
+
+/// What the dead node had in Redis counts for nobody any more.
+async fn ghosts_are_gone(run: &Run, died: At) {
+    const COUNT: &str = "local n = 0
+        for _, key in ipairs(redis.call('KEYS', 'portcullis:presence:user:*')) do n = n + redis.call('HLEN', key) end
+        return n";
+    loop {
+        let said = run.redis.lock().await.say(&["EVAL", COUNT, "0"]).await;
+        let open = run.swarm.open();
+        let mut listed = said.lines().filter_map(|line| line.strip_prefix(':'));
+        let listed: usize = listed.next_back().unwrap().parse().unwrap();
+        let waited = run.ledger.now().saturating_sub(died);
+        if listed == open {
+            return println!("ghosts gone after {waited:?}");
+        }
+        let most = run.scale.seconds(30.0, 45.0);
+        assert!(waited < most, "{listed} connections in Redis, {open} are open");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// How long each client of the dead node was without a socket.

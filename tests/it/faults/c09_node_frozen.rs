@@ -50,6 +50,9 @@ async fn a_thawed_node_says_nothing_to_who_was_signed_out() {
             let session = run.somebody_on(1);
             run.actor.end(&session, 0, "all").await;
         }
+        // Requests wait for the zombie, which could answer them without asking anybody.
+        run.swarm.speak();
+        tokio::time::sleep(Duration::from_millis(200)).await;
         run.nodes[1].thaw();
     });
     frozen.await;

@@ -5,18 +5,30 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sqlx::Row;
 
 use super::ledger::{Selector, What};
 use super::run::{Run, Setup};
 use super::swarm::Manner;
 
+async fn rows(run: &Run) -> i64 {
+    let count = sqlx::query("select count(*) from journal");
+    count.fetch_one(&mut run.sql().await).await.unwrap().get(0)
+}
+
 async fn revoke(run: &Run, order: Value, selector: Selector) {
     let path = "/api/revocations?wait=all&timeout_ms=10000";
+    let rows = rows(run).await;
     let reply = run.hub.post(0, path, &run.hub.key, &order).await;
     assert_eq!(reply.status, 200, "{:?}", reply.body);
     println!("{order}: {:?} after {:?}", reply.body["receipt"], reply.took());
     assert!(reply.took() < run.scale.seconds(5.0, 2.0), "{:?}", reply.took());
     assert_eq!(reply.body["receipt"]["complete"], true);
+    assert_eq!(
+        self::rows(run).await,
+        rows + 1,
+        "one row, however many it concerns"
+    );
     run.ledger.act(reply.act(What::Revoke {
         selector,
         everywhere: true,
@@ -25,7 +37,7 @@ async fn revoke(run: &Run, order: Value, selector: Selector) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_role_then_everybody() {
-    let run = Run::start("C10", Setup::nodes(2)).await;
+    let run = Run::start("C10", Setup::nodes(2).unswept()).await;
     let count = run.scale.count(200, 10_000);
     run.gather(count, Manner::default()).await;
     let users = run.actor.users();

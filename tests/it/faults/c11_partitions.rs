@@ -33,21 +33,29 @@ async fn every_kind_of_cut_has_its_bound() {
     let scale = run.scale;
     for to in [To::Redis, To::Sql, To::Both] {
         for line in [Line::Cut, Line::Frozen, Line::Deaf, Line::Mute, Line::HalfOpen] {
-            run.breaks(Break::Line(1, to, line), scale.seconds(0.6, 10.0))
+            run.breaks(Break::Line(1, to, line), scale.seconds(0.4, 10.0))
                 .await;
-            tokio::time::sleep(scale.seconds(0.2, 3.0)).await;
+            tokio::time::sleep(scale.seconds(0.1, 3.0)).await;
         }
     }
     run.breaks(Break::Flapping(1, To::Both), scale.seconds(2.0, 300.0))
         .await;
-    run.judge().await.clean(scale.count(30, 500));
+    run.judge().await.clean(scale.count(20, 500));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_cut_from_all_closes_its_sockets_by_itself() {
     let run = started("C11, the lease").await;
     let long = run.scale.lease() + Duration::from_secs(3);
-    run.breaks(Break::Line(1, To::Both, Line::Frozen), long).await;
+    // Its sockets go on asking, and it answers without asking anybody: no receipt may say otherwise (I6).
+    let asking = async {
+        let until = run.ledger.now() + long;
+        while run.ledger.now() < until {
+            run.swarm.speak();
+            tokio::time::sleep(Duration::from_millis(800)).await;
+        }
+    };
+    run.on_the_line(1, To::Both, Line::Frozen, asking).await;
     let logs = run.judge().await.clean(20);
     let leases = logs
         .sockets

@@ -13,6 +13,10 @@ use super::swarm::Manner;
 
 /// The least of buffers: what waits for this client, waits at the hub.
 const TINY: u32 = 4 * 1024;
+/// Sockets that are too slow and not signed out.
+const DOZING: usize = 4;
+/// How many sockets were closed for being too slow.
+const SENT_AWAY: &str = "portcullis_close_total{code=\"4204\"}";
 
 /// A socket of a client that reads its upgrade, and nothing more.
 async fn deaf(run: &Run, session: &Session, node: usize) -> TcpStream {
@@ -42,7 +46,7 @@ async fn held(run: &Run) -> f64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_never_reads_hurts_nobody_and_is_signed_out() {
-    let run = Run::start("C15", Setup::nodes(2)).await;
+    let run = Run::start("C15", Setup::nodes(2).unswept()).await;
     let (good, slow) = (run.scale.count(40, 9_000), run.scale.count(15, 1_000));
     run.gather(good, Manner::default()).await;
     // Sessions of one user each have a state of their own; theirs changes all the time.
@@ -65,7 +69,14 @@ async fn who_never_reads_hurts_nobody_and_is_signed_out() {
         streams.push(deaf(&run, &session, number % 2).await);
         sessions.push(session);
     }
-    let all = run.swarm.open() + slow;
+    // Some others read as little, and nobody signs them out: they are sent away for being slow.
+    let dozing = run.actor.users()[38].clone();
+    for number in 0..DOZING {
+        let session = run.hub.sign_in(&dozing.email, number % 2).await.unwrap();
+        streams.push(deaf(&run, &session, number % 2).await);
+        sessions.push(session);
+    }
+    let all = run.swarm.open() + slow + DOZING;
     let before = run.holdings();
     let until = Instant::now() + run.scale.seconds(3.0, 60.0);
     let mut round = 0;
@@ -81,7 +92,8 @@ async fn who_never_reads_hurts_nobody_and_is_signed_out() {
     let asked = Instant::now();
     let selector = super::ledger::Selector::Users([stubborn.id.clone()].into());
     assert!(run.actor.revoke(0, selector, &body, "none").await);
-    let most = run.scale.seconds(15.0, 4.0);
+    // Sooner than they would be sent away for being slow.
+    let most = run.scale.seconds(5.0, 4.0);
     let left = run.swarm.members();
     let gone = left
         .iter()
@@ -97,6 +109,16 @@ async fn who_never_reads_hurts_nobody_and_is_signed_out() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     println!("gone after {:?}", asked.elapsed());
+    // A write that hangs does so for eight seconds.
+    let (began, most) = (Instant::now(), run.scale.seconds(30.0, 15.0));
+    while run.metric(SENT_AWAY).await < f64::from(u32::try_from(DOZING).unwrap()) {
+        assert!(began.elapsed() < most, "who reads nothing keeps the socket");
+        round += 1;
+        let role = ["moderator", "user"][round % 2];
+        run.actor.assign(round % 2, &dozing.id, role).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    println!("the others are sent away after {:?}", began.elapsed());
     let after = run.holdings();
     for (node, (memory, _)) in &after {
         let grown = memory.saturating_sub(before[node].0);

@@ -10,7 +10,7 @@ use super::run::{Run, Setup};
 use super::swarm::Manner;
 
 /// Connections of one node's pools: requests, revocations, the watch, and one to open with.
-const POOLS: i64 = 16 + 4 + 2 + 1;
+const POOLS: i64 = 16 + 4 + 4 + 1;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everybody_comes_back_at_once() {
@@ -24,6 +24,9 @@ async fn everybody_comes_back_at_once() {
     for node in &run.nodes {
         node.kill().await;
     }
+    let mut sql = run.sql().await;
+    let now = "select cast(clock_timestamp() as text)";
+    let killed: String = sqlx::query(now).fetch_one(&mut sql).await.unwrap().get(0);
     tokio::time::sleep(Duration::from_millis(500)).await;
     for node in &run.nodes {
         node.start_surely().await;
@@ -31,12 +34,18 @@ async fn everybody_comes_back_at_once() {
     run.ledger.ends(down);
     let began = run.ledger.now();
     let patience = began + run.scale.seconds(45.0, 20.0);
-    let mut sql = run.sql().await;
-    let count = "select count(*) from pg_stat_activity where application_name like 'portcullis%'";
+    let count = "select count(*) from pg_stat_activity
+        where application_name like 'portcullis%' and datname = current_database()
+            and backend_start > cast($1 as timestamptz)";
     let mut most = 0;
     while !run.swarm.is_complete() {
         assert!(run.ledger.now() < patience, "only {} are back", run.swarm.open());
-        let connections: i64 = sqlx::query(count).fetch_one(&mut sql).await.unwrap().get(0);
+        let connections: i64 = sqlx::query(count)
+            .bind(&killed)
+            .fetch_one(&mut sql)
+            .await
+            .unwrap()
+            .get(0);
         most = most.max(connections);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -44,7 +53,6 @@ async fn everybody_comes_back_at_once() {
         "all back after {:?}, {most} connections to SQL",
         run.ledger.now().saturating_sub(began)
     );
-    // Those of the dead are counted until PostgreSQL has noticed.
-    assert!(most <= 4 * POOLS, "{most} connections to SQL");
+    assert!(most <= 2 * POOLS, "{most} connections to SQL");
     run.judge().await.clean(0);
 }

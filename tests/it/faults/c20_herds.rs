@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::Row;
 use tokio::task::JoinSet;
 
-use super::ledger::What;
+use super::ledger::{Fault, What};
 use super::run::{Run, Setup};
 use super::swarm::Manner;
 
@@ -61,4 +62,42 @@ async fn many_tabs_refresh_with_one_token() {
         assert!(!given.contains(&None), "a tab was refused");
     }
     run.judge().await.clean(0);
+}
+
+/// While the database holds its breath, many ask the same of it: it is asked for all of them together.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_checks_are_one_query() {
+    const EACH: usize = 150;
+    let run = Run::start("C20, checks", Setup::nodes(2).own_postgres().unswept()).await;
+    run.gather(20, Manner::default()).await;
+    let sql = run.postgres.as_ref().unwrap();
+    let before = commits(&run).await;
+    let asked = run.during(Fault::Sql, None, async {
+        sql.freeze();
+        let mut asking = JoinSet::new();
+        for (number, session) in run.actor.living().into_iter().cycle().take(2 * EACH).enumerate() {
+            let hub = Arc::clone(&run.hub);
+            asking.spawn(async move { hub.ticket(&session, number % 2).await.status });
+        }
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        sql.thaw();
+        asking.join_all().await
+    });
+    let statuses = asked.await;
+    assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
+    let queries = commits(&run).await - before;
+    println!("{queries} transactions for {} requests", 2 * EACH);
+    assert!(queries < i64::try_from(EACH).unwrap(), "{queries} transactions");
+    run.judge().await.clean(0);
+}
+
+/// How many transactions the database has seen. It counts what each connection did within the last second.
+async fn commits(run: &Run) -> i64 {
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let count = "select xact_commit from pg_stat_database where datname = current_database()";
+    sqlx::query(count)
+        .fetch_one(&mut run.sql().await)
+        .await
+        .unwrap()
+        .get(0)
 }

@@ -12,7 +12,7 @@ use super::swarm::Manner;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_empty_redis_costs_no_logout() {
-    let run = Run::start("C21", Setup::nodes(2)).await;
+    let run = Run::start("C21", Setup::nodes(2).unswept()).await;
     run.gather(run.scale.count(40, 10_000), Manner::default()).await;
     run.act(Rates {
         revocations: 15.0,
@@ -72,4 +72,39 @@ async fn presence_is_rebuilt() {
         run.ledger.now().saturating_sub(flushed)
     );
     run.judge().await.clean(0);
+}
+
+/// Each node counts by itself as well: an empty Redis gives nobody who guesses new tries on it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_empty_redis_gives_a_sprayer_no_new_tries() {
+    let setup = Setup::nodes(2).set("PORTCULLIS_LIMITS__ENABLED", "true");
+    let run = Run::start("C21, limits", setup).await;
+    run.bus_is_up().await;
+    let first = tries(&run, 0).await;
+    assert!((10..=20).contains(&first), "{first} tries were let through");
+    // They are counted together: the other node lets none through.
+    let elsewhere = tries(&run, 1).await;
+    assert!(
+        elsewhere <= 3,
+        "{elsewhere} tries were let through by the other node"
+    );
+    run.breaks(Break::RedisFlushed, Duration::ZERO).await;
+    // Some seconds have passed, and four of them make a new try.
+    let again = tries(&run, 0).await;
+    assert!(again <= 5, "{again} tries were let through once more");
+    run.judge().await.clean(0);
+}
+
+/// How many of thirty wrong passwords for one account are looked at.
+async fn tries(run: &Run, node: usize) -> usize {
+    let mut looked_at = 0;
+    for number in 0..30 {
+        let body = serde_json::json!({
+            "email": run.actor.users()[0].email, "password": format!("wrong password {number}"),
+        });
+        let status = run.hub.post(node, "/api/auth", "", &body).await.status;
+        assert!(status == 401 || status == 429, "{status}");
+        looked_at += usize::from(status == 401);
+    }
+    looked_at
 }

@@ -11,7 +11,7 @@ use super::swarm::Manner;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_open_transaction_elsewhere_delays_nothing() {
-    let run = Run::start("C22", Setup::nodes(2).own_postgres()).await;
+    let run = Run::start("C22", Setup::nodes(2).own_postgres().unswept()).await;
     let scale = run.scale;
     run.gather(scale.count(40, 5_000), Manner::default()).await;
     let postgres = run.postgres.as_ref().unwrap();
@@ -26,7 +26,7 @@ async fn an_open_transaction_elsewhere_delays_nothing() {
         roles: 5.0,
         ..Rates::default()
     });
-    tokio::time::sleep(scale.seconds(5.0, 300.0)).await;
+    tokio::time::sleep(scale.seconds(3.5, 300.0)).await;
     run.actor.rest().await;
     // Through the journal and a receipt from every node, while it is still open.
     let session = run.somebody_on(1);
@@ -43,6 +43,6 @@ async fn an_open_transaction_elsewhere_delays_nothing() {
         selector: super::ledger::Selector::Session(session.id.clone()),
         everywhere: true,
     }));
-    run.judge().await.clean(40);
+    run.judge().await.clean(25);
     idle.execute("rollback").await.unwrap();
 }

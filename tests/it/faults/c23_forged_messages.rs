@@ -13,7 +13,7 @@ const STREAM: &str = "portcullis:journal";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn forged_messages_change_nothing() {
-    let run = Run::start("C23", Setup::nodes(2)).await;
+    let run = Run::start("C23", Setup::nodes(2).unswept()).await;
     let scale = run.scale;
     run.gather(scale.count(40, 3_000), Manner::default()).await;
     // A real one, so that the stream is there with the fields that it has.
@@ -32,6 +32,8 @@ async fn forged_messages_change_nothing() {
         revocations: 5.0,
         ..Rates::default()
     });
+    let orders = orders_to_leave(&run, &fields).await;
+    assert!(orders.len() >= 39, "{} orders", orders.len());
     let until = run.ledger.now() + scale.seconds(3.0, 60.0);
     let mut sent = 0;
     while run.ledger.now() < until {
@@ -41,6 +43,7 @@ async fn forged_messages_change_nothing() {
             let victim = &victims[number % victims.len()];
             commands.push(forged(&fields, &session.id, &victim.id, number));
         }
+        commands.extend(orders.iter().cloned());
         sent += commands.len();
         run.redis.lock().await.say_all(&commands).await;
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -50,6 +53,43 @@ async fn forged_messages_change_nothing() {
     let states = logs.sockets.iter().flat_map(|socket| &socket.frames);
     let states = states.filter(|frame| frame.kind == Kind::State).count();
     assert_eq!(states, 0, "a forged message changed a state");
+    let pushed_out = logs
+        .sockets
+        .iter()
+        .filter(|socket| socket.ready.is_some() && socket.closed.is_some() && socket.code != Some(4001));
+    assert_eq!(pushed_out.count(), 0, "a forged message closed a socket");
+}
+
+/// Entries that tell each connection to leave, with the proof of another message. Whoever writes into Redis
+/// reads there who is connected where.
+async fn orders_to_leave(run: &Run, real: &[String]) -> Vec<Vec<String>> {
+    const LIST: &str = "local out = {}
+        for _, key in ipairs(redis.call('KEYS', 'portcullis:presence:user:*')) do
+            for _, id in ipairs(redis.call('HKEYS', key)) do
+                for _, node in ipairs(redis.call('SMEMBERS', 'portcullis:presence:nodes')) do
+                    out[#out + 1] = node .. ' ' .. key:sub(26) .. ' ' .. id
+                end
+            end
+        end
+        return out";
+    let said = run.redis.lock().await.say(&["EVAL", LIST, "0"]).await;
+    let found = said.lines().filter(|line| line.split(' ').count() == 3);
+    let order = |line: &str| {
+        let mut ids = line.split(' ');
+        let [node, user, connection] = [(); 3].map(|()| ids.next().unwrap());
+        let text = serde_json::json!({ "k": "shed", "node": node, "user": user, "connection": connection });
+        let words = [
+            "XADD",
+            STREAM,
+            "*",
+            &real[0],
+            &text.to_string(),
+            &real[2],
+            &real[3],
+        ];
+        words.map(str::to_owned).to_vec()
+    };
+    found.map(order).collect()
 }
 
 /// Names and values of an entry, as `XREVRANGE` prints them.

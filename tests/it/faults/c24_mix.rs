@@ -1,6 +1,7 @@
 //! C24: everything at once, in an order drawn from a seed. `PORTCULLIS_FAULTS_SEED` replays it,
 //! `PORTCULLIS_FAULTS_MINUTES` says for how long.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::actor::Rates;
@@ -16,34 +17,57 @@ async fn nothing_is_lost_in_a_mix_of_faults() {
         ..Manner::default()
     };
     run.gather(scale.count(60, 3_000), manner).await;
-    let before = run.holdings();
     run.act(Rates {
         revocations: if scale.long { 20.0 } else { 10.0 },
         roles: 4.0,
         refreshes: 6.0,
         registrations: 1.0,
     });
-    let long = scale.seconds(14.0, 0.0);
+    // What is made once and kept is there then.
+    tokio::time::sleep(scale.seconds(0.5, 20.0)).await;
+    let before = run.holdings();
     let long = if scale.long {
         Duration::from_secs(60 * scale.minutes)
     } else {
-        long
+        Duration::from_secs(8)
     };
-    run.mix(long, scale.seconds(2.0, 8.0)).await;
+    let faults = run.mix(long, scale.seconds(2.0, 6.0)).await;
     let judgement = run.judge().await;
+    let revocations = judgement.verdict.acknowledged;
+    println!(
+        "seed {}: {faults} faults, {revocations} acknowledged revocations",
+        scale.seed
+    );
     println!("held before {before:?}, after {:?}", judgement.holdings);
-    for (node, (memory, files)) in &judgement.holdings {
-        let (memory_before, files_before) = before[node];
-        // Sockets have moved from node to node meanwhile.
-        let sockets = scale.count(60, 3_000);
-        assert!(
-            *files <= files_before + sockets + 64,
-            "node {node} holds {files} files, {files_before} before"
-        );
-        assert!(
-            *memory <= memory_before * 2 + 64 * 1024,
-            "node {node} holds {memory} KiB, {memory_before} before"
-        );
+    holds_no_more(&run, &before, &judgement.holdings);
+    judgement.clean(scale.count(20, 1_000));
+    if scale.long && scale.minutes >= 60 {
+        assert!(faults >= 500, "{faults} faults");
+        assert!(revocations >= 20_000, "{revocations} revocations");
     }
-    judgement.clean(scale.count(30, 1_000));
 }
+
+/// I9, over all nodes: sockets have moved from one to another meanwhile.
+fn holds_no_more(run: &Run, before: &Holdings, after: &Holdings) {
+    let sum = |held: &Holdings| {
+        held.values()
+            .fold((0, 0), |(memory, files), held| (memory + held.0, files + held.1))
+    };
+    assert_eq!(before.len(), after.len(), "a node is not there");
+    let ((memory_before, files_before), (memory, files)) = (sum(before), sum(after));
+    // The pools fill as needed, and clients keep connections for their next request.
+    let (pools, clients) = (24 * run.nodes.len(), 64);
+    let most = files_before + files_before / 20 + pools + clients;
+    assert!(files <= most, "{files} files are open, {files_before} before");
+    // An allocator keeps what was once needed, in the short form most of all that there is.
+    let (part, more) = if run.scale.long {
+        (20, 48 * 1024)
+    } else {
+        (1, 192 * 1024)
+    };
+    let most = memory_before + memory_before / part + more;
+    assert!(memory <= most, "{memory} KiB are held, {memory_before} before");
+}
+
+/// Resident KiB and open files of each node.
+type Holdings = BTreeMap<usize, (u64, usize)>;

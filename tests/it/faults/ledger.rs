@@ -191,6 +191,25 @@ pub struct Logs {
     pub ended: At,
 }
 
+impl Logs {
+    /// How often somebody with a socket token, whose session nobody asked to end, did not get a socket.
+    pub fn turned_away(&self) -> usize {
+        let asked_to_end = |session: &str| {
+            let user = self.sessions.get(session).map(|session| &session.user);
+            self.acts.iter().any(|act| match &act.what {
+                What::Revoke { selector, .. } => match selector {
+                    Selector::Session(id) => id == session,
+                    Selector::Users(users) => user.is_some_and(|user| users.contains(user)),
+                    Selector::All => true,
+                },
+                _ => false,
+            })
+        };
+        let refused = self.sockets.iter().filter(|socket| socket.ready.is_none());
+        refused.filter(|socket| !asked_to_end(&socket.session)).count()
+    }
+}
+
 /// The open book of a run.
 #[derive(Debug)]
 pub struct Ledger {

@@ -163,13 +163,21 @@ impl Run {
         done
     }
 
-    /// One fault after another, drawn from the seed, until `time` is over.
-    pub async fn mix(&self, time: Duration, longest: Duration) {
+    /// One fault after another, drawn from the seed, until `time` is over; gives how many there were.
+    pub async fn mix(&self, time: Duration, longest: Duration) -> usize {
         let mut dice = StdRng::seed_from_u64(self.scale.seed ^ 0xFA_0175);
         let until = self.ledger.now() + time;
+        let mut count = 0;
         while self.ledger.now() < until {
+            count += 1;
             let what = self.drawn(&mut dice);
             let long = dice.random_range(Duration::from_millis(200)..longest);
+            // Now and then for longer than any lease.
+            let long = if self.scale.long && dice.random_range(0..64) == 0 {
+                self.scale.lease() + long
+            } else {
+                long
+            };
             println!(
                 "{:>8.1} s  {what:?} for {} ms",
                 self.ledger.now().as_secs_f64(),
@@ -178,6 +186,7 @@ impl Run {
             self.breaks(what, long).await;
             tokio::time::sleep(dice.random_range(Duration::ZERO..longest / 2)).await;
         }
+        count
     }
 
     fn drawn(&self, dice: &mut StdRng) -> Break {

@@ -49,22 +49,22 @@ impl Postgres {
         }
     }
 
-    /// A standby that follows this one, `delay` behind.
-    pub async fn standby(&self, delay: &str) -> Self {
+    /// A standby that follows this one by way of `line`, `delay` behind.
+    pub async fn standby(delay: &str, line: SocketAddr) -> Self {
         let mut standby = Self::empty("standby").await;
         standby.options = vec![format!("recovery_min_apply_delay={delay}")];
-        standby.copy_of(self, &["--write-recovery-conf"]).await;
+        standby.copy_of(line, &["--write-recovery-conf"]).await;
         standby.run().await;
         standby
     }
 
     /// Copies the files of a running cluster.
-    async fn copy_of(&self, other: &Self, options: &[&str]) {
+    async fn copy_of(&self, other: SocketAddr, options: &[&str]) {
         let copied = process::server(program("pg_basebackup"), &self.folder)
             .env("PGPASSWORD", password())
             .args(["--pgdata=data", "--checkpoint=fast", "--no-sync"])
             .args(["--host=127.0.0.1", "--username=portcullis"])
-            .arg(format!("--port={}", other.address.port()))
+            .arg(format!("--port={}", other.port()))
             .args(options)
             .output()
             .await
@@ -79,7 +79,7 @@ impl Postgres {
     /// A cluster of its own with what this one holds now, not yet started.
     pub async fn backup(&self) -> Self {
         let copy = Self::empty("backup").await;
-        copy.copy_of(self, &[]).await;
+        copy.copy_of(self.address, &[]).await;
         copy
     }
 

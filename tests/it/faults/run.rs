@@ -21,6 +21,7 @@ use super::redis::Redis;
 use super::scale::Scale;
 pub use super::setup::Setup;
 use super::swarm::{Manner, Swarm};
+use crate::support::eventually;
 use crate::support::proxy::Line;
 
 /// Everything that lives while a scenario runs.
@@ -188,6 +189,17 @@ impl Run {
         }
         println!("{}: from node to node  {times}", self.name);
         times.percentile(50)
+    }
+
+    /// Waits until every node hears itself over the bus.
+    pub async fn bus_is_up(&self) {
+        for node in 0..self.nodes.len() {
+            eventually("the bus is up", || async {
+                let said = self.hub.get(node, "/api/hub", &self.hub.key).await;
+                (said.body["bus"]["state"] == "up").then_some(())
+            })
+            .await;
+        }
     }
 
     /// When the last socket of a session closed; `None` while one is open.

@@ -10,7 +10,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -27,6 +27,9 @@ const OPENING: Duration = Duration::from_secs(10);
 const SHORTEST_RETRY: Duration = Duration::from_millis(100);
 /// How many clients ask for their first socket at a time.
 const AT_ONCE: usize = 32;
+
+/// What is answered at once, without a look into the database.
+const ASK: &str = r#"{"type":"token","id":"1"}"#;
 
 const AWAY: u8 = 0;
 const OPEN: u8 = 1;
@@ -67,6 +70,8 @@ pub struct Swarm {
     members: Mutex<Vec<Member>>,
     gate: Arc<Semaphore>,
     count: AtomicUsize,
+    /// Grows whenever everybody is to say something.
+    cue: watch::Sender<u64>,
     stop: CancellationToken,
 }
 
@@ -84,6 +89,7 @@ impl Swarm {
             members: Mutex::default(),
             gate: Arc::new(Semaphore::new(AT_ONCE)),
             count: AtomicUsize::new(0),
+            cue: watch::Sender::new(0),
             stop: CancellationToken::new(),
         }
     }
@@ -108,6 +114,7 @@ impl Swarm {
             longest: self.scale.longest_retry(),
             dice: StdRng::seed_from_u64(seed),
             spare: None,
+            cue: self.cue.subscribe(),
         };
         let (stop, gate) = (self.stop.clone(), Arc::clone(&self.gate));
         tokio::spawn(async move {
@@ -133,6 +140,11 @@ impl Swarm {
         members.iter().filter(|member| member.is_open()).count()
     }
 
+    /// Everybody with an open socket asks for an access token over it, whether the hub reads or not.
+    pub fn speak(&self) {
+        self.cue.send_modify(|cue| *cue += 1);
+    }
+
     /// Everybody leaves.
     pub fn leave(&self) {
         self.stop.cancel();
@@ -150,6 +162,7 @@ struct Client {
     dice: StdRng,
     /// A socket token that nobody has used yet.
     spare: Option<String>,
+    cue: watch::Receiver<u64>,
 }
 
 impl Client {
@@ -256,11 +269,16 @@ impl Client {
         let mut in_ms = None;
         let mut talk = tokio::time::interval(Duration::from_secs(8));
         talk.tick().await;
+        self.cue.mark_unchanged();
         loop {
             let heard = tokio::select! {
                 heard = wire.next() => heard,
                 _ = talk.tick(), if self.manner.talks => {
-                    let _gone = wire.send(Message::text(r#"{"type":"token","id":"1"}"#)).await;
+                    let _gone = wire.send(Message::text(ASK)).await;
+                    continue;
+                }
+                _ = self.cue.changed() => {
+                    let _gone = wire.send(Message::text(ASK)).await;
                     continue;
                 }
             };
