@@ -179,6 +179,7 @@ impl App {
         let tail = Tail::begin(&cx.hub).await?;
         cx.hub.report().await?;
         life.spawn(hub::nodes::run(cx.hub.clone(), life.stopped().clone()));
+        life.spawn(hub::nodes::look_around(cx.hub.clone(), life.stopped().clone()));
         let others = cx.hub.clone();
         life.spawn(presence::run(
             cx.hub.clone(),

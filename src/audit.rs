@@ -162,7 +162,13 @@ impl Record {
 /// # Errors
 /// When storage fails; the act must fail with it.
 pub async fn record(tx: &mut Tx, cx: &Context, by: &Origin, record: Record) -> Result<(), store::Error> {
-    let row = store::audit::Row {
+    store::audit::insert(tx, &row(cx, by, &record)).await
+}
+
+/// `record` as it is stored, for who writes it by a statement that does more than that.
+#[must_use]
+pub fn row(cx: &Context, by: &Origin, record: &Record) -> store::audit::Row {
+    store::audit::Row {
         id: AuditId::generate(&cx.clock, &cx.rng),
         at: cx.now(),
         action: record.action.as_str(),
@@ -177,6 +183,5 @@ pub async fn record(tx: &mut Tx, cx: &Context, by: &Origin, record: Record) -> R
         } else {
             record.details.to_string()
         },
-    };
-    store::audit::insert(tx, &row).await
+    }
 }

@@ -5,6 +5,7 @@
 //! every change. The [`sweep`] finds what the tail missed. Under all of them lies the [`lease`]: a socket that
 //! could not be checked against SQL in time closes by itself. [`nodes`] tells the others how far this node is.
 
+pub mod admission;
 pub mod bus;
 pub mod counters;
 pub mod epoch;
@@ -36,6 +37,7 @@ use crate::secret::Rng;
 use crate::store::Db;
 use crate::store::journal::{Change, Entry};
 use crate::store::sessions::{EndScope, Ending};
+use admission::Admission;
 use bus::{Bus, News};
 use nodes::{Known, NodeLease};
 pub use opening::{Opened, Opening, Resume};
@@ -68,6 +70,7 @@ struct Inner {
     /// How many sockets there are, from the upgrade until they are closed.
     sockets: AtomicUsize,
     waiting: Waiting,
+    admission: Admission,
     limits: Limits,
     /// Wakes the journal's tail before its time.
     hint: Notify,
@@ -77,6 +80,8 @@ struct Inner {
     lease: NodeLease,
     reach: Reach,
     known: Known,
+    /// Held by the one who reports because the node's lease has run out.
+    reviving: tokio::sync::Mutex<()>,
 }
 
 /// What a hub is built from.
@@ -141,6 +146,7 @@ impl Hub {
             node,
             address,
             started_at: clock.now(),
+            admission: Admission::before(&db),
             db,
             clock,
             rng,
@@ -156,6 +162,7 @@ impl Hub {
             lease: NodeLease::default(),
             reach: Reach::default(),
             known: Known::default(),
+            reviving: tokio::sync::Mutex::default(),
         }))
     }
 
@@ -210,6 +217,12 @@ impl Hub {
         WaitingPlace::take(self, address)
     }
 
+    /// Who may begin to open a socket, and who comes back later.
+    #[must_use]
+    pub fn admission(&self) -> &Admission {
+        &self.0.admission
+    }
+
     /// Takes room for one more socket, to be held from the upgrade until it is closed. `None`: full.
     #[must_use]
     pub fn take_room(&self) -> Option<Room> {
@@ -222,13 +235,15 @@ impl Hub {
         taken.is_ok().then(|| Room(self.clone()))
     }
 
-    /// Applies committed journal rows to this node's sockets at once, then tells the other nodes.
+    /// Tells the other nodes of committed journal rows, and applies them to this node's sockets at once.
     ///
     /// Sign-outs happen here and now. States and events follow by way of the journal's tail, which is
     /// woken: it alone keeps them in the order of their sequence. The tally tells when every socket
     /// that was signed out is closed.
     pub async fn announce(&self, entries: &[Entry]) -> Arc<Tally> {
         let tally = Tally::begin();
+        // The others need not wait for what this node does itself.
+        self.0.bus.publish(entries);
         // Before the tail is woken: what it closes first, the tally could not count.
         if entries.iter().any(|entry| entry.change == Change::Bulk) {
             self.sweep_for(None, &tally).await;
@@ -240,6 +255,7 @@ impl Hub {
     /// As [`announce`](Self::announce), for who does not wait: sockets that a row names are signed out
     /// here and now, those of a bulk row by the journal's tail.
     pub fn announce_only(&self, entries: &[Entry]) {
+        self.0.bus.publish(entries);
         self.tell(entries, &Tally::begin());
     }
 
@@ -248,7 +264,6 @@ impl Hub {
             self.sign_out(entry, tally);
         }
         self.0.hint.notify_one();
-        self.0.bus.publish(entries);
     }
 
     /// Looks for sockets whose session has ended already, of one user or of all: what an act that finds
@@ -286,7 +301,8 @@ impl Hub {
             _ => Some(socket.session_id) == entry.session_id,
         };
         // Sessions of the user that began after the row are not meant by it.
-        let until = (scope == EndScope::User).then_some(entry.position.sequence);
+        let comparable = scope == EndScope::User && self.0.progress.follows(&entry.epoch);
+        let until = comparable.then_some(entry.position.sequence);
         self.0.registry.for_user(user, |socket| {
             if meant(socket) {
                 socket.outbox.sign_out(&ending, until, tally.ticket());

@@ -17,6 +17,8 @@ pub const ZOMBIE_SOCKETS: &str = "portcullis_zombie_sockets";
 pub const LEASE_EXPIRED: &str = "portcullis_lease_expired_total";
 /// Closed sockets; label `code` is one of [`CLOSE_CODES`].
 pub const CLOSE: &str = "portcullis_close_total";
+/// Sockets that were told to come back later, because too many came at once.
+pub const SOCKETS_SHED: &str = "portcullis_sockets_shed_total";
 /// Sockets open on this node.
 pub const CONNECTIONS: &str = "portcullis_connections";
 /// How often the bus had to be connected again.
@@ -124,6 +126,12 @@ pub const ALL: &[Metric] = &[
         Kind::Counter,
         "Closed sockets by close code",
         Series::Each("code", CLOSE_CODES),
+    ),
+    metric(
+        SOCKETS_SHED,
+        Kind::Counter,
+        "Sockets told to come back later, because too many came at once",
+        Series::One,
     ),
     metric(CONNECTIONS, Kind::Gauge, "Sockets open on this node", Series::One),
     metric(

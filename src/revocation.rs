@@ -17,8 +17,8 @@ use crate::error::Code;
 use crate::hub::{Reached, Tally};
 use crate::ids::{RevocationId, SessionId, UserId};
 use crate::roles::{Authority, Permission, Unconfirmed};
-use crate::store::journal::{self, Change, Entry, NewEntry};
-use crate::store::revocations::Mark;
+use crate::store::journal::{Change, Entry, NewEntry};
+use crate::store::revocations::{Act, Done, Mark};
 use crate::store::sessions::{self, EndReason, EndScope, Ending, Selection};
 use crate::store::{self, Tx, users};
 use recent::Recent;
@@ -138,25 +138,25 @@ impl Revocation {
                 return Err(refusal);
             }
         };
+        let which = selection(&request.selector);
         if request.dry_run {
-            let sessions_revoked = self.count(&mut tx, &request.selector).await?;
+            let count = sessions::count_live(&mut tx, &which, self.cx.now()).await?;
             return Ok(Outcome {
                 id: None,
                 sequence: None,
-                sessions_revoked,
+                sessions_revoked: u64::try_from(count).unwrap_or(0),
                 receipt: None,
             });
         }
-        let (sessions_revoked, entry) = self.end(&mut tx, &request, user).await?;
-        let sequence = match &entry {
-            Some(entry) => entry.position.sequence,
-            None => journal::newest(&mut tx).await?,
-        };
-        let id = RevocationId::generate(&self.cx.clock, &self.cx.rng);
-        let mark = self
-            .remember(&mut tx, id, sequence, sessions_revoked, &request, by)
-            .await?;
+        let act = self.write_act(&request, user, which, by);
+        let id = act.row.id;
+        let Done {
+            sessions_revoked,
+            mark,
+            entry,
+        } = store::revocations::carry_out(&mut tx, act).await?;
         tx.commit().await?;
+        let sequence = mark.position.sequence;
         let receipt = self.carry_out(entry, user, &request, id, &mark).await;
         Ok(Outcome {
             id: Some(id),
@@ -172,16 +172,17 @@ impl Revocation {
     /// [`Error::NotFound`] where there was none, [`Error::Store`].
     pub async fn receipt(&self, id: RevocationId) -> Result<Receipt, Error> {
         let hub = &self.cx.hub;
-        let mark = store::revocations::find(&mut self.cx.db.read().await?, id).await?;
+        let mut tx = self.cx.db.read().await?;
+        let mark = store::revocations::find(&mut tx, id).await?;
         let mark = mark.ok_or(Error::NotFound("revocation"))?;
+        let present = store::meta::epoch(&mut tx).await?;
+        drop(tx);
         let reached = hub.reached(&mark).await?;
-        // Sockets that it closed here are counted while it is remembered; that it has closed them all is
-        // known for good.
+        // Sockets that it closed here are counted while it is remembered; that all are closed is known for
+        // good, also where the tail closed them because its own comparison had failed.
         let tally = self.recent.find(id);
-        let here = match &tally {
-            Some(tally) => tally.is_complete(),
-            None => hub.has_applied(&mark),
-        };
+        let here =
+            tally.as_ref().is_some_and(|tally| tally.is_complete()) || hub.has_applied(&mark, &present);
         Ok(self.write_receipt(here, tally.as_deref(), reached))
     }
 
@@ -194,132 +195,98 @@ impl Revocation {
         selector: &Selector,
         by: &Origin,
     ) -> Result<Option<UserId>, Error> {
-        let (user, permissions) = match selector {
+        // Who is judged here must not become somebody else before the sessions end.
+        let (user, role) = match selector {
             Selector::Session(id) => {
-                let found = sessions::check(tx, *id).await?;
-                let user = found.ok_or(Error::NotFound("session"))?.user_id;
-                // Who is judged here must not become somebody else before the session ends.
-                users::lock(tx, user).await?;
-                let state = users::auth_state(tx, user).await?;
-                (Some(user), state.ok_or(Error::NotFound("session"))?.permissions)
+                let user = sessions::lock_owner(tx, *id).await?;
+                let user = user.ok_or(Error::NotFound("session"))?;
+                (Some(user.id), Some(user.site_role))
             }
             Selector::User { id, .. } => {
-                users::lock(tx, *id).await?;
-                let state = users::auth_state(tx, *id).await?;
-                (Some(*id), state.ok_or(Error::NotFound("user"))?.permissions)
+                let user = users::find_locked(tx, *id).await?;
+                let user = user.ok_or(Error::NotFound("user"))?;
+                (Some(user.id), Some(user.site_role))
             }
             Selector::Role(name) => {
                 let role = store::roles::find(tx, name).await?;
-                (None, role.ok_or(Error::NotFound("role"))?.permissions)
+                (None, Some(role.ok_or(Error::NotFound("role"))?.name))
             }
-            // Everybody includes the admins.
-            Selector::All => (None, Permission::ALL.iter().map(ToString::to_string).collect()),
+            Selector::All => (None, None),
         };
         // After the locks: whoever took the right away and committed first is seen.
         let may = Authority::confirm(tx, by, Permission::SessionsRevoke, self.cx.now()).await?;
-        match (by.actor, may.lacks(&permissions)) {
-            (Actor::User { .. }, Some(missing)) => Err(Error::Lacking(missing)),
-            _ => Ok(user),
-        }
-    }
-
-    async fn count(&self, tx: &mut Tx, selector: &Selector) -> Result<u64, Error> {
-        let now = self.cx.now();
-        let Some(selection) = selection(selector) else {
-            let Selector::Session(id) = selector else {
-                return Ok(0);
+        if let Actor::User { .. } = by.actor {
+            let held = match role {
+                Some(role) => {
+                    let role = store::roles::find(tx, &role).await?;
+                    role.ok_or(Error::NotFound("role"))?.permissions
+                }
+                // Everybody includes the admins.
+                None => Permission::ALL.iter().map(ToString::to_string).collect(),
             };
-            let live = sessions::check(tx, *id)
-                .await?
-                .is_some_and(|session| session.ended(now).is_none());
-            return Ok(u64::from(live));
-        };
-        let count = sessions::count_live(tx, &selection, now).await?;
-        Ok(u64::try_from(count).unwrap_or(0))
+            if let Some(missing) = may.lacks(&held) {
+                return Err(Error::Lacking(missing));
+            }
+        }
+        Ok(user)
     }
 
-    /// Ends the sessions by one statement, and writes one journal row if there were any.
-    async fn end(
-        &self,
-        tx: &mut Tx,
-        request: &Request,
-        user_id: Option<UserId>,
-    ) -> Result<(u64, Option<Entry>), Error> {
-        let now = self.cx.now();
+    /// What the request comes to, as it is stored.
+    fn write_act(&self, request: &Request, user: Option<UserId>, which: Selection, by: &Origin) -> Act {
         let reason = EndReason::Revoked;
         let message = request.message.clone();
-        let (session_id, scope) = match &request.selector {
-            Selector::Session(id) => (Some(*id), EndScope::Session),
-            _ => (None, EndScope::User),
+        let (selector, session, scope) = match &request.selector {
+            Selector::Session(id) => (json!({ "session_id": id }), Some(*id), EndScope::Session),
+            Selector::User { id, except } => (
+                json!({ "user_id": id, "except_session_id": except }),
+                None,
+                EndScope::User,
+            ),
+            Selector::Role(role) => (json!({ "role": role }), None, EndScope::User),
+            Selector::All => (json!({ "all": true }), None, EndScope::User),
         };
-        let ending = Ending {
-            reason,
-            scope,
-            message: message.clone(),
-        };
-        let ended = match (&request.selector, selection(&request.selector)) {
-            (Selector::Session(id), _) => u64::from(sessions::end(tx, *id, &ending, now).await?.is_some()),
-            (_, Some(selection)) => sessions::end_many(tx, &selection, &ending, now).await?,
-            (_, None) => 0,
-        };
-        if ended == 0 {
-            return Ok((0, None));
-        }
         let change = match &request.selector {
-            Selector::Session(_) => Change::SessionEnded { reason, message },
+            Selector::Session(_) => Change::SessionEnded {
+                reason,
+                message: message.clone(),
+            },
             Selector::User { except, .. } => Change::UserSessionsEnded {
                 reason,
                 except: *except,
-                message,
+                message: message.clone(),
             },
             Selector::Role(_) | Selector::All => Change::Bulk,
         };
         let entry = NewEntry {
-            user_id,
-            session_id,
+            user_id: user,
+            session_id: session,
             version: None,
             change,
         };
-        Ok((ended, Some(journal::append(tx, entry, now).await?)))
-    }
-
-    async fn remember(
-        &self,
-        tx: &mut Tx,
-        id: RevocationId,
-        sequence: i64,
-        sessions_revoked: u64,
-        request: &Request,
-        by: &Origin,
-    ) -> Result<Mark, Error> {
-        let (selector, user, session) = match &request.selector {
-            Selector::Session(id) => (json!({ "session_id": id }), None, Some(*id)),
-            Selector::User { id, except } => (
-                json!({ "user_id": id, "except_session_id": except }),
-                Some(*id),
-                None,
-            ),
-            Selector::Role(role) => (json!({ "role": role }), None, None),
-            Selector::All => (json!({ "all": true }), None, None),
-        };
         let row = store::revocations::Row {
-            id,
-            sequence,
+            id: RevocationId::generate(&self.cx.clock, &self.cx.rng),
             at: self.cx.now(),
             actor: by.actor.to_string(),
             selector: selector.to_string(),
             reason: request.reason.clone(),
-            message: request.message.clone(),
-            sessions_revoked: i64::try_from(sessions_revoked).unwrap_or(i64::MAX),
+            message: message.clone(),
         };
-        let mark = store::revocations::insert(tx, &row).await?;
-        let details = json!({
-            "revocation_id": id, "selector": selector, "reason": request.reason, "sessions": sessions_revoked,
-        });
+        let details = json!({ "revocation_id": row.id, "selector": selector, "reason": request.reason });
         let mut record = Record::done(Action::SessionRevoke).details(details);
-        (record.user, record.session) = (user, session);
-        audit::record(tx, &self.cx, by, record).await?;
-        Ok(mark)
+        // A session's own line names the session alone; whose it is stands in the journal.
+        record.user = user.filter(|_| session.is_none());
+        record.session = session;
+        Act {
+            audit: audit::row(&self.cx, by, &record),
+            ending: Ending {
+                reason,
+                scope,
+                message,
+            },
+            row,
+            which,
+            entry,
+        }
     }
 
     /// Tells the sockets, and waits as long as the caller wants to.
@@ -344,7 +311,7 @@ impl Revocation {
             None => hub.verify(user).await,
         };
         self.recent.remember(id, &tally);
-        let here = tally.wait(request.timeout).await;
+        let here = tally.wait(deadline - Instant::now()).await;
         let reached = match request.wait {
             Wait::All => hub.wait_for_others(mark, deadline).await.unwrap_or_else(|error| {
                 tracing::warn!(%error, "it cannot be told how far a revocation has reached");
@@ -374,14 +341,14 @@ impl Revocation {
     }
 }
 
-fn selection(selector: &Selector) -> Option<Selection> {
+fn selection(selector: &Selector) -> Selection {
     match selector {
-        Selector::Session(_) => None,
-        Selector::User { id, except } => Some(Selection::User {
+        Selector::Session(id) => Selection::Session(*id),
+        Selector::User { id, except } => Selection::User {
             id: *id,
             except: *except,
-        }),
-        Selector::Role(role) => Some(Selection::Role(role.clone())),
-        Selector::All => Some(Selection::All),
+        },
+        Selector::Role(role) => Selection::Role(role.clone()),
+        Selector::All => Selection::All,
     }
 }

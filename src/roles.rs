@@ -166,10 +166,15 @@ impl Roles {
     async fn try_assign(&self, user: UserId, role: &str, by: &Origin) -> Result<AuthState, Error> {
         let now = self.cx.now();
         let mut tx = self.cx.db.begin().await?;
-        // Two demotions of the last two admins must not pass each other: whoever touches the role
-        // `admin` waits here for the other.
-        store::roles::lock(&mut tx, ADMIN).await?;
-        users::lock(&mut tx, user).await?;
+        let held = users::find_locked(&mut tx, user)
+            .await?
+            .map(|user| user.site_role);
+        if role == ADMIN || held.as_deref() == Some(ADMIN) {
+            // Two demotions of the last two admins must not pass each other, and no admin is made while
+            // somebody looks whether there is one: they wait here. Always after the user's own row, or
+            // two acts would wait for each other.
+            store::roles::lock(&mut tx, ADMIN).await?;
+        }
         let may = Authority::confirm(&mut tx, by, Permission::RolesWrite, now).await?;
         let before = users::auth_state(&mut tx, user)
             .await?

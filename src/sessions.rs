@@ -128,13 +128,12 @@ pub enum LogoutProof {
     Refresh(PlainToken),
 }
 
-/// A good socket token: whose socket may open.
+/// A good socket token, not spent by having been verified: whose socket may open.
 #[derive(Clone, Copy, Debug)]
-pub struct Redeemed {
+pub struct SocketToken {
     pub user_id: UserId,
     pub session_id: SessionId,
-    /// On PostgreSQL: the socket opens only for who spends it, see [`Hub::open`](crate::hub::Hub::open).
-    pub unspent: Option<Unspent>,
+    unspent: Unspent,
 }
 
 /// The session service. Clones share.

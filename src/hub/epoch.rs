@@ -7,13 +7,11 @@
 
 use std::time::Duration;
 
-use super::progress::Applied;
 use super::{Hub, Tally};
 use crate::clock::Clock;
 use crate::ids::NodeId;
 use crate::secret::Rng;
 use crate::store::journal::Batch;
-use crate::store::nodes::Reported;
 use crate::store::{self, Tx, meta};
 
 /// A name that no other journal has.
@@ -46,14 +44,17 @@ pub async fn settle(
     Ok(first)
 }
 
-/// Which database this is. `None` where it does not say, as services that resemble PostgreSQL may not: then
-/// only the journal's own rows tell that it was restored.
+/// Which database this is, where it is another than what was kept with the journal. Services that resemble
+/// PostgreSQL may not say: then only the journal's own rows tell that it was restored.
 ///
 /// # Errors
 /// When storage cannot be reached.
-pub async fn identity(tx: Tx) -> Result<Option<String>, store::Error> {
-    match tx.in_time(|tx| Box::pin(meta::identity(tx))).await {
-        Ok(identity) => Ok(Some(identity)),
+pub(super) async fn another(tx: &mut Tx) -> Result<Option<String>, store::Error> {
+    match meta::identity(tx).await {
+        Ok(present) => {
+            let kept = meta::kept_identity(tx).await?;
+            Ok((kept.as_ref() != Some(&present)).then_some(present))
+        }
         Err(store::Error::Other(error)) => {
             tracing::debug!(%error, "the database does not say which one it is");
             Ok(None)
@@ -62,27 +63,27 @@ pub async fn identity(tx: Tx) -> Result<Option<String>, store::Error> {
     }
 }
 
+/// Which database this is, if it says so.
+///
+/// # Errors
+/// When storage cannot be reached.
+pub async fn identity(tx: Tx) -> Result<Option<String>, store::Error> {
+    match tx.in_time(|tx| Box::pin(meta::identity(tx))).await {
+        Ok(identity) => Ok(Some(identity)),
+        Err(store::Error::Other(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 impl Hub {
-    /// Looks at what the node learned with its report: with another database under it, or with a row gone
-    /// that it has applied, a new epoch begins.
-    pub(super) async fn keep_epoch(&self, followed: &str, reported: &Reported) -> Result<(), store::Error> {
-        if reported.epoch != followed {
-            // Somebody else has begun it; the tail follows.
-            self.0.hint.notify_one();
-            return Ok(());
-        }
-        let present = identity(self.0.db.watch().await?).await?;
-        if reported.anchored && (present.is_none() || present == reported.identity) {
-            return Ok(());
-        }
-        tracing::warn!(
-            anchored = reported.anchored,
-            "the database is not what it was: a new epoch begins"
-        );
+    /// The database is not what it was: the journal gets a new name, unless somebody else was faster, and the
+    /// tail follows. `identity` is which database it is now, where that is what changed.
+    pub(super) async fn begin_epoch(&self, old: &str, identity: Option<&str>) -> Result<(), store::Error> {
+        tracing::warn!(?identity, "the database is not what it was: a new epoch begins");
         let mut tx = self.0.db.begin_revocation().await?;
-        if meta::renew_epoch(&mut tx, followed, &fresh(&self.0.clock, &self.0.rng)).await? {
-            if let Some(present) = &present {
-                meta::keep_identity(&mut tx, present).await?;
+        if meta::renew_epoch(&mut tx, old, &fresh(&self.0.clock, &self.0.rng)).await? {
+            if let Some(identity) = identity {
+                meta::keep_identity(&mut tx, identity).await?;
             }
             tx.commit().await?;
         }
@@ -95,15 +96,12 @@ impl Hub {
     pub(super) async fn enter_epoch(&self, batch: &Batch, asked: Duration) -> Result<(), store::Error> {
         tracing::warn!(epoch = %batch.epoch, "the journal has a new epoch: every socket is compared");
         let tally = Tally::begin();
+        // Followed first: a socket that opens meanwhile either notes what it read before it is forgotten here,
+        // or does not note it.
+        self.0.progress.follow(&batch.epoch);
         self.0.registry.for_each(|socket| socket.outbox.forget_opening());
         self.sweep(&tally).await?;
         self.spread_out(self.0.limits.drain);
-        self.0.progress.begin(Applied {
-            epoch: batch.epoch.clone(),
-            snapshot: batch.snapshot.clone(),
-            asked,
-            newest: None,
-        });
         self.0
             .progress
             .applied(&batch.epoch, &batch.snapshot, asked, &[], tally);

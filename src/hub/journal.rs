@@ -24,8 +24,10 @@ use crate::store::{self, Tx, users};
 const WITHOUT_BUS: Duration = Duration::from_millis(250);
 /// How soon a read that failed is tried again.
 const AFTER_A_FAILURE: Duration = Duration::from_millis(500);
+/// By how much a hint waits longer than the one before, after some that led to nothing.
+const IN_VAIN: Duration = Duration::from_millis(10);
 /// For how long rows are kept that nobody may have read, and a little less.
-const KEPT: Duration = Duration::from_hours(23);
+pub(super) const KEPT: Duration = Duration::from_hours(23);
 
 /// Where a reader of the journal stands.
 #[derive(Clone, Debug)]
@@ -138,35 +140,48 @@ impl Tail {
 
     /// Reads and applies until `stop`.
     pub async fn run(mut self, stop: CancellationToken) {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.keep_reading() => {}
+        }
+    }
+
+    async fn keep_reading(&mut self) {
         let hub = self.hub.clone();
         let poll = hub.0.limits.poll;
+        // How often in a row a hint led to nothing.
+        let mut in_vain = 0_u32;
         loop {
             // While the bus is away, only looking tells that others wrote.
             let up = hub.0.bus.is_up();
             let pause = if up { poll } else { poll.min(WITHOUT_BUS) };
             tokio::select! {
-                () = stop.cancelled() => return,
                 () = hub.0.bus.until(!up) => {}
                 () = hub.0.hint.notified() => {}
                 () = tokio::time::sleep(pause) => {}
             }
-            let Err(error) = self.catch_up().await else {
-                continue;
-            };
-            // Tried again from where it stands, but not in a frenzy, however many hints come.
-            tracing::warn!(%error, "the journal could not be read");
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(AFTER_A_FAILURE.min(poll)) => {}
+            match self.catch_up().await {
+                Ok(true) => in_vain = 0,
+                // Somebody may repeat old messages: they cost a read each, but not one after the other.
+                Ok(false) => {
+                    in_vain = in_vain.saturating_add(1);
+                    tokio::time::sleep(IN_VAIN * in_vain.saturating_sub(3).min(5)).await;
+                }
+                // Tried again from where it stands, but not in a frenzy, however many hints come.
+                Err(error) => {
+                    tracing::warn!(%error, "the journal could not be read");
+                    tokio::time::sleep(AFTER_A_FAILURE.min(poll)).await;
+                }
             }
         }
     }
 
-    /// Applies every row that is visible now.
+    /// Applies every row that is visible now. Answers whether there were any.
     ///
     /// # Errors
     /// When storage fails. What was not applied is given again.
-    pub async fn catch_up(&mut self) -> Result<(), store::Error> {
+    pub async fn catch_up(&mut self) -> Result<bool, store::Error> {
+        let mut found = false;
         loop {
             let asked = self.hub.0.clock.since_boot();
             let (tx, cursor) = (self.hub.0.db.watch().await?, self.cursor.clone());
@@ -175,6 +190,11 @@ impl Tail {
                 .await?;
             // Rows are kept for a day: what was not read for longer may be gone.
             let stale = asked.saturating_sub(self.read_at) > KEPT;
+            if batch.snapshot.is_behind(&self.cursor.seen) && batch.epoch == self.cursor.epoch {
+                // Transactions do not go back: this is another database, which nobody has noticed yet.
+                self.hub.begin_epoch(&batch.epoch, None).await?;
+                continue;
+            }
             if stale || batch.epoch != self.cursor.epoch {
                 self.hub.enter_epoch(&batch, asked).await?;
                 self.cursor = Cursor::new(batch.epoch, batch.snapshot);
@@ -190,8 +210,9 @@ impl Tail {
             self.cursor.advance(&batch);
             self.read_at = asked;
             self.note(&batch, asked, tally);
+            found |= !batch.entries.is_empty();
             if !batch.full {
-                return Ok(());
+                return Ok(found);
             }
         }
     }

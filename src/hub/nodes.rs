@@ -13,10 +13,10 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 
-use super::Hub;
+use super::{Hub, epoch};
 use crate::ids::NodeId;
-use crate::store::nodes::{Node, Report};
-use crate::store::{self, Db, journal, nodes};
+use crate::store::nodes::{Node, Report, Reported};
+use crate::store::{self, Db, Tx, journal, nodes};
 
 /// What a node keeps to itself of the lease that it was given: the database may lose the newest reports in a
 /// crash, since they do not wait for the disk.
@@ -28,6 +28,7 @@ const EVERY: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_secs(2);
 /// How long a node that stops waits for its sockets before it leaves its row to run out.
 const LAST_SOCKETS: Duration = Duration::from_secs(3);
+const SIGN_OFF: Duration = Duration::from_secs(4);
 
 /// The hub, all nodes together.
 #[derive(Debug)]
@@ -37,26 +38,56 @@ pub struct Overview {
     pub newest: i64,
 }
 
-/// Until when the sockets of this node may live, in milliseconds since boot.
+/// Until when the sockets of this node may live.
 #[derive(Debug)]
-pub(super) struct NodeLease(AtomicU64);
+pub(super) struct NodeLease {
+    /// Milliseconds since boot.
+    until: AtomicU64,
+    /// When the report was sent that was acknowledged last, in milliseconds since boot.
+    granted: AtomicU64,
+}
 
 impl Default for NodeLease {
     /// Without an end: before the first report there are no sockets.
     fn default() -> Self {
-        Self(AtomicU64::new(u64::MAX))
+        let (until, granted) = (AtomicU64::new(u64::MAX), AtomicU64::new(0));
+        Self { until, granted }
     }
 }
 
 impl NodeLease {
-    fn grant(&self, until: Duration) {
-        let until = u64::try_from(until.as_millis()).unwrap_or(u64::MAX);
-        self.0.store(until, Ordering::SeqCst);
+    fn grant(&self, asked: Duration, lease: Duration) {
+        let until = asked + lease.saturating_sub(MARGIN.min(lease / 10));
+        self.until.store(millis(until), Ordering::SeqCst);
+        self.granted.store(millis(asked), Ordering::SeqCst);
     }
 
     pub(super) fn expired(&self, now: Duration) -> bool {
-        u64::try_from(now.as_millis()).unwrap_or(u64::MAX) >= self.0.load(Ordering::SeqCst)
+        millis(now) >= self.until.load(Ordering::SeqCst)
     }
+
+    /// Whether the last report is so old that the next one adds more than the margin.
+    fn is_stale(&self, now: Duration) -> bool {
+        millis(now) > self.granted.load(Ordering::SeqCst) + 2 * millis(EVERY)
+    }
+}
+
+/// What came of a report.
+enum Said {
+    Reported(Reported),
+    /// This is another database than the one whose journal is followed: nothing was written.
+    Another(String),
+}
+
+/// A position in another database's journal must not be written, or believed: it is asked first, on the same
+/// connection, which does not outlive a fail-over.
+async fn say(tx: &mut Tx, report: Report) -> Result<Said, store::Error> {
+    if tx.is_postgres()
+        && let Some(identity) = epoch::another(tx).await?
+    {
+        return Ok(Said::Another(identity));
+    }
+    Ok(Said::Reported(nodes::report(tx, &report).await?))
 }
 
 /// Whose leases have run out, as of the newest look.
@@ -67,14 +98,36 @@ pub(super) struct Known {
 
 /// Reports until `stop`, and takes the row away when the last socket has closed.
 pub async fn run(hub: Hub, stop: CancellationToken) {
+    tokio::select! {
+        () = keep_reporting(&hub) => {}
+        () = stop.cancelled() => {}
+    }
+    let _in_time = tokio::time::timeout(SIGN_OFF, hub.sign_off()).await;
+}
+
+/// Looks who else lives, until `stop`.
+pub async fn look_around(hub: Hub, stop: CancellationToken) {
+    let looking = async {
+        let mut looks = tokio::time::interval(LOOK);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            looks.tick().await;
+            hub.look_around().await;
+        }
+    };
+    tokio::select! {
+        () = looking => {}
+        () = stop.cancelled() => {}
+    }
+}
+
+async fn keep_reporting(hub: &Hub) {
     let every = match hub.0.db {
         Db::Postgres { .. } => EVERY,
         Db::Sqlite { .. } => EVERY_ALONE,
     };
     let mut ticks = tokio::time::interval(every.min(hub.0.limits.lease / 10));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut look = tokio::time::interval(LOOK);
-    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let settling = hub.0.progress.settling();
         let closed = async {
@@ -84,11 +137,6 @@ pub async fn run(hub: Hub, stop: CancellationToken) {
             }
         };
         tokio::select! {
-            () = stop.cancelled() => break,
-            _ = look.tick() => {
-                hub.look_around().await;
-                continue;
-            }
             _ = ticks.tick() => {}
             () = hub.0.report.notified() => {}
             () = closed => {}
@@ -96,13 +144,9 @@ pub async fn run(hub: Hub, stop: CancellationToken) {
         if let Err(error) = hub.report().await {
             tracing::warn!(%error, "this node could not report to the others");
             // Not at once again, whatever wants to be told.
-            tokio::select! {
-                () = stop.cancelled() => break,
-                _ = ticks.tick() => {}
-            }
+            ticks.tick().await;
         }
     }
-    hub.sign_off().await;
 }
 
 impl Hub {
@@ -116,6 +160,7 @@ impl Hub {
             return Ok(());
         };
         let asked = self.0.clock.since_boot();
+        let age = asked.saturating_sub(settled.asked);
         let report = Report {
             id: self.0.node,
             epoch: settled.epoch.clone(),
@@ -123,39 +168,59 @@ impl Hub {
             started_at: self.0.started_at,
             position: settled.newest.map_or(0, |row| row.position.sequence),
             seen: settled.snapshot.to_string(),
-            seen_age: micros(asked.saturating_sub(settled.asked)),
+            seen_age: micros(age),
             lease: micros(self.0.limits.lease),
             connections: i64::try_from(self.0.registry.len()).unwrap_or(i64::MAX),
-            anchor: settled.newest,
+            // Rows are kept for a day: a node that slept for longer must not take that for a restore.
+            anchor: settled.newest.filter(|_| age < super::journal::KEPT),
+            durable: self.0.lease.is_stale(asked),
         };
-        let alone = matches!(self.0.db, Db::Sqlite { .. });
         let tx = match self.0.db {
             Db::Postgres { .. } => self.0.db.watch().await?,
             Db::Sqlite { .. } => self.0.db.single().await?,
         };
-        let reported = tx
-            .in_time(move |tx| Box::pin(async move { nodes::report(tx, &report).await }))
-            .await?;
-        if !alone {
-            let lease = self.0.limits.lease;
-            self.0
-                .lease
-                .grant(asked + lease.saturating_sub(MARGIN.min(lease / 10)));
+        let said = tx.in_time(move |tx| Box::pin(say(tx, report))).await?;
+        let reported = match said {
+            Said::Another(identity) => return self.begin_epoch(&settled.epoch, Some(&identity)).await,
+            Said::Reported(reported) => reported,
+        };
+        if let Db::Postgres { .. } = self.0.db {
+            // What ran out has run out, also where nobody has looked yet.
+            if self.0.lease.expired(self.0.clock.since_boot()) {
+                self.end_expired_leases();
+            }
+            self.0.lease.grant(asked, self.0.limits.lease);
         }
-        self.keep_epoch(&settled.epoch, &reported).await
+        if reported.epoch != settled.epoch {
+            // Somebody has begun it; the tail follows.
+            self.0.hint.notify_one();
+        } else if !reported.anchored {
+            self.begin_epoch(&settled.epoch, None).await?;
+        }
+        Ok(())
     }
 
     /// Whether `socket` may carry no frame any more: its own lease has run out, or that of the whole node.
     #[must_use]
     pub fn lease_expired(&self, socket: &super::registry::Socket) -> bool {
         let now = self.0.clock.since_boot();
-        socket.lease_expired(now) || self.0.lease.expired(now)
+        socket.lease_expired(now) || (socket.was_checked() && self.0.lease.expired(now))
     }
 
-    /// Reports first where the node's lease has run out, as after a freeze: no socket could live on it.
+    /// Reports first where the node's lease has run out, as after a freeze: no socket could live on it. One
+    /// does, however many open.
     pub(super) async fn live_again(&self) -> Result<(), store::Error> {
+        if !self.0.lease.expired(self.0.clock.since_boot()) {
+            return Ok(());
+        }
+        let _one = self.0.reviving.lock().await;
+        if !self.0.lease.expired(self.0.clock.since_boot()) {
+            return Ok(());
+        }
+        let reported = self.report().await;
+        // Granted is granted, whatever it learned beside that.
         if self.0.lease.expired(self.0.clock.since_boot()) {
-            self.report().await?;
+            reported?;
         }
         Ok(())
     }
@@ -215,6 +280,10 @@ impl Hub {
             tracing::debug!(%error, "this node's row is left to run out");
         }
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn micros(duration: Duration) -> i64 {

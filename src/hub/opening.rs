@@ -105,7 +105,10 @@ impl Hub {
         let socket = place.socket();
         socket.renew_lease(asked, self.0.limits.lease);
         socket.session_ends(checked.expires_at.min(checked.idle_expires_at));
-        socket.outbox.opened(sequence);
+        // A number of another journal than the one that is followed would compare with nothing.
+        if self.0.progress.follows(&epoch) {
+            socket.outbox.opened(sequence);
+        }
         self.0.registry.keep_caps(socket, &self.0.limits);
         self.0.presence.opened(socket);
         let missed = match resume {

@@ -24,6 +24,8 @@ pub(super) struct Applied {
 
 #[derive(Debug)]
 struct State {
+    /// The journal that is followed, also before everything is settled in it.
+    epoch: String,
     settled: Applied,
     /// Reads whose sockets have not all closed, the oldest first.
     settling: VecDeque<(Applied, Arc<Tally>)>,
@@ -34,12 +36,25 @@ struct State {
 pub(super) struct Progress(Mutex<Option<State>>);
 
 impl Progress {
-    /// The tail begins, or begins anew: nothing before `at` concerns it.
+    /// The tail begins: nothing before `at` concerns it.
     pub fn begin(&self, at: Applied) {
         *self.lock() = Some(State {
+            epoch: at.epoch.clone(),
             settled: at,
             settling: VecDeque::new(),
         });
+    }
+
+    /// The journal `epoch` is followed from now on. Nothing has been applied in it yet.
+    pub fn follow(&self, epoch: &str) {
+        if let Some(state) = self.lock().as_mut() {
+            epoch.clone_into(&mut state.epoch);
+        }
+    }
+
+    /// Whether `epoch` is the one that is followed: sequences of another one compare with nothing here.
+    pub fn follows(&self, epoch: &str) -> bool {
+        self.lock().as_ref().is_some_and(|state| state.epoch == epoch)
     }
 
     /// A read was applied; `tally` counts the sockets that it signed out. Rows are given in any order.
@@ -58,13 +73,10 @@ impl Progress {
             .iter()
             .max_by_key(|row| row.position.sequence)
             .map(Anchor::of);
+        let before = before.newest.filter(|_| before.epoch == epoch);
         let newest = newest
-            .filter(|row| {
-                before
-                    .newest
-                    .is_none_or(|old| row.position.sequence > old.position.sequence)
-            })
-            .or(before.newest);
+            .filter(|row| before.is_none_or(|old| row.position.sequence > old.position.sequence))
+            .or(before);
         let read = Applied {
             epoch: epoch.to_owned(),
             snapshot: snapshot.clone(),
@@ -100,12 +112,5 @@ impl State {
         while let Some((read, _)) = self.settling.pop_front_if(|(_, tally)| tally.all_closed()) {
             self.settled = read;
         }
-    }
-}
-
-impl Anchor {
-    fn of(row: &Entry) -> Self {
-        let (position, at) = (row.position, row.at);
-        Self { position, at }
     }
 }

@@ -45,6 +45,9 @@ impl Reached {
     }
 }
 
+/// How long one look may take, also for who does not wait.
+const ONE_LOOK: Duration = Duration::from_secs(2);
+
 /// The newest look at the table, shared by everybody who waits.
 #[derive(Debug, Default)]
 pub(super) struct Reach(Mutex<Option<Look>>);
@@ -72,19 +75,20 @@ impl Hub {
         if let Db::Sqlite { .. } = self.0.db {
             return Ok(Reached::default());
         }
-        let epoch = self.0.progress.settled().map(|settled| settled.epoch);
+        let latest = deadline.max(Instant::now() + ONE_LOOK);
         let mut pause = SOONEST;
         // Whom it concerns: who lived when it was first looked.
         let mut concerned: Option<HashSet<NodeId>> = None;
         loop {
-            let nodes = self.look(Instant::now()).await?;
+            let look = tokio::time::timeout_at(latest, self.look(Instant::now()));
+            let nodes = look.await.unwrap_or(Err(store::Error::Silent))?;
             let others = nodes.iter().filter(|node| node.id != self.0.node);
             let concerned = concerned.get_or_insert_with(|| {
                 let alive = others.clone().filter(|node| node.lease > 0);
                 alive.map(|node| node.id).collect()
             });
             let pending: Vec<NodeId> = others
-                .filter(|node| concerned.contains(&node.id) && !has_applied(node, mark, epoch.as_deref()))
+                .filter(|node| concerned.contains(&node.id) && !has_applied(node, mark))
                 .map(|node| node.id)
                 .collect();
             if pending.is_empty() || Instant::now() >= deadline {
@@ -115,28 +119,26 @@ impl Hub {
         Ok(nodes)
     }
 
-    /// Whether this node has applied `mark`, its sockets closed included.
+    /// Whether this node has applied `mark`, its sockets closed included. `present` is the journal's name.
     #[must_use]
-    pub fn has_applied(&self, mark: &Mark) -> bool {
-        match self.0.progress.settled() {
-            None => false,
-            // A newer journal began with a comparison of all sockets.
-            Some(settled) => settled.epoch != mark.epoch || settled.snapshot.includes(mark.position),
-        }
+    pub fn has_applied(&self, mark: &Mark, present: &str) -> bool {
+        self.0
+            .progress
+            .settled()
+            .is_some_and(|settled| covers(&settled.epoch, &settled.snapshot, mark, present))
     }
 }
 
-/// `epoch`: the journal that this node follows.
-fn has_applied(node: &Node, mark: &Mark, epoch: Option<&str>) -> bool {
-    if node.lease <= 0 {
-        return true;
-    }
-    if node.epoch == mark.epoch {
-        let seen = node.seen.parse::<Snapshot>();
-        return seen.is_ok_and(|seen| seen.includes(mark.position));
-    }
-    // It has begun a newer journal than the mark's, by comparing all its sockets.
-    epoch == Some(node.epoch.as_str())
+fn has_applied(node: &Node, mark: &Mark) -> bool {
+    let seen = node.seen.parse::<Snapshot>();
+    node.lease <= 0 || seen.is_ok_and(|seen| covers(&node.epoch, &seen, mark, &node.present))
+}
+
+/// Whether who follows `epoch` and has seen `seen` has applied `mark`. The journal's present name is asked for
+/// after the mark was committed, so a mark with another one is older: no row of it was open when the
+/// epoch began, and whoever entered that has compared all sockets.
+fn covers(epoch: &str, seen: &Snapshot, mark: &Mark, present: &str) -> bool {
+    epoch == present && (mark.epoch != present || seen.includes(mark.position))
 }
 
 #[cfg(test)]
@@ -148,6 +150,7 @@ mod tests {
     fn node(epoch: &str, seen: &str, lease: i64) -> Node {
         Node {
             id: NodeId::from(uuid::Uuid::from_u128(1)),
+            present: "two".to_owned(),
             epoch: epoch.to_owned(),
             address: String::new(),
             started_at: Timestamp::default(),
@@ -162,33 +165,26 @@ mod tests {
     #[test]
     fn a_node_has_applied_what_it_has_seen_or_cannot_serve_any_more() {
         let position = Position { xid: 12, sequence: 5 };
-        let mark = Mark {
-            epoch: "one".to_owned(),
+        let mark = |epoch: &str| Mark {
+            epoch: epoch.to_owned(),
             position,
         };
-        let applied = |node: Node, ours| has_applied(&node, &mark, ours);
-        assert!(!applied(node("one", "12:12:", 9), Some("one")), "not seen yet");
+        let applied = |node: Node| has_applied(&node, &mark("two"));
+        assert!(!applied(node("two", "12:12:", 9)), "not seen yet");
+        assert!(!applied(node("two", "10:14:12", 9)), "it was still running");
+        assert!(applied(node("two", "13:13:", 9)));
         assert!(
-            !applied(node("one", "10:14:12", 9), Some("one")),
-            "it was still running"
-        );
-        assert!(applied(node("one", "13:13:", 9), Some("one")));
-        assert!(
-            applied(node("one", "10:14:10", 9), Some("one")),
+            applied(node("two", "10:14:10", 9)),
             "an open transaction elsewhere holds nothing up"
         );
+        assert!(applied(node("two", "12:12:", 0)), "its lease ran out");
+        assert!(!applied(node("one", "99:99:", 9)), "it has not followed yet");
+        assert!(!applied(node("two", "nonsense", 9)));
+        let older = |node: Node| has_applied(&node, &mark("one"));
+        assert!(older(node("two", "1:1:", 9)), "it has entered the newer epoch");
         assert!(
-            applied(node("one", "12:12:", 0), Some("one")),
-            "its lease ran out"
+            !older(node("one", "99:99:", 9)),
+            "it has not compared all its sockets yet"
         );
-        assert!(
-            applied(node("two", "1:1:", 9), Some("two")),
-            "it has entered the newer epoch"
-        );
-        assert!(
-            !applied(node("old", "99:99:", 9), Some("one")),
-            "it has not followed yet"
-        );
-        assert!(!applied(node("one", "nonsense", 9), Some("one")));
     }
 }

@@ -22,18 +22,24 @@ use crate::store::sessions::{self, Checked, EndReason, EndScope, Ending};
 
 /// How many sessions one query asks for.
 const BATCH: usize = 1_000;
+/// How long an act waits for the comparison that it asks for.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// By when the layers above must have closed a socket.
 const LATE: Duration = Duration::from_secs(2);
 
 /// Sweeps every `hub.sweep` until `stop`.
 pub async fn run(hub: Hub, stop: CancellationToken) {
+    tokio::select! {
+        () = keep_sweeping(&hub) => {}
+        () = stop.cancelled() => {}
+    }
+}
+
+async fn keep_sweeping(hub: &Hub) {
     let mut ticks = tokio::time::interval(hub.0.limits.sweep);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
+        ticks.tick().await;
         match hub.sweep(&Tally::begin()).await {
             // Counted for good: each was a fault of a layer above, and a scrape must not miss it.
             Ok(zombies) => {
@@ -62,7 +68,8 @@ impl Hub {
             Some(user) => self.0.registry.of(user),
             None => self.0.registry.all(),
         };
-        if let Err(error) = self.compare_all(sockets, tally).await {
+        let compared = tokio::time::timeout(PATIENCE, self.compare_all(sockets, tally)).await;
+        if let Err(error) = compared.unwrap_or(Err(store::Error::Silent)) {
             tally.fail();
             tracing::warn!(%error, "open sockets could not be compared with the database");
         }

@@ -132,9 +132,12 @@ impl<V: Clone> Checks<V> {
             }
             // One row that cannot be read must not be in the way of the others.
             Err(_) => {
-                while let Some(next) = lead.batch.pop() {
-                    let answer = self.alone(next.id).await;
-                    let _gone = next.tell.send(Told::Answer(answer));
+                while let Some(next) = lead.batch.last().map(|next| next.id) {
+                    // Who is in the batch is handed on, should this request be given up meanwhile.
+                    let answer = self.alone(next).await;
+                    if let Some(next) = lead.batch.pop() {
+                        let _gone = next.tell.send(Told::Answer(answer));
+                    }
                 }
                 self.alone(own).await
             }

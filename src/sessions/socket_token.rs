@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::jwt::{self, Audience, Unverified, Validity};
-use super::{Current, Error, RedeemError, Redeemed, Sessions};
+use super::{Current, Error, RedeemError, Sessions, SocketToken};
 use crate::clock::Timestamp;
 use crate::ids::{SessionId, TokenId, UserId};
 use crate::secret::PlainToken;
@@ -88,28 +88,36 @@ impl Sessions {
         Ok((PlainToken::presented(token), Duration::from_secs(lifetime.into())))
     }
 
-    /// Verifies a socket token, and with SQLite spends it. To spend it on PostgreSQL, and to read whether
-    /// its session lives, is for the hub, after it has registered the connection.
+    /// Verifies a socket token, and does not spend it: who is told to come back later may show it again.
     ///
     /// # Errors
-    /// [`RedeemError::Invalid`] (4102), [`RedeemError::Used`] (4103).
-    pub async fn redeem(&self, token: &PlainToken) -> Result<Redeemed, RedeemError> {
+    /// [`RedeemError::Invalid`] (4102).
+    pub async fn verify_socket_token(&self, token: &PlainToken) -> Result<SocketToken, RedeemError> {
         let claims = self.verify_socket(token).await.ok_or(RedeemError::Invalid)?;
-        let unspent = match &self.cx.db {
-            Db::Sqlite { .. } => {
-                self.ledger.spend(claims.jti)?;
-                None
-            }
-            Db::Postgres { .. } => Some(Unspent {
-                id: claims.jti,
-                until: remembered_until(claims.exp),
-            }),
-        };
-        Ok(Redeemed {
+        Ok(SocketToken {
             user_id: claims.sub,
             session_id: claims.sid,
-            unspent,
+            unspent: Unspent {
+                id: claims.jti,
+                until: remembered_until(claims.exp),
+            },
         })
+    }
+
+    /// Spends a token with SQLite. On PostgreSQL gives what the hub has to spend: the socket opens only for
+    /// who does, see [`Hub::open`](crate::hub::Hub::open). Whether the session lives is read there too,
+    /// after the connection was registered.
+    ///
+    /// # Errors
+    /// [`RedeemError::Invalid`] (4102) when this process did not hand it out, [`RedeemError::Used`] (4103).
+    pub fn redeem(&self, token: &SocketToken) -> Result<Option<Unspent>, RedeemError> {
+        match &self.cx.db {
+            Db::Sqlite { .. } => {
+                self.ledger.spend(token.unspent.id)?;
+                Ok(None)
+            }
+            Db::Postgres { .. } => Ok(Some(token.unspent)),
+        }
     }
 
     async fn verify_socket(&self, token: &PlainToken) -> Option<Claims> {

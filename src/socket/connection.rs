@@ -6,14 +6,16 @@
 
 mod answers;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Message;
 
 use super::close::CloseCode;
-use super::hello::end_of_error;
+use super::hello::{Greeted, end_of_error};
 use super::pace::Pace;
 use super::protocol::{Heartbeat, MAX_FRAME, Retry, ServerFrame};
 use super::wire::{End, Wire, write};
@@ -75,7 +77,8 @@ impl Timer {
 
 /// Says `ready` and serves the socket until its end. Gives back its place in the registry, to be kept
 /// until the goodbye is written: a receipt counts the socket as closed when the place is given up.
-pub async fn serve(app: &App, wire: &mut impl Wire, opened: Box<Opened>) -> (End, Registered) {
+pub async fn serve(app: &App, wire: &mut impl Wire, greeted: Greeted) -> (End, Registered) {
+    let Greeted { opened, early } = greeted;
     let Opened {
         place,
         session,
@@ -104,7 +107,7 @@ pub async fn serve(app: &App, wire: &mut impl Wire, opened: Box<Opened>) -> (End
     };
     let ready = connection.ready_text(&epoch, resumed_from);
     drop(epoch);
-    match connection.run(ready, missed).await {
+    match connection.run(ready, missed, early).await {
         Err(end) => (end, connection.place),
         Ok(never) => match never {},
     }
@@ -135,11 +138,21 @@ impl<W: Wire> Connection<'_, W> {
         .text()
     }
 
-    async fn run(&mut self, ready: String, missed: Vec<Arc<str>>) -> Result<std::convert::Infallible, End> {
+    async fn run(
+        &mut self,
+        ready: String,
+        missed: Vec<Arc<str>>,
+        early: Option<Message>,
+    ) -> Result<Infallible, End> {
         self.write(ready).await?;
         self.socket().told_version(self.version);
         for frame in missed {
             self.write(frame).await?;
+        }
+        if let Some(early) = early
+            && let Some(text) = self.hear(early)?
+        {
+            self.write(text).await?;
         }
         loop {
             if let Some(text) = self.next().await? {

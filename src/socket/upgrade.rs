@@ -26,8 +26,8 @@ use crate::http::problem::Problem;
 use crate::hub::Room;
 use crate::secret::PlainToken;
 
-/// When a client that found no room should come back.
-const COME_BACK: Duration = Duration::from_secs(5);
+/// Within how many seconds clients that found no room come back, each at a time of its own.
+const COME_BACK: u64 = 10;
 /// A socket's read buffer. Frames are small, and ten thousand sockets have ten thousand buffers.
 const READ_BUFFER: usize = 512;
 /// What may wait to be written below the outbox.
@@ -55,10 +55,12 @@ struct Switch {
 fn prepare(app: &App, request: &mut Request) -> Result<(Response, Switch), Problem> {
     let client = Client::of(request.extensions(), request.headers(), &app.cx.config.http);
     if app.lifecycle.draining().is_cancelled() {
-        return Err(no_room("this node is draining"));
+        return Err(no_room(app, "this node is draining"));
     }
     let room = app.cx.hub.take_room();
-    let room = room.ok_or_else(|| no_room("this node takes no more sockets now"))?;
+    let room = room.ok_or_else(|| no_room(app, "this node takes no more sockets now"))?;
+    let admission = app.cx.hub.admission().check();
+    admission.map_err(|_| no_room(app, "too many sockets come at once"))?;
     check_encryption(app, &client)?;
     check_origin(app, request.headers())?;
     let offered = offered_protocols(request.headers())?;
@@ -68,7 +70,7 @@ fn prepare(app: &App, request: &mut Request) -> Result<(Response, Switch), Probl
             app.cx
                 .hub
                 .wait_for_hello(client.ip)
-                .ok_or_else(|| no_room("too many sockets from your address wait for a hello"))?,
+                .ok_or_else(|| no_room(app, "too many sockets from your address wait for a hello"))?,
         ),
     };
     let response = handshake(request)?;
@@ -86,11 +88,12 @@ fn prepare(app: &App, request: &mut Request) -> Result<(Response, Switch), Probl
 }
 
 /// The answer of RFC 6455, 4.2.2, with the one subprotocol that we speak.
-fn handshake(request: &Request) -> Result<Response, Problem> {
+fn handshake(request: &mut Request) -> Result<Response, Problem> {
     let mut bare = axum::http::Request::new(());
     *bare.method_mut() = request.method().clone();
     *bare.version_mut() = request.version();
-    *bare.headers_mut() = request.headers().clone();
+    // Nothing reads them after this.
+    *bare.headers_mut() = std::mem::take(request.headers_mut());
     let response =
         create_response(&bare).map_err(|error| bad_request(&format!("no WebSocket upgrade: {error}")))?;
     let (mut parts, ()) = response.into_parts();
@@ -164,10 +167,10 @@ fn bad_request(detail: &str) -> Problem {
     Problem::new(Code::BadRequest).detail(detail)
 }
 
-fn no_room(detail: &str) -> Problem {
+fn no_room(app: &App, detail: &str) -> Problem {
     Problem::new(Code::Overloaded)
         .detail(detail)
-        .retry_after(COME_BACK)
+        .retry_after(Duration::from_secs(1 + app.cx.rng.below(COME_BACK)))
 }
 
 impl Switch {
@@ -183,8 +186,8 @@ impl Switch {
             return;
         };
         let (rest, place) = match Box::pin(greet(&app, &mut wire, introduction, ip)).await {
-            Ok(opened) => {
-                let (end, place) = connection::serve(&app, &mut wire, opened).await;
+            Ok(greeted) => {
+                let (end, place) = connection::serve(&app, &mut wire, greeted).await;
                 (Box::pin(finish(&mut wire, end)).await, Some(place))
             }
             Err(end) => (Box::pin(finish(&mut wire, end)).await, None),

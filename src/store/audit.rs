@@ -5,7 +5,7 @@ use crate::clock::Timestamp;
 use crate::ids::{AuditId, SessionId, UserId};
 
 /// A row of the log.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Row {
     pub id: AuditId,
     pub at: Timestamp,

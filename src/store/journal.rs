@@ -73,7 +73,11 @@ impl Change {
         })
     }
 
-    const fn kind(&self) -> &'static str {
+    pub(super) fn write(&self) -> Result<String, Error> {
+        Ok(serde_json::to_string(self).map_err(corrupt)?)
+    }
+
+    pub(super) const fn kind(&self) -> &'static str {
         match self {
             Self::State { .. } => "state",
             Self::SessionCreated { .. } => "session_created",
@@ -130,12 +134,18 @@ pub struct Position {
 /// Writes one row. `user_id`'s row must be locked ([`super::users::lock`]), so that the sequences of
 /// one user grow in the order of their commits.
 pub async fn append(tx: &mut Tx, entry: NewEntry, at: Timestamp) -> Result<Entry, Error> {
-    const SQL: &str = "insert into journal (epoch, at, user_id, session_id, version, kind, data)
+    // The epoch cannot change while a row of it is not committed: who begins the next one waits for us, and
+    // what waited for that reads the new name.
+    const POSTGRES: &str = "insert into journal (epoch, at, user_id, session_id, version, kind, data)
+        select value, $1, $2, $3, $4, $5, $6 from meta where key = 'epoch' for share
+        returning sequence, epoch, xid, at, user_id, session_id, version, data";
+    const SQLITE: &str = "insert into journal (epoch, at, user_id, session_id, version, kind, data)
         select value, $1, $2, $3, $4, $5, $6 from meta where key = 'epoch'
         returning sequence, epoch, xid, at, user_id, session_id, version, data";
-    let data = serde_json::to_string(&entry.change).map_err(corrupt)?;
+    let sql = if tx.is_postgres() { POSTGRES } else { SQLITE };
+    let data = entry.change.write()?;
     Ok(with_conn!(tx, conn => {
-        sqlx::query_as(SQL)
+        sqlx::query_as(sql)
             .bind(at.micros())
             .bind(entry.user_id.map(UserId::uuid))
             .bind(entry.session_id.map(SessionId::uuid))

@@ -3,7 +3,7 @@
 
 use uuid::Uuid;
 
-use super::journal::Position;
+use super::journal::{Entry, Position};
 use super::row::from_row;
 use super::{Error, Tx, with_conn};
 use crate::clock::Timestamp;
@@ -29,6 +29,8 @@ pub struct Report {
     pub connections: i64,
     /// The newest row that it has applied, to be found again.
     pub anchor: Option<Anchor>,
+    /// Whether the row must outlive a crash of the database.
+    pub durable: bool,
 }
 
 /// A row of the journal, well enough described to be told from another one with the same sequence.
@@ -38,27 +40,36 @@ pub struct Anchor {
     pub at: Timestamp,
 }
 
+impl Anchor {
+    /// What tells `row` from others.
+    #[must_use]
+    pub fn of(row: &Entry) -> Self {
+        let (position, at) = (row.position, row.at);
+        Self { position, at }
+    }
+}
+
 /// What a node learns when it reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reported {
     /// The journal's present name.
     pub epoch: String,
-    /// The database's identity that was kept with it.
-    pub identity: Option<String>,
     /// Whether the anchor is still there. Without one: true.
     pub anchored: bool,
 }
 
 from_row!(Reported, |row| Reported {
     epoch: row.try_get(0)?,
-    identity: row.try_get(1)?,
-    anchored: row.try_get(2)?,
+    anchored: row.try_get(1)?,
 });
 
 /// A node, as the others see it. Ages and leases in microseconds.
 #[derive(Clone, Debug)]
 pub struct Node {
     pub id: NodeId,
+    /// The journal's present name, as of this look.
+    pub present: String,
+    /// The journal that the node follows.
     pub epoch: String,
     pub address: String,
     pub started_at: Timestamp,
@@ -73,6 +84,7 @@ pub struct Node {
 
 from_row!(Node, |row| Node {
     id: NodeId::from(row.try_get::<Uuid, _>("id")?),
+    present: row.try_get("present")?,
     epoch: row.try_get("epoch")?,
     address: row.try_get("address")?,
     started_at: Timestamp::from_micros(row.try_get("started_at")?),
@@ -83,34 +95,51 @@ from_row!(Node, |row| Node {
     connections: row.try_get("connections")?,
 });
 
-/// Writes the node's row.
+/// The database's own time in microseconds, as each of them says it.
+macro_rules! now {
+    (postgres) => {
+        "(extract(epoch from clock_timestamp()) * 1000000)::bigint"
+    };
+    (sqlite) => {
+        "cast(unixepoch('subsec') * 1000000 as integer)"
+    };
+}
+
+/// The report: `$wait` says whether its commit waits for the disk.
+macro_rules! report {
+    ($dialect:tt, $wait:literal, $none:literal) => {
+        concat!(
+            "insert into nodes (id, epoch, address, started_at, position, seen, seen_at, lease_until, connections)
+            select $1, $2, $3, $4, $5, $6, ",
+            now!($dialect),
+            " - $7, ",
+            now!($dialect),
+            " + $8, $9 where ",
+            $wait,
+            " on conflict (id) do update set epoch = excluded.epoch, position = excluded.position,
+                seen = excluded.seen, seen_at = excluded.seen_at, connections = excluded.connections,
+                lease_until = ",
+            now!($dialect),
+            " + $8
+            returning (select value from meta where key = 'epoch'), ",
+            $none,
+            " is null or exists (select 1 from journal where sequence = $10 and xid = $11 and at = $12)"
+        )
+    };
+}
+
+/// Writes the node's row. The lease is counted from when it is written, behind every lock.
 ///
-/// The commit does not wait for the disk: what a crash of the database takes back is less than a second of
-/// lease, and that is less than what the node keeps to itself.
+/// The commit does not wait for the disk, unless `report.durable` says so: then it extends what the disk has
+/// by more than a node keeps of its lease to itself.
 pub async fn report(tx: &mut Tx, report: &Report) -> Result<Reported, Error> {
-    const POSTGRES: &str = "insert into nodes
-        (id, epoch, address, started_at, position, seen, seen_at, lease_until, connections)
-        select $1, $2, $3, $4, $5, $6, n.now - $7, n.now + $8, $9 from (
-            select (extract(epoch from clock_timestamp()) * 1000000)::bigint as now,
-                set_config('synchronous_commit', 'off', true)
-        ) n
-        on conflict (id) do update set epoch = excluded.epoch, position = excluded.position,
-            seen = excluded.seen, seen_at = excluded.seen_at, lease_until = excluded.lease_until,
-            connections = excluded.connections
-        returning (select value from meta where key = 'epoch'),
-            (select value from meta where key = 'identity'), $10::bigint is null or exists (
-            select 1 from journal where sequence = $10 and xid = $11 and at = $12)";
-    const SQLITE: &str = "insert into nodes
-        (id, epoch, address, started_at, position, seen, seen_at, lease_until, connections)
-        select $1, $2, $3, $4, $5, $6, n.now - $7, n.now + $8, $9 from (
-            select cast(unixepoch('subsec') * 1000000 as integer) as now
-        ) n where true
-        on conflict (id) do update set epoch = excluded.epoch, position = excluded.position,
-            seen = excluded.seen, seen_at = excluded.seen_at, lease_until = excluded.lease_until,
-            connections = excluded.connections
-        returning (select value from meta where key = 'epoch'),
-            (select value from meta where key = 'identity'), $10 is null or exists (
-            select 1 from journal where sequence = $10 and xid = $11 and at = $12)";
+    const POSTGRES: &str = report!(
+        postgres,
+        "set_config('synchronous_commit', case when $13 then current_setting('synchronous_commit') else 'off' end, true)
+            is not null",
+        "$10::bigint"
+    );
+    const SQLITE: &str = report!(sqlite, "$13 is not null", "$10");
     let sql = if tx.is_postgres() { POSTGRES } else { SQLITE };
     let anchor = report.anchor;
     Ok(with_conn!(tx, conn => {
@@ -127,20 +156,33 @@ pub async fn report(tx: &mut Tx, report: &Report) -> Result<Reported, Error> {
             .bind(anchor.map(|anchor| anchor.position.sequence))
             .bind(anchor.map(|anchor| anchor.position.xid))
             .bind(anchor.map(|anchor| anchor.at.micros()))
+            .bind(report.durable)
             .fetch_one(conn)
             .await?
     }))
 }
 
+/// The list of nodes.
+macro_rules! all {
+    ($dialect:tt) => {
+        concat!(
+            "select id, epoch, address, started_at, position, seen, connections,
+            n.now - seen_at as lag, lease_until - n.now as lease,
+            (select value from meta where key = 'epoch') as present
+            from nodes, (select ",
+            now!($dialect),
+            " as now) n order by id"
+        )
+    };
+}
+
 /// Every node that may still have sockets, or had some lately; the oldest first.
 pub async fn all(tx: &mut Tx) -> Result<Vec<Node>, Error> {
-    const POSTGRES: &str = "select id, epoch, address, started_at, position, seen, connections,
-        n.now - seen_at as lag, lease_until - n.now as lease
-        from nodes, (select (extract(epoch from clock_timestamp()) * 1000000)::bigint as now) n order by id";
-    const SQLITE: &str = "select id, epoch, address, started_at, position, seen, connections,
-        n.now - seen_at as lag, lease_until - n.now as lease
-        from nodes, (select cast(unixepoch('subsec') * 1000000 as integer) as now) n order by id";
-    let sql = if tx.is_postgres() { POSTGRES } else { SQLITE };
+    let sql = if tx.is_postgres() {
+        all!(postgres)
+    } else {
+        all!(sqlite)
+    };
     Ok(with_conn!(tx, conn => sqlx::query_as(sql).fetch_all(conn).await?))
 }
 
@@ -154,10 +196,8 @@ pub async fn remove(tx: &mut Tx, id: NodeId) -> Result<(), Error> {
 
 /// Takes away the rows of nodes whose lease ran out more than `grace` microseconds ago. Answers how many.
 pub async fn purge(tx: &mut Tx, grace: i64) -> Result<u64, Error> {
-    const POSTGRES: &str = "delete from nodes
-        where lease_until < (extract(epoch from clock_timestamp()) * 1000000)::bigint - $1";
-    const SQLITE: &str = "delete from nodes
-        where lease_until < cast(unixepoch('subsec') * 1000000 as integer) - $1";
+    const POSTGRES: &str = concat!("delete from nodes where lease_until < ", now!(postgres), " - $1");
+    const SQLITE: &str = concat!("delete from nodes where lease_until < ", now!(sqlite), " - $1");
     let sql = if tx.is_postgres() { POSTGRES } else { SQLITE };
     Ok(with_conn!(tx, conn => sqlx::query(sql).bind(grace).execute(conn).await?.rows_affected()))
 }

@@ -16,7 +16,8 @@ use crate::clock::Timestamp;
 use crate::ids::{SessionId, UserId};
 
 pub use beginning::{Candidate, NewSession, candidate, insert, rehash};
-pub use ending::{Selection, count_live, end, end_many, purge};
+pub(in crate::store) use ending::end_where;
+pub use ending::{Selection, count_live, end, end_many, lock_owner, purge};
 pub use opening::{Found, Unspent, open};
 
 /// Why a session ended, as `signed_out` frames say it.

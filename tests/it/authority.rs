@@ -2,12 +2,14 @@
 
 use portcullis::audit::{Actor, Origin};
 use portcullis::ids::ServiceKeyId;
-use portcullis::roles::Permission;
+use portcullis::roles::{ADMIN, Permission};
+use portcullis::store::{Tx, roles, users};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::support::app::{TestApp, Tuning};
+use crate::support::eventually;
 
 /// A request whose head was judged and whose body is still to come.
 struct Held {
@@ -173,4 +175,107 @@ async fn t21_who_lost_the_right_while_the_body_is_on_its_way_revokes_nothing() {
     assert_eq!(by_person.finish().await, (403, "forbidden".to_owned()));
     assert_eq!(by_key.finish().await, (401, "invalid_token".to_owned()));
     hub.get_as(&ada.access, "/api/auth/site_role").await.expect(200);
+}
+
+/// Waits until somebody waits for what `holder` has locked. On SQLite whoever writes waits for any writer.
+async fn somebody_waits_for(hub: &TestApp, holder: &mut Tx) {
+    const BLOCKED: &str = "select count(*) from pg_stat_activity where $1 = any(pg_blocking_pids(pid))";
+    let Tx::Postgres(holder) = holder else { return };
+    let pid: i32 = sqlx::query_scalar("select pg_backend_pid()")
+        .fetch_one(holder.connection().unwrap())
+        .await
+        .unwrap();
+    eventually("somebody waits", || async {
+        let Tx::Postgres(mut other) = hub.app.cx.db.read().await.unwrap() else {
+            return None;
+        };
+        let query = sqlx::query_scalar(BLOCKED).bind(pid);
+        let blocked: i64 = query.fetch_one(other.connection().unwrap()).await.unwrap();
+        (blocked > 0).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn t21_who_lost_the_right_while_the_act_waits_for_a_lock_revokes_nothing() {
+    let hub = TestApp::spawn().await;
+    let (person, ada) = hub.signed_in("ada@example.org", "user").await;
+    hub.person("chief@example.org", "admin").await;
+    for (at, mut order) in [
+        json!({ "session_id": ada.session }),
+        json!({ "user_id": person.id }),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        order["reason"] = "spite".into();
+        let (boss, pair) = hub.signed_in(&format!("boss{at}@example.org"), "admin").await;
+        let mut holder = hub.app.cx.db.begin().await.unwrap();
+        users::lock(&mut holder, person.id.parse().unwrap())
+            .await
+            .unwrap();
+        let act = hub.post_as(&pair.access, "/api/revocations", order.clone());
+        let demotion = async {
+            somebody_waits_for(&hub, &mut holder).await;
+            let boss = boss.id.parse().unwrap();
+            users::set_site_role(&mut holder, boss, "user", hub.now())
+                .await
+                .unwrap();
+            holder.commit().await.unwrap();
+        };
+        let (answer, ()) = tokio::join!(act, demotion);
+        answer.problem(403, "forbidden");
+    }
+    hub.get_as(&ada.access, "/api/auth/site_role").await.expect(200);
+}
+
+#[tokio::test]
+async fn t21_who_lost_the_right_while_the_act_waits_for_a_lock_makes_no_admin() {
+    let hub = TestApp::spawn().await;
+    let (ada, _) = hub.signed_in("ada@example.org", "user").await;
+    let (boss, pair) = hub.signed_in("boss@example.org", "admin").await;
+    let mut holder = hub.app.cx.db.begin().await.unwrap();
+    roles::lock(&mut holder, ADMIN).await.unwrap();
+    let path = format!("/api/users/{}/site_role", ada.id);
+    let act = hub.put_as(&pair.access, &path, json!({ "role": "admin" }));
+    let demotion = async {
+        somebody_waits_for(&hub, &mut holder).await;
+        let boss = boss.id.parse().unwrap();
+        users::set_site_role(&mut holder, boss, "user", hub.now())
+            .await
+            .unwrap();
+        holder.commit().await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(act, demotion);
+    answer.problem(403, "forbidden");
+    assert_eq!(role_of(&hub, &ada.id).await, "user");
+}
+
+#[tokio::test]
+async fn t21_who_is_promoted_while_the_act_waits_for_a_lock_is_out_of_its_reach() {
+    let hub = TestApp::spawn().await;
+    let (_, moderator) = hub.signed_in("mo@example.org", "moderator").await;
+    for at in 0..2 {
+        let (person, ada) = hub.signed_in(&format!("ada{at}@example.org"), "user").await;
+        let mut order = [
+            json!({ "session_id": ada.session }),
+            json!({ "user_id": person.id }),
+        ][at]
+            .clone();
+        order["reason"] = "spite".into();
+        let id = person.id.parse().unwrap();
+        let mut holder = hub.app.cx.db.begin().await.unwrap();
+        users::lock(&mut holder, id).await.unwrap();
+        let act = hub.post_as(&moderator.access, "/api/revocations", order);
+        let promotion = async {
+            somebody_waits_for(&hub, &mut holder).await;
+            users::set_site_role(&mut holder, id, "admin", hub.now())
+                .await
+                .unwrap();
+            holder.commit().await.unwrap();
+        };
+        let (answer, ()) = tokio::join!(act, promotion);
+        answer.problem(403, "forbidden");
+        hub.get_as(&ada.access, "/api/auth/site_role").await.expect(200);
+    }
 }

@@ -2,6 +2,8 @@
 //! socket is compared, and clients begin anew.
 
 use portcullis::config::Config;
+use portcullis::store::journal::{self, Change, NewEntry};
+use portcullis::store::meta;
 use serde_json::{Value, json};
 
 use crate::support::app::{TestApp, Tuning};
@@ -140,4 +142,123 @@ async fn a_start_on_the_same_database_goes_on_in_the_same_epoch() {
     first.stop().await;
     let second = Tuning::new().database(url).spawn().await;
     assert_eq!(epoch(&second).await, before);
+}
+
+/// A row of a revocation that is not committed yet, in the epoch that there was when it was written.
+fn a_row() -> NewEntry {
+    NewEntry {
+        user_id: None,
+        session_id: None,
+        version: None,
+        change: Change::Bulk,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_epoch_begins_behind_every_row_of_the_one_before() {
+    let hub = node().await;
+    let (db, old) = (&hub.app.cx.db, epoch(&hub).await);
+    let mut open = db.begin().await.unwrap();
+    let row = journal::append(&mut open, a_row(), hub.now()).await.unwrap();
+    let renewing = tokio::spawn({
+        let (db, old) = (db.clone(), old.clone());
+        async move {
+            let mut tx = db.begin().await.unwrap();
+            let renewed = meta::renew_epoch(&mut tx, &old, "new").await;
+            tx.commit().await.unwrap();
+            renewed
+        }
+    });
+    eventually("the new epoch waits for the row", || async {
+        let waits =
+            "select query from pg_stat_activity where wait_event_type = 'Lock' and query like 'update meta%'
+            and datname = current_database()";
+        (hub.texts(waits).await.len() == 1).then_some(())
+    })
+    .await;
+    assert_eq!(row.epoch, old);
+    open.commit().await.unwrap();
+    assert!(renewing.await.unwrap().unwrap());
+
+    // The other way round: who waited for the new name has it.
+    let mut renewing = db.begin().await.unwrap();
+    meta::renew_epoch(&mut renewing, "new", "newer").await.unwrap();
+    let writing = tokio::spawn({
+        let (db, at) = (db.clone(), hub.now());
+        async move {
+            let mut tx = db.begin().await.unwrap();
+            let row = journal::append(&mut tx, a_row(), at).await.unwrap();
+            tx.commit().await.unwrap();
+            row.epoch
+        }
+    });
+    eventually("the row waits for the new epoch", || async {
+        let waits = "select query from pg_stat_activity where wait_event_type = 'Lock'
+            and query like 'insert into journal%' and datname = current_database()";
+        (hub.texts(waits).await.len() == 1).then_some(())
+    })
+    .await;
+    renewing.commit().await.unwrap();
+    assert_eq!(writing.await.unwrap(), "newer");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revocation_that_waits_for_the_new_epoch_belongs_to_it() {
+    let hub = std::sync::Arc::new(node().await);
+    let key = hub.backend().await;
+    let (_, pair) = hub.signed_in(ADA, "user").await;
+    let (_first_to_leave, _) = hub.open(&pair.access).await;
+    let (mut socket, _) = hub.open(&pair.access).await;
+    let (db, old) = (&hub.app.cx.db, epoch(&hub).await);
+    let mut renewing = db.begin().await.unwrap();
+    meta::renew_epoch(&mut renewing, &old, "new").await.unwrap();
+    let revoking = tokio::spawn({
+        let (hub, key) = (hub.clone(), key.clone());
+        async move { hub.revoke_session(&key, &pair.session).await }
+    });
+    eventually("the revocation waits for the new epoch", || async {
+        let waits = "select query from pg_stat_activity where wait_event_type = 'Lock'
+            and query like '%insert into revocations%' and datname = current_database()";
+        (hub.texts(waits).await.len() == 1).then_some(())
+    })
+    .await;
+    renewing.commit().await.unwrap();
+    assert_eq!(revoking.await.unwrap()["sessions_revoked"], 1);
+    let epochs =
+        "select epoch from revocations union all select epoch from journal where kind = 'session_ended'";
+    let both = Some("new".to_owned());
+    assert_eq!(hub.texts(epochs).await, [both.clone(), both]);
+    socket.signed_out("revoked").await;
+}
+
+#[tokio::test]
+async fn a_node_that_has_not_entered_the_epoch_has_applied_nothing_of_it() {
+    let url = database::fresh_postgres().await;
+    let configure = |config: &mut Config| {
+        config.public_url = Some("http://127.0.0.1:9".parse().unwrap());
+        (config.hub.poll, config.hub.sweep, config.hub.lease) = (3600.0, 3600.0, 7200.0);
+        config.hub.drain = 3600.0;
+    };
+    let here = Tuning::new()
+        .database(url.clone())
+        .configure(configure)
+        .spawn()
+        .await;
+    let there = Tuning::new()
+        .database(url.clone())
+        .configure(configure)
+        .spawn()
+        .await;
+    let key = here.backend().await;
+    let (_, pair) = here.signed_in(ADA, "user").await;
+    let (_first_to_leave, _) = there.open(&pair.access).await;
+    let (mut socket, _) = there.open(&pair.access).await;
+    let begun = "update meta set value = 'begun elsewhere' where key = 'epoch'";
+    sql::execute(&url, begun).await;
+    let order = json!({ "session_id": pair.session, "reason": "x" });
+    let query = "?wait=all&timeout_ms=10000";
+    let done = here.try_revoke(&key, query, order).await.expect(200).json();
+    assert_eq!(done["receipt"]["acknowledged"], 2, "{done}");
+    assert_eq!(there.sockets(), 0, "a receipt that is complete is true");
+    socket.signed_out("revoked").await;
 }

@@ -66,6 +66,7 @@ mod presence_caps;
 mod problems;
 mod protocol_doc;
 mod readme;
+mod reconnect_storm;
 mod recovery;
 mod refresh;
 mod registration;

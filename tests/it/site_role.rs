@@ -1,7 +1,10 @@
 //! Giving a user another site role: what it answers, who may, and that somebody stays admin.
 
+use portcullis::audit::{Actor, Origin};
 use portcullis::email::Email;
+use portcullis::roles::ADMIN;
 use portcullis::roles::Permission::{self, HubRead, RolesWrite, SessionsRead, SessionsRevoke, UsersRead};
+use portcullis::store::roles;
 use serde_json::json;
 
 use crate::support::app::TestApp;
@@ -191,4 +194,67 @@ async fn two_demotions_of_the_last_two_admins_leave_one() {
         refused.problem(409, "last_admin");
         assert_eq!(app.count("users where site_role = 'admin'").await, 1);
     }
+}
+
+/// Leaves nobody with the role `admin` who is active, but for those who come.
+async fn retire_admins(app: &TestApp, but: [&Person; 2]) {
+    let active = "select cast(email as text) from users where site_role = 'admin' and status = 'active'";
+    for email in app.texts(active).await {
+        let email = email.unwrap();
+        if but.iter().all(|person| person.email != email) {
+            let email = Email::parse(&email).unwrap();
+            app.app.roles.assign_by_email(&email, "user").await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_demotion_and_a_disabling_of_the_last_two_admins_leave_one() {
+    let app = TestApp::spawn().await;
+    let by = Origin::local(Actor::Operator);
+    for round in 0..8 {
+        let first = app.person(&format!("a{round}@example.org"), "admin").await;
+        let second = app.person(&format!("b{round}@example.org"), "admin").await;
+        retire_admins(&app, [&first, &second]).await;
+        let (demoted, disabled) = tokio::join!(
+            app.app.roles.assign(first.id.parse().unwrap(), "user", &by),
+            app.app
+                .accounts
+                .set_disabled(second.id.parse().unwrap(), true, &by),
+        );
+        assert_ne!(demoted.is_ok(), disabled.is_ok(), "{demoted:?} {disabled:?}");
+        let active = "users where site_role = 'admin' and status = 'active'";
+        assert_eq!(app.count(active).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn two_acts_on_one_admin_at_once_do_not_wait_for_each_other() {
+    let app = TestApp::spawn().await;
+    let by = Origin::local(Actor::Operator);
+    app.person("chief@example.org", "admin").await;
+    for round in 0..8 {
+        let person = app.person(&format!("a{round}@example.org"), "admin").await;
+        let id = person.id.parse().unwrap();
+        let (demoted, disabled) = tokio::join!(
+            app.app.roles.assign(id, "user", &by),
+            app.app.accounts.set_disabled(id, true, &by),
+        );
+        let (demoted, disabled) = (demoted.unwrap(), disabled.unwrap());
+        assert_eq!(demoted.version.max(disabled.version), 3);
+    }
+}
+
+/// SQLite has one writer: there everybody waits for everybody.
+#[tokio::test]
+async fn whoever_gives_another_role_does_not_wait_for_who_makes_an_admin() {
+    let app = TestApp::spawn().await;
+    let ada = app.person("ada@example.org", "user").await;
+    let mut holder = app.app.cx.db.begin().await.unwrap();
+    roles::lock(&mut holder, ADMIN).await.unwrap();
+    let holder = holder.is_postgres().then_some(holder);
+    let by = Origin::local(Actor::Operator);
+    let given = app.app.roles.assign(ada.id.parse().unwrap(), "moderator", &by);
+    assert_eq!(given.await.unwrap().role, "moderator");
+    drop(holder);
 }

@@ -23,7 +23,8 @@ async fn played(stage: &Stage, room: usize, script: impl AsyncFnOnce(&mut Client
     let socket = Arc::clone(opened.place.socket());
     let began = Instant::now();
     let serving = async {
-        let (end, place) = serve(&stage.app, &mut wire, opened).await;
+        let early = None;
+        let (end, place) = serve(&stage.app, &mut wire, Greeted { opened, early }).await;
         drop(place);
         let after = began.elapsed();
         Finished { end, after }

@@ -30,6 +30,18 @@ impl Snapshot {
     }
 }
 
+impl Snapshot {
+    /// Whether this was taken before `other`, or in another database: snapshots of one only go forward.
+    #[must_use]
+    pub fn is_behind(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Transactions { xmax, .. }, Self::Transactions { xmax: other, .. })
+            | (Self::Sequence(xmax), Self::Sequence(other)) => xmax < other,
+            _ => false,
+        }
+    }
+}
+
 impl fmt::Display for Snapshot {
     /// As PostgreSQL writes a `pg_snapshot`; for SQLite the sequence.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

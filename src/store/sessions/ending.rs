@@ -1,5 +1,6 @@
 //! Statements that end sessions, count those that would end, and erase those long ended.
 
+use super::super::users::User;
 use super::super::{Error, Tx, with_conn};
 use super::Ending;
 use crate::clock::Timestamp;
@@ -33,9 +34,22 @@ pub async fn end(
     Ok(user.map(UserId::from))
 }
 
+/// The user whose session it is, whether it has ended or not, [locked](super::super::users::lock): one statement for both.
+///
+/// # Errors
+/// When storage fails.
+pub async fn lock_owner(tx: &mut Tx, id: SessionId) -> Result<Option<User>, Error> {
+    const POSTGRES: &str = "select * from users where id = (select user_id from sessions where id = $1)
+        for no key update";
+    const SQLITE: &str = "select * from users where id = (select user_id from sessions where id = $1)";
+    let sql = if tx.is_postgres() { POSTGRES } else { SQLITE };
+    Ok(with_conn!(tx, conn => sqlx::query_as(sql).bind(id.uuid()).fetch_optional(conn).await?))
+}
+
 /// Which live sessions [`end_many`] ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
+    Session(SessionId),
     User { id: UserId, except: Option<SessionId> },
     Role(String),
     All,
@@ -43,32 +57,38 @@ pub enum Selection {
 
 impl Selection {
     /// The sessions of one user are few; those of many take their time.
-    fn wait(&self, tx: &mut Tx) {
-        if !matches!(self, Self::User { .. }) {
+    pub(in crate::store) fn wait(&self, tx: &mut Tx) {
+        if matches!(self, Self::Role(_) | Self::All) {
             tx.takes_long();
         }
     }
 }
+
+/// The statement that ends the live sessions for which `$which` holds; `$5` and `$6` are its own.
+macro_rules! end_where {
+    ($which:literal) => {
+        concat!(
+            "update sessions set revoked_at = $1, revoked_reason = $2, revoked_scope = $3,
+                revoked_message = $4
+            where revoked_at is null and expires_at > $1 and idle_expires_at > $1",
+            $which
+        )
+    };
+}
+pub(in crate::store) use end_where;
 
 /// Ends every selected live session by one statement; answers how many.
 ///
 /// # Errors
 /// When storage fails.
 pub async fn end_many(tx: &mut Tx, which: &Selection, ending: &Ending, now: Timestamp) -> Result<u64, Error> {
-    const USER: &str = "update sessions set revoked_at = $1, revoked_reason = $2, revoked_scope = $3,
-        revoked_message = $4 where revoked_at is null and expires_at > $1 and idle_expires_at > $1
-        and user_id = $5 and ($6 is null or id <> $6)";
-    const ROLE: &str = "update sessions set revoked_at = $1, revoked_reason = $2, revoked_scope = $3,
-        revoked_message = $4 where revoked_at is null and expires_at > $1 and idle_expires_at > $1
-        and user_id in (select id from users where site_role = $5)";
-    const ALL: &str = "update sessions set revoked_at = $1, revoked_reason = $2, revoked_scope = $3,
-        revoked_message = $4 where revoked_at is null and expires_at > $1 and idle_expires_at > $1";
     which.wait(tx);
     Ok(with_conn!(tx, conn => {
         let sql = match which {
-            Selection::User { .. } => USER,
-            Selection::Role(_) => ROLE,
-            Selection::All => ALL,
+            Selection::Session(_) => end_where!(" and id = $5"),
+            Selection::User { .. } => end_where!(" and user_id = $5 and ($6 is null or id <> $6)"),
+            Selection::Role(_) => end_where!(" and user_id in (select id from users where site_role = $5)"),
+            Selection::All => end_where!(""),
         };
         let query = sqlx::query(sql)
             .bind(now.micros())
@@ -76,6 +96,7 @@ pub async fn end_many(tx: &mut Tx, which: &Selection, ending: &Ending, now: Time
             .bind(ending.scope.as_str())
             .bind(ending.message.as_deref());
         let query = match which {
+            Selection::Session(id) => query.bind(id.uuid()),
             Selection::User { id, except } => query.bind(id.uuid()).bind(except.map(SessionId::uuid)),
             Selection::Role(role) => query.bind(role),
             Selection::All => query,
@@ -89,6 +110,8 @@ pub async fn end_many(tx: &mut Tx, which: &Selection, ending: &Ending, now: Time
 /// # Errors
 /// When storage fails.
 pub async fn count_live(tx: &mut Tx, which: &Selection, now: Timestamp) -> Result<i64, Error> {
+    const SESSION: &str = "select count(*) from sessions where revoked_at is null and expires_at > $1
+        and idle_expires_at > $1 and id = $2";
     const USER: &str = "select count(*) from sessions where revoked_at is null and expires_at > $1
         and idle_expires_at > $1 and user_id = $2 and ($3 is null or id <> $3)";
     const ROLE: &str = "select count(*) from sessions where revoked_at is null and expires_at > $1
@@ -97,6 +120,9 @@ pub async fn count_live(tx: &mut Tx, which: &Selection, now: Timestamp) -> Resul
         and idle_expires_at > $1";
     which.wait(tx);
     Ok(with_conn!(tx, conn => match which {
+        Selection::Session(id) => {
+            sqlx::query_scalar(SESSION).bind(now.micros()).bind(id.uuid()).fetch_one(conn).await?
+        }
         Selection::User { id, except } => {
             let query = sqlx::query_scalar(USER).bind(now.micros()).bind(id.uuid());
             query.bind(except.map(SessionId::uuid)).fetch_one(conn).await?

@@ -1,9 +1,9 @@
-//! `journal`, `meta`, `revocations`, `audit`, and the ways to a connection.
+//! `journal`, `meta`, and the ways to a connection.
 
-use portcullis::ids::{AuditId, RevocationId, SessionId, UserId};
+use portcullis::ids::{SessionId, UserId};
 use portcullis::store::journal::{Change, Entry, NewEntry, Position, StateReason};
 use portcullis::store::sessions::EndReason;
-use portcullis::store::{Db, Error, Tx, audit, journal, meta, revocations, sessions, users};
+use portcullis::store::{Db, Error, Tx, journal, meta, sessions, users};
 use uuid::Uuid;
 
 use super::{at, both, email, number};
@@ -215,56 +215,6 @@ async fn the_epoch_changes_only_from_what_it_is_and_the_database_answers() {
             meta::keep_identity(&mut tx, identity).await.unwrap();
         }
         assert_eq!(meta::kept_identity(&mut tx).await.unwrap(), Some(identity));
-    }
-}
-
-#[tokio::test]
-async fn revocations_and_audit_rows_are_kept_whole() {
-    for scene in both().await {
-        let mut tx = scene.single().await;
-        let act = revocations::Row {
-            id: RevocationId::from(Uuid::from_u128(1)),
-            sequence: 7,
-            at: at(5),
-            actor: "operator".to_owned(),
-            selector: "{}".to_owned(),
-            reason: "left".to_owned(),
-            message: None,
-            sessions_revoked: 2,
-        };
-        let mark = revocations::insert(&mut tx, &act).await.unwrap();
-        assert_eq!((mark.epoch.as_str(), mark.position.sequence), ("first", 7));
-        let (_, snapshot) = journal::present(&mut tx).await.unwrap();
-        assert!(
-            !tx.is_postgres() || snapshot.includes(mark.position),
-            "its transaction is over"
-        );
-        assert_eq!(revocations::find(&mut tx, act.id).await.unwrap(), Some(mark));
-        let unknown = RevocationId::from(Uuid::from_u128(404));
-        assert_eq!(revocations::find(&mut tx, unknown).await.unwrap(), None);
-        let same = "select count(*) from revocations where sequence = 7 and at = 5 and reason = 'left'
-            and message is null and sessions_revoked = 2 and actor = 'operator' and selector = '{}'";
-        assert_eq!(number(&mut tx, same).await, 1);
-
-        let row = audit::Row {
-            id: AuditId::from(Uuid::from_u128(1)),
-            at: at(5),
-            action: "session.revoke",
-            actor: "operator".to_owned(),
-            user_id: Some(ADA.into()),
-            session_id: None,
-            ip: Some("192.0.2.1".to_owned()),
-            outcome: "ok",
-            request_id: None,
-            details: "{}".to_owned(),
-        };
-        audit::insert(&mut tx, &row).await.unwrap();
-        let same = "select count(*) from audit where at = 5 and action = 'session.revoke'
-            and actor = 'operator' and user_id is not null and session_id is null and ip = '192.0.2.1'
-            and outcome = 'ok' and request_id is null and details = '{}'";
-        assert_eq!(number(&mut tx, same).await, 1);
-        let twice = audit::insert(&mut tx, &row).await.unwrap_err();
-        assert!(matches!(twice, Error::Constraint(_)), "{twice}");
     }
 }
 

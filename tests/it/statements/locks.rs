@@ -17,6 +17,7 @@ enum Lock {
     UserByEmail,
     UserAndRow,
     OwnerOfToken,
+    OwnerOfSession,
     Role,
     Key,
     SessionOfToken,
@@ -40,6 +41,10 @@ async fn take(lock: Lock, tx: &mut Tx, ada: UserId) {
             assert_eq!(owner.unwrap().id, ada);
             let nobody = refresh_tokens::lock_owner(tx, &hash("x")).await.unwrap();
             assert!(nobody.is_none());
+        }
+        Lock::OwnerOfSession => {
+            let owner = sessions::lock_owner(tx, Uuid::from_u128(11).into()).await;
+            assert_eq!(owner.unwrap().unwrap().id, ada);
         }
         Lock::Role => roles::lock(tx, "user").await.unwrap(),
         Lock::Key => users::lock_key(tx, 7).await.unwrap(),
@@ -86,11 +91,12 @@ async fn step(db: Db, lock: Lock, ada: UserId) {
 
 #[tokio::test]
 async fn whoever_holds_a_lock_is_waited_for() {
-    const LOCKS: [Lock; 8] = [
+    const LOCKS: [Lock; 9] = [
         Lock::User,
         Lock::UserByEmail,
         Lock::UserAndRow,
         Lock::OwnerOfToken,
+        Lock::OwnerOfSession,
         Lock::Role,
         Lock::Key,
         Lock::SessionOfToken,

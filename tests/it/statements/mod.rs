@@ -8,6 +8,7 @@ mod keys;
 mod locks;
 mod mail;
 mod nodes;
+mod revocations;
 mod sessions;
 
 use std::path::Path;
@@ -92,6 +93,19 @@ fn hash(text: &str) -> TokenHash {
 
 /// What a query that gives one number answers: for tables that the store only writes.
 async fn number(tx: &mut Tx, sql: &'static str) -> i64 {
+    match tx {
+        Tx::Postgres(handle) => {
+            sqlx::query_scalar(sql)
+                .fetch_one(handle.connection().unwrap())
+                .await
+        }
+        Tx::Sqlite(handle) => sqlx::query_scalar(sql).fetch_one(&mut **handle).await,
+    }
+    .unwrap()
+}
+
+/// As [`number`], of a text.
+async fn text(tx: &mut Tx, sql: &'static str) -> String {
     match tx {
         Tx::Postgres(handle) => {
             sqlx::query_scalar(sql)

@@ -135,7 +135,7 @@ async fn many_sessions_end_by_one_statement_and_only_the_live_ones_count() {
         let mut tx = scene.single().await;
         users::set_site_role(&mut tx, boss, "admin", at(5)).await.unwrap();
         drop(tx);
-        for (number, user) in [(11, ada), (12, ada), (13, ada), (21, bob), (31, boss)] {
+        for (number, user) in [(11, ada), (12, ada), (13, ada), (21, bob), (22, bob), (31, boss)] {
             scene.session(number, user).await;
         }
         let mut tx = scene.single().await;
@@ -145,9 +145,11 @@ async fn many_sessions_end_by_one_statement_and_only_the_live_ones_count() {
         for (which, live) in [
             (&others, 2),
             (&of(ada, None), 3),
+            (&Selection::Session(session_id(21)), 1),
+            (&Selection::Session(session_id(404)), 0),
             (&Selection::Role("admin".to_owned()), 1),
             (&Selection::Role("nobody".to_owned()), 0),
-            (&Selection::All, 5),
+            (&Selection::All, 6),
         ] {
             let count = sessions::count_live(&mut tx, which, at(50)).await.unwrap();
             assert_eq!(count, live, "{which:?}");
@@ -169,6 +171,8 @@ async fn many_sessions_end_by_one_statement_and_only_the_live_ones_count() {
         for (which, ended) in [
             (of(ada, None), 1),
             (of(ada, None), 0),
+            (Selection::Session(session_id(21)), 1),
+            (Selection::Session(session_id(21)), 0),
             (Selection::Role("admin".to_owned()), 1),
             (Selection::All, 1),
             (Selection::All, 0),
