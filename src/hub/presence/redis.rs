@@ -1,6 +1,6 @@
 //! The lists in Redis. Under `{prefix}:presence:`
 //!
-//! - `user:<id>`: a hash of the user's connections on all nodes ([`entry`](super::entry));
+//! - `user:<id>`: a hash of the user's connections on all nodes (`entry.rs`);
 //! - `node:<id>`: the users that the node has connections of, and a `-`: while it exists, nothing was lost;
 //! - `nodes`: who has such a list; `reap:<id>`: who clears up after a dead node.
 //!
