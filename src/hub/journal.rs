@@ -155,18 +155,18 @@ impl Tail {
             // While the bus is away, only looking tells that others wrote.
             let up = hub.0.bus.is_up();
             let pause = if up { poll } else { poll.min(WITHOUT_BUS) };
-            tokio::select! {
-                () = hub.0.bus.until(!up) => {}
-                () = hub.0.hint.notified() => {}
-                () = tokio::time::sleep(pause) => {}
-            }
+            let hinted = tokio::select! {
+                () = hub.0.bus.until(!up) => false,
+                () = hub.0.hint.notified() => true,
+                () = tokio::time::sleep(pause) => false,
+            };
             match self.catch_up().await {
-                Ok(true) => in_vain = 0,
                 // Somebody may repeat old messages: they cost a read each, but not one after the other.
-                Ok(false) => {
+                Ok(false) if hinted => {
                     in_vain = in_vain.saturating_add(1);
                     tokio::time::sleep(IN_VAIN * in_vain.saturating_sub(3).min(5)).await;
                 }
+                Ok(_) => in_vain = 0,
                 // Tried again from where it stands, but not in a frenzy, however many hints come.
                 Err(error) => {
                     tracing::warn!(%error, "the journal could not be read");
