@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use super::clients::{Hub, Session, User};
 use super::ledger::{Selector, What};
+use super::scale::Scale;
 use super::swarm::{Manner, Swarm};
 use crate::support::people::PASSWORD;
 
@@ -40,20 +41,24 @@ pub struct Actor {
     /// How many acts are on their way at most.
     places: Arc<Semaphore>,
     registered: AtomicUsize,
+    /// Of this many revocations one is of a whole user.
+    one_user_in: usize,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
 
 impl Actor {
-    pub fn new(hub: Arc<Hub>, swarm: Arc<Swarm>, users: Vec<User>, seed: u64) -> Self {
+    pub fn new(hub: Arc<Hub>, swarm: Arc<Swarm>, users: Vec<User>, scale: Scale) -> Self {
         Self {
             hub,
             swarm,
             users,
             living: Mutex::default(),
-            dice: Mutex::new(StdRng::seed_from_u64(seed ^ 0xAC70)),
+            dice: Mutex::new(StdRng::seed_from_u64(scale.seed ^ 0xAC70)),
             places: Arc::new(Semaphore::new(64)),
             registered: AtomicUsize::new(0),
+            // The more sessions a user has, the more must be signed in again.
+            one_user_in: scale.count(12, 120),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         }
@@ -174,12 +179,13 @@ impl Actor {
         let Some(session) = self.pick() else {
             return;
         };
-        let whole = self.draw(12) == 0;
+        let whole = self.draw(self.one_user_in) == 0;
+        let mut left = 1;
         let selector = if whole {
-            self.living
-                .lock()
-                .unwrap()
-                .retain(|other| other.user != session.user);
+            let mut living = self.living.lock().unwrap();
+            let before = living.len();
+            living.retain(|other| other.user != session.user);
+            left += before - living.len();
             Selector::Users(BTreeSet::from([session.user.clone()]))
         } else {
             Selector::Session(session.id.clone())
@@ -196,7 +202,9 @@ impl Actor {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        self.replace(&session.email).await;
+        for _ in 0..left {
+            self.replace(&session.email).await;
+        }
     }
 
     /// Somebody new takes the place of who left.

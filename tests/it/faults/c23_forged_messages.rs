@@ -20,14 +20,8 @@ async fn forged_messages_change_nothing() {
     let session = run.somebody_on(1);
     run.actor.end(&session, 0, "none").await;
     tokio::time::sleep(Duration::from_millis(500)).await;
-    let real = run
-        .redis
-        .lock()
-        .await
-        .say(&["XREVRANGE", STREAM, "+", "-", "COUNT", "1"])
-        .await;
-    let fields = fields_of(&real);
-    assert!(!fields.is_empty(), "the stream holds no message: {real:?}");
+    let fields = run.newest_message().await;
+    assert!(!fields.is_empty(), "the stream holds no message");
     run.act(Rates {
         revocations: 5.0,
         ..Rates::default()
@@ -58,6 +52,25 @@ async fn forged_messages_change_nothing() {
         .iter()
         .filter(|socket| socket.ready.is_some() && socket.closed.is_some() && socket.code != Some(4001));
     assert_eq!(pushed_out.count(), 0, "a forged message closed a socket");
+}
+
+impl Run {
+    /// Names and values of the stream's newest entry; none where there is no entry.
+    async fn newest_message(&self) -> Vec<String> {
+        let newest = ["XREVRANGE", STREAM, "+", "-", "COUNT", "1"];
+        fields_of(&self.redis.lock().await.say(&newest).await)
+    }
+
+    /// Writes entries that are like the newest one, but for some digits, and garbage.
+    pub async fn forge(&self, count: usize) {
+        let fields = self.newest_message().await;
+        let commands: Vec<Vec<String>> = (0..count)
+            .map(|number| forged(&fields, "1", "2", number))
+            .collect();
+        if !fields.is_empty() {
+            self.redis.lock().await.say_all(&commands).await;
+        }
+    }
 }
 
 /// Entries that tell each connection to leave, with the proof of another message. Whoever writes into Redis
@@ -101,7 +114,7 @@ fn fields_of(answer: &str) -> Vec<String> {
     words.skip(1).map(str::to_owned).collect()
 }
 
-/// An entry that is like the real one, but names another session; each third one is garbage.
+/// An entry that is like the real one, with `new` for `old`; each third one is garbage.
 fn forged(fields: &[String], old: &str, new: &str, number: usize) -> Vec<String> {
     let mut command = vec!["XADD".to_owned(), STREAM.to_owned(), "*".to_owned()];
     for (at, field) in fields.iter().enumerate() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use sqlx::Executor;
 
 use super::ledger::Fault;
 use super::run::Run;
@@ -33,6 +34,10 @@ pub enum Break {
     Line(usize, To, Line),
     /// The line is cut and healed once a second.
     Flapping(usize, To),
+    /// Somebody writes, and does not commit.
+    OpenTransaction,
+    /// Somebody else writes into the nodes' stream.
+    Forged,
 }
 
 impl Run {
@@ -68,6 +73,21 @@ impl Run {
             }
             Break::Line(node, to, line) => {
                 self.on_the_line(node, to, line, tokio::time::sleep(time)).await;
+            }
+            Break::OpenTransaction => {
+                let mut idle = self.sql().await;
+                for statement in ["begin", "select pg_current_xact_id()"] {
+                    idle.execute(statement).await.unwrap();
+                }
+                tokio::time::sleep(time).await;
+                // Whoever closes the connection rolls back.
+            }
+            Break::Forged => {
+                let until = self.ledger.now() + time;
+                while self.ledger.now() < until {
+                    self.forge(500).await;
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
             }
             Break::Flapping(node, to) => {
                 let half = Duration::from_millis(500);
@@ -196,7 +216,7 @@ impl Run {
             least: Duration::from_millis(20),
             jitter: Duration::from_millis(40),
         };
-        match dice.random_range(0..16) {
+        match dice.random_range(0..18) {
             0 => Break::RedisKilled,
             1 => Break::RedisFrozen,
             2 => Break::RedisFlushed,
@@ -211,6 +231,8 @@ impl Run {
             12 => Break::Line(node, to, Line::Mute),
             13 => Break::Line(node, to, Line::HalfOpen),
             14 => Break::Line(node, to, slow),
+            15 => Break::OpenTransaction,
+            16 => Break::Forged,
             _ => Break::Flapping(node, to),
         }
     }

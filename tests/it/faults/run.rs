@@ -64,7 +64,7 @@ impl Run {
         let ledger = Arc::new(Ledger::open());
         let hub = Arc::new(Hub::new(nodes.clone(), Arc::clone(&ledger), key));
         let swarm = Arc::new(Swarm::new(Arc::clone(&hub), scale));
-        let actor = Actor::new(Arc::clone(&hub), Arc::clone(&swarm), users, scale.seed);
+        let actor = Actor::new(Arc::clone(&hub), Arc::clone(&swarm), users, scale);
         let over = CancellationToken::new();
         tokio::spawn(watch(Arc::clone(&ledger), over.clone()));
         Self {
