@@ -37,11 +37,11 @@ async fn the_bus_is_fast_before_and_after() {
     run.gather(30, Manner::default()).await;
     let most = run.scale.seconds(1.0, 0.2);
     run.bus_is_up().await;
-    let before = run.node_to_node(5).await;
+    let before = run.node_to_node("before", 5).await.percentile(50);
     assert!(before < most, "a healthy bus takes {before:?}");
     run.breaks(Break::RedisKilled, Duration::from_secs(1)).await;
     run.bus_is_up().await;
-    let after = run.node_to_node(5).await;
+    let after = run.node_to_node("after", 5).await.percentile(50);
     assert!(after < most, "a bus that came back takes {after:?}");
     run.judge().await.clean(10);
 }

@@ -22,6 +22,7 @@ mod scale;
 mod setup;
 mod swarm;
 
+mod c00_nothing_broken;
 mod c01_redis_killed;
 mod c02_redis_frozen;
 mod c03_redis_gone;

@@ -171,24 +171,23 @@ impl Run {
         found.unwrap_or_else(|| panic!("nobody is on node {node}"))
     }
 
-    /// Ends sessions of one node's sockets through another, one after the other; gives the median of the
-    /// times from acknowledgement to close. Everything else must be calm.
-    pub async fn node_to_node(&self, trials: usize) -> Duration {
-        let mut times = Histogram::default();
+    /// Ends sessions of one node's sockets through another, one after the other; gives the times from the
+    /// request to the close. Nothing else must be going on.
+    pub async fn node_to_node(&self, when: &str, trials: usize) -> Histogram {
+        let (mut times, nodes) = (Histogram::default(), self.nodes.len());
         for trial in 0..trials {
-            let (from, to) = (trial % 2, (trial + 1) % 2);
+            let (from, to) = (trial % nodes, (trial + 1) % nodes);
             let session = self.somebody_on(to);
+            let asked = self.ledger.now();
             self.actor.end(&session, from, "none").await;
-            let acked = self.ledger.now();
             self.until("the socket closes", Duration::from_secs(20), || {
                 self.closed_at(&session.id).is_some()
             })
             .await;
-            let closed = self.closed_at(&session.id).unwrap();
-            times.note(closed.saturating_sub(acked));
+            times.note(self.closed_at(&session.id).unwrap().saturating_sub(asked));
         }
-        println!("{}: from node to node  {times}", self.name);
-        times.percentile(50)
+        println!("{}: from node to node, {when}  {times}", self.name);
+        times
     }
 
     /// Waits until every node hears itself over the bus.
