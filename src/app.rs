@@ -177,7 +177,6 @@ impl App {
         // Before the first socket: what the tail begins with is behind all of them, and the others know of
         // this node before they have to wait for it.
         let tail = Tail::begin(&cx.hub).await?;
-        cx.hub.report().await?;
         life.spawn(hub::nodes::run(cx.hub.clone(), life.stopped().clone()));
         life.spawn(hub::nodes::look_around(cx.hub.clone(), life.stopped().clone()));
         let others = cx.hub.clone();

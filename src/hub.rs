@@ -6,6 +6,7 @@
 //! could not be checked against SQL in time closes by itself. [`nodes`] tells the others how far this node is.
 
 pub mod admission;
+mod backends;
 pub mod bus;
 pub mod counters;
 pub mod epoch;
@@ -38,6 +39,7 @@ use crate::store::Db;
 use crate::store::journal::{Change, Entry};
 use crate::store::sessions::{EndScope, Ending};
 use admission::Admission;
+use backends::Backends;
 use bus::{Bus, News};
 use nodes::{Known, NodeLease};
 pub use opening::{Opened, Opening, Resume};
@@ -77,6 +79,7 @@ struct Inner {
     /// Wakes the node's report before its time.
     report: Notify,
     progress: Progress,
+    backends: Backends,
     lease: NodeLease,
     reach: Reach,
     known: Known,
@@ -159,6 +162,7 @@ impl Hub {
             hint: Notify::new(),
             report: Notify::new(),
             progress: Progress::default(),
+            backends: Backends::default(),
             lease: NodeLease::default(),
             reach: Reach::default(),
             known: Known::default(),

@@ -13,7 +13,8 @@
 )]
 
 pub mod audit;
-pub mod error;
+mod backend;
+mod error;
 pub mod journal;
 pub mod mailbox;
 pub mod mailed_tokens;

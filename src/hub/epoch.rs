@@ -7,11 +7,12 @@
 
 use std::time::Duration;
 
+use super::progress::Applied;
 use super::{Hub, Tally};
 use crate::clock::Clock;
 use crate::ids::NodeId;
 use crate::secret::Rng;
-use crate::store::journal::Batch;
+use crate::store::journal::{Batch, Snapshot};
 use crate::store::{self, Tx, meta};
 
 /// A name that no other journal has.
@@ -102,9 +103,14 @@ impl Hub {
         self.0.registry.for_each(|socket| socket.outbox.forget_opening());
         self.sweep(&tally).await?;
         self.spread_out(self.0.limits.drain);
-        self.0
-            .progress
-            .applied(&batch.epoch, &batch.snapshot, asked, &[], tally);
+        let read = Applied {
+            epoch: batch.epoch.clone(),
+            snapshot: batch.snapshot.clone(),
+            firm: Snapshot::NOTHING,
+            asked,
+            newest: None,
+        };
+        self.0.progress.applied(read, &[], tally);
         self.0.report.notify_one();
         Ok(())
     }

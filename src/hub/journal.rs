@@ -4,7 +4,8 @@
 //! is not a number but what its last read has seen, so that a late commit is found (see
 //! [`read_after`](crate::store::journal::read_after)).
 
-use std::collections::BTreeSet;
+mod cursor;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +18,10 @@ use super::progress::Applied;
 use super::{Hub, Tally};
 use crate::ids::{SessionId, UserId};
 use crate::metric;
-use crate::store::journal::{self, Batch, Change, Entry, Position, Snapshot, StateReason};
-use crate::store::{self, Tx, users};
+use crate::store::journal::{Batch, Change, Entry, Snapshot, StateReason};
+use crate::store::{self, users};
+
+pub use cursor::Cursor;
 
 /// How often the journal is read while the bus is away, at least.
 const WITHOUT_BUS: Duration = Duration::from_millis(250);
@@ -28,85 +31,6 @@ const AFTER_A_FAILURE: Duration = Duration::from_millis(500);
 const IN_VAIN: Duration = Duration::from_millis(10);
 /// For how long rows are kept that nobody may have read, and a little less.
 pub(super) const KEPT: Duration = Duration::from_hours(23);
-
-/// Where a reader of the journal stands.
-#[derive(Clone, Debug)]
-pub struct Cursor {
-    epoch: String,
-    /// What the reader has seen, and applied.
-    seen: Snapshot,
-    /// A look that takes several reads: what its first read saw, and how far it has come.
-    look: Option<(Snapshot, Position)>,
-    /// Rows that were given and that `seen` does not include: they committed while a look was under way.
-    ahead: BTreeSet<Position>,
-}
-
-impl Cursor {
-    /// A reader that begins at the journal's present end.
-    ///
-    /// # Errors
-    /// When storage fails.
-    pub async fn at_the_end(tx: &mut Tx) -> Result<Self, store::Error> {
-        let (epoch, seen) = journal::present(tx).await?;
-        Ok(Self::new(epoch, seen))
-    }
-
-    /// A reader of `epoch` that has seen what `seen` includes.
-    #[must_use]
-    pub const fn new(epoch: String, seen: Snapshot) -> Self {
-        Self {
-            epoch,
-            seen,
-            look: None,
-            ahead: BTreeSet::new(),
-        }
-    }
-
-    /// The name of the journal that is read.
-    #[must_use]
-    pub fn epoch(&self) -> &str {
-        &self.epoch
-    }
-
-    /// What was read and applied completely.
-    #[must_use]
-    pub const fn seen(&self) -> &Snapshot {
-        &self.seen
-    }
-
-    /// Every visible row that was not given before.
-    ///
-    /// # Errors
-    /// When storage fails.
-    pub async fn read(&self, tx: &mut Tx) -> Result<Batch, store::Error> {
-        let after = self
-            .look
-            .as_ref()
-            .map_or_else(Position::default, |(_, page)| *page);
-        let mut batch = journal::read_after(tx, &self.seen, after).await?;
-        batch
-            .entries
-            .retain(|entry| !self.ahead.contains(&entry.position));
-        Ok(batch)
-    }
-
-    /// The batch was applied. What it saw counts as seen once nothing of it is left to read: then that of
-    /// the look's first read, because rows may have committed behind the later ones.
-    pub fn advance(&mut self, batch: &Batch) {
-        let given = batch.entries.iter().map(|entry| entry.position);
-        self.ahead.extend(given);
-        let first = match self.look.take() {
-            Some((first, _)) => first,
-            None => batch.snapshot.clone(),
-        };
-        match batch.last.filter(|_| batch.full) {
-            Some(page) => self.look = Some((first, page)),
-            None => self.seen = first,
-        }
-        let seen = &self.seen;
-        self.ahead.retain(|position| !seen.includes(*position));
-    }
-}
 
 /// The reading of this node.
 #[derive(Debug)]
@@ -118,19 +42,24 @@ pub struct Tail {
 }
 
 impl Tail {
-    /// A tail that begins at the journal's present end. Call it before the first socket opens.
+    /// A tail that begins at the journal's present end, and this node's first report. Call it before the first
+    /// socket opens.
     ///
     /// # Errors
     /// When storage fails.
     pub async fn begin(hub: &Hub) -> Result<Self, store::Error> {
         let asked = hub.0.clock.since_boot();
-        let cursor = Cursor::at_the_end(&mut hub.0.db.watch().await?).await?;
+        let mut cursor = Cursor::at_the_end(&mut hub.0.db.watch().await?, asked).await?;
         hub.0.progress.begin(Applied {
-            epoch: cursor.epoch.clone(),
-            snapshot: cursor.seen.clone(),
+            epoch: cursor.epoch().to_owned(),
+            snapshot: cursor.seen().clone(),
+            firm: Snapshot::NOTHING,
             asked,
             newest: None,
         });
+        // It waits for the disk.
+        hub.report().await?;
+        cursor.flushed();
         Ok(Self {
             hub: hub.clone(),
             cursor,
@@ -188,16 +117,23 @@ impl Tail {
             let mut batch = tx
                 .in_time(move |tx| Box::pin(async move { cursor.read(tx).await }))
                 .await?;
+            if self.may_follow_a_crash(&batch) {
+                if self.cursor.step_back() {
+                    continue;
+                }
+                // Nothing is older: what a crash may have hidden is found by looking at the sockets.
+                self.hub.sweep(&Tally::begin()).await?;
+            }
             // Rows are kept for a day: what was not read for longer may be gone.
             let stale = asked.saturating_sub(self.read_at) > KEPT;
-            if batch.snapshot.is_behind(&self.cursor.seen) && batch.epoch == self.cursor.epoch {
+            if batch.snapshot.is_behind(self.cursor.seen()) && batch.epoch == self.cursor.epoch() {
                 // Transactions do not go back: this is another database, which nobody has noticed yet.
                 self.hub.begin_epoch(&batch.epoch, None).await?;
                 continue;
             }
-            if stale || batch.epoch != self.cursor.epoch {
+            if stale || batch.epoch != self.cursor.epoch() {
                 self.hub.enter_epoch(&batch, asked).await?;
-                self.cursor = Cursor::new(batch.epoch, batch.snapshot);
+                self.cursor = Cursor::new(batch.epoch, batch.snapshot, asked);
                 self.read_at = asked;
                 continue;
             }
@@ -207,7 +143,7 @@ impl Tail {
             let lag = lag.map_or(0.0, |oldest| self.hub.0.clock.now().since(oldest).as_secs_f64());
             metrics::gauge!(metric::JOURNAL_LAG).set(lag);
             let tally = self.apply(&batch.entries).await?;
-            self.cursor.advance(&batch);
+            self.cursor.advance(&batch, asked);
             self.read_at = asked;
             self.note(&batch, asked, tally);
             found |= !batch.entries.is_empty();
@@ -217,12 +153,30 @@ impl Tail {
         }
     }
 
+    /// Whether the database may have crashed between what was seen and this read: then other rows may be
+    /// included in what was seen.
+    fn may_follow_a_crash(&self, batch: &Batch) -> bool {
+        let (Some(backend), Some(since)) = (&batch.backend, self.cursor.holds_since()) else {
+            return false;
+        };
+        let backends = &self.hub.0.backends;
+        let there = backends.was_there(backend, since);
+        backends.note(backend, self.hub.0.clock.since_boot());
+        !there
+    }
+
     /// Notes how far this node has come; where that is news for others, its row is written at once.
     fn note(&self, batch: &Batch, asked: Duration, tally: Arc<Tally>) {
         let hub = &self.hub.0;
-        let (epoch, seen) = (&self.cursor.epoch, &self.cursor.seen);
-        hub.progress.applied(epoch, seen, asked, &batch.entries, tally);
-        if !batch.entries.is_empty() {
+        let read = Applied {
+            epoch: self.cursor.epoch().to_owned(),
+            snapshot: self.cursor.seen().clone(),
+            firm: self.cursor.firm(),
+            asked,
+            newest: None,
+        };
+        hub.progress.applied(read, &batch.entries, tally);
+        if !batch.entries.is_empty() || hub.backends.take_doubt() {
             hub.report.notify_one();
         }
     }

@@ -168,6 +168,8 @@ impl Hub {
             started_at: self.0.started_at,
             position: settled.newest.map_or(0, |row| row.position.sequence),
             seen: settled.snapshot.to_string(),
+            firm: settled.firm.to_string(),
+            backends: self.0.backends.there_at(settled.asked),
             seen_age: micros(age),
             lease: micros(self.0.limits.lease),
             connections: i64::try_from(self.0.registry.len()).unwrap_or(i64::MAX),
@@ -184,6 +186,9 @@ impl Hub {
             Said::Another(identity) => return self.begin_epoch(&settled.epoch, Some(&identity)).await,
             Said::Reported(reported) => reported,
         };
+        if let Some(backend) = &reported.backend {
+            self.answered_by(backend, settled.asked);
+        }
         if let Db::Postgres { .. } = self.0.db {
             // What ran out has run out, also where nobody has looked yet.
             if self.0.lease.expired(self.0.clock.since_boot()) {
@@ -198,6 +203,16 @@ impl Hub {
             self.begin_epoch(&settled.epoch, None).await?;
         }
         Ok(())
+    }
+
+    /// A process that may have begun after the read of which it reported has said the less: it is read and
+    /// reported again.
+    fn answered_by(&self, backend: &str, read_at: Duration) {
+        let (backends, now) = (&self.0.backends, self.0.clock.since_boot());
+        if !backends.was_there(backend, read_at) && backends.doubt(now) {
+            self.0.hint.notify_one();
+        }
+        backends.note(backend, now);
     }
 
     /// Whether `socket` may carry no frame any more: its own lease has run out, or that of the whole node.

@@ -16,6 +16,8 @@ use crate::store::nodes::Anchor;
 pub(super) struct Applied {
     pub epoch: String,
     pub snapshot: Snapshot,
+    /// What of it no crash of the database can change.
+    pub firm: Snapshot,
     /// When the read was sent, since boot.
     pub asked: Duration,
     /// The newest row so far.
@@ -58,14 +60,7 @@ impl Progress {
     }
 
     /// A read was applied; `tally` counts the sockets that it signed out. Rows are given in any order.
-    pub fn applied(
-        &self,
-        epoch: &str,
-        snapshot: &Snapshot,
-        asked: Duration,
-        rows: &[Entry],
-        tally: Arc<Tally>,
-    ) {
+    pub fn applied(&self, read: Applied, rows: &[Entry], tally: Arc<Tally>) {
         let mut state = self.lock();
         let Some(state) = &mut *state else { return };
         let before = state.settling.back().map_or(&state.settled, |(last, _)| last);
@@ -73,17 +68,11 @@ impl Progress {
             .iter()
             .max_by_key(|row| row.position.sequence)
             .map(Anchor::of);
-        let before = before.newest.filter(|_| before.epoch == epoch);
+        let before = before.newest.filter(|_| before.epoch == read.epoch);
         let newest = newest
             .filter(|row| before.is_none_or(|old| row.position.sequence > old.position.sequence))
             .or(before);
-        let read = Applied {
-            epoch: epoch.to_owned(),
-            snapshot: snapshot.clone(),
-            asked,
-            newest,
-        };
-        state.settling.push_back((read, tally));
+        state.settling.push_back((Applied { newest, ..read }, tally));
         state.settle();
     }
 

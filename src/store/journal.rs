@@ -9,6 +9,7 @@ mod snapshot;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::backend::backend;
 use super::row::{corrupt, from_row};
 use super::sessions::EndReason;
 use super::{Error, Tx, answered, with_conn};
@@ -170,6 +171,8 @@ pub struct Batch {
     pub last: Option<Position>,
     /// More rows were waiting than one read takes.
     pub full: bool,
+    /// Which process of PostgreSQL has read; SQLite has none.
+    pub backend: Option<String>,
 }
 
 /// Reads the rows that `seen` does not include, from `after` on.
@@ -183,20 +186,27 @@ pub async fn read_after(tx: &mut Tx, seen: &Snapshot, after: Position) -> Result
         Tx::Sqlite(handle) => read_sqlite(handle, seen, after).await?,
     };
     // The outer join gives epoch and snapshot also when there is no row.
-    let Found(epoch, snapshot, _) = rows.first().ok_or(sqlx::Error::RowNotFound)?;
-    let (epoch, snapshot) = (epoch.clone(), snapshot.parse().map_err(corrupt)?);
-    let entries: Vec<Entry> = rows.into_iter().filter_map(|found| found.2).collect();
+    let head = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+    let (epoch, backend) = (head.epoch.clone(), head.backend.clone());
+    let snapshot = head.snapshot.parse().map_err(corrupt)?;
+    let entries: Vec<Entry> = rows.into_iter().filter_map(|found| found.entry).collect();
     Ok(Batch {
         epoch,
         snapshot,
         last: entries.last().map(|entry| entry.position),
         full: i64::try_from(entries.len()).is_ok_and(|count| count >= BATCH),
         entries,
+        backend,
     })
 }
 
-/// Epoch and snapshot of the read, and a row if there was one.
-struct Found(String, String, Option<Entry>);
+/// What there is once for the whole read, and a row if there was one.
+struct Found {
+    epoch: String,
+    snapshot: String,
+    backend: Option<String>,
+    entry: Option<Entry>,
+}
 
 async fn read_postgres(
     conn: &mut sqlx::PgConnection,
@@ -205,9 +215,12 @@ async fn read_postgres(
 ) -> Result<Vec<Found>, Error> {
     // What the snapshot does not include has begun after it, or was running: two ranges of one index, however
     // long some transaction elsewhere stays open.
-    const SQL: &str = "select h.present_epoch, h.snapshot, j.* from
+    const SQL: &str = concat!(
+        "select h.present_epoch, h.snapshot, h.backend, j.* from
         (select (select value from meta where key = 'epoch') as present_epoch,
-            pg_current_snapshot()::text as snapshot) h
+            pg_current_snapshot()::text as snapshot, ",
+        backend!(),
+        " as backend) h
         left join lateral (
             select * from (
                 (select * from journal
@@ -218,7 +231,8 @@ async fn read_postgres(
                 where epoch = h.present_epoch and xid = any($2) and (xid, sequence) > ($3, $4)
                 order by xid, sequence limit $5)
             ) unseen order by xid, sequence limit $5
-        ) j on true order by j.xid, j.sequence";
+        ) j on true order by j.xid, j.sequence"
+    );
     let (begun_after, running) = match seen {
         Snapshot::Transactions { xmax, running, .. } => (*xmax, running.as_slice()),
         Snapshot::Sequence(_) => (0, [].as_slice()),
@@ -237,7 +251,7 @@ async fn read_sqlite(
     seen: &Snapshot,
     after: Position,
 ) -> Result<Vec<Found>, Error> {
-    const SQL: &str = "select h.present_epoch, h.snapshot, j.* from
+    const SQL: &str = "select h.present_epoch, h.snapshot, null as backend, j.* from
         (select (select value from meta where key = 'epoch') as present_epoch,
             cast((select coalesce(max(sequence), 0) from journal) as text) as snapshot) h
         left join (
@@ -252,14 +266,15 @@ async fn read_sqlite(
     Ok(sqlx::query_as(SQL).bind(last).bind(BATCH).fetch_all(conn).await?)
 }
 
-from_row!(Found, |row| Found(
-    row.try_get("present_epoch")?,
-    row.try_get("snapshot")?,
-    match row.try_get::<Option<i64>, _>("sequence")? {
+from_row!(Found, |row| Found {
+    epoch: row.try_get("present_epoch")?,
+    snapshot: row.try_get("snapshot")?,
+    backend: row.try_get("backend")?,
+    entry: match row.try_get::<Option<i64>, _>("sequence")? {
         Some(_) => Some(sqlx::FromRow::from_row(row)?),
         None => None,
     },
-));
+});
 
 /// Where a reader stands that begins now: everything committed so far lies behind it.
 pub async fn present(tx: &mut Tx) -> Result<(String, Snapshot), Error> {

@@ -3,6 +3,7 @@
 
 use uuid::Uuid;
 
+use super::backend::backend;
 use super::journal::{Entry, Position};
 use super::row::from_row;
 use super::{Error, Tx, with_conn};
@@ -22,6 +23,11 @@ pub struct Report {
     pub position: i64,
     /// What its last read has seen that was fully applied, sockets closed included.
     pub seen: String,
+    /// What a crash of the database could not take from `seen`: said instead of it by a process that may have
+    /// begun after that read.
+    pub firm: String,
+    /// The processes that were there when that read was sent, with commas in between.
+    pub backends: String,
     /// How long ago that read was sent, in microseconds.
     pub seen_age: i64,
     /// For how long its sockets may live on, in microseconds.
@@ -34,7 +40,7 @@ pub struct Report {
 }
 
 /// A row of the journal, well enough described to be told from another one with the same sequence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Anchor {
     pub position: Position,
     pub at: Timestamp,
@@ -56,11 +62,14 @@ pub struct Reported {
     pub epoch: String,
     /// Whether the anchor is still there. Without one: true.
     pub anchored: bool,
+    /// Which process of PostgreSQL wrote it; SQLite has none.
+    pub backend: Option<String>,
 }
 
 from_row!(Reported, |row| Reported {
     epoch: row.try_get(0)?,
     anchored: row.try_get(1)?,
+    backend: row.try_get(2)?,
 });
 
 /// A node, as the others see it. Ages and leases in microseconds.
@@ -105,12 +114,38 @@ macro_rules! now {
     };
 }
 
+/// What the node has seen, as far as the process that writes it can know.
+macro_rules! seen {
+    (postgres) => {
+        concat!(
+            "case when ",
+            backend!(),
+            " = any(string_to_array($14, ',')) then $6 else $15 end"
+        )
+    };
+    (sqlite) => {
+        "$6"
+    };
+}
+
+/// Which process writes.
+macro_rules! answerer {
+    (postgres) => {
+        backend!()
+    };
+    (sqlite) => {
+        "null"
+    };
+}
+
 /// The report: `$wait` says whether its commit waits for the disk.
 macro_rules! report {
     ($dialect:tt, $wait:literal, $none:literal) => {
         concat!(
             "insert into nodes (id, epoch, address, started_at, position, seen, seen_at, lease_until, connections)
-            select $1, $2, $3, $4, $5, $6, ",
+            select $1, $2, $3, $4, $5, ",
+            seen!($dialect),
+            ", ",
             now!($dialect),
             " - $7, ",
             now!($dialect),
@@ -123,7 +158,8 @@ macro_rules! report {
             " + $8
             returning (select value from meta where key = 'epoch'), ",
             $none,
-            " is null or exists (select 1 from journal where sequence = $10 and xid = $11 and at = $12)"
+            " is null or exists (select 1 from journal where sequence = $10 and xid = $11 and at = $12), ",
+            answerer!($dialect)
         )
     };
 }
@@ -139,7 +175,11 @@ pub async fn report(tx: &mut Tx, report: &Report) -> Result<Reported, Error> {
             is not null",
         "$10::bigint"
     );
-    const SQLITE: &str = report!(sqlite, "$13 is not null", "$10");
+    const SQLITE: &str = report!(
+        sqlite,
+        "$13 is not null and $14 is not null and $15 is not null",
+        "$10"
+    );
     let sql = if tx.is_postgres() { POSTGRES } else { SQLITE };
     let anchor = report.anchor;
     Ok(with_conn!(tx, conn => {
@@ -157,6 +197,8 @@ pub async fn report(tx: &mut Tx, report: &Report) -> Result<Reported, Error> {
             .bind(anchor.map(|anchor| anchor.position.xid))
             .bind(anchor.map(|anchor| anchor.at.micros()))
             .bind(report.durable)
+            .bind(&report.backends)
+            .bind(&report.firm)
             .fetch_one(conn)
             .await?
     }))

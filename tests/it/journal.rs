@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use portcullis::clock::Timestamp;
 use portcullis::hub::journal::Cursor;
@@ -71,7 +72,7 @@ async fn read_beside(db: Db, mut cursor: Cursor, done: Arc<AtomicBool>) -> BTree
         for entry in &batch.entries {
             assert!(seen.insert(entry.position.sequence), "no row is given twice");
         }
-        cursor.advance(&batch);
+        cursor.advance(&batch, Duration::ZERO);
         if last_round && !batch.full {
             return seen;
         }
@@ -83,7 +84,9 @@ async fn a_reader_by_snapshot_sees_every_row_of_sixteen_writers() {
     let folder = Folder::new();
     let db = database(&folder).await;
     let done = Arc::new(AtomicBool::new(false));
-    let cursor = Cursor::at_the_end(&mut db.watch().await.unwrap()).await.unwrap();
+    let cursor = Cursor::at_the_end(&mut db.watch().await.unwrap(), Duration::ZERO)
+        .await
+        .unwrap();
     let reader = tokio::spawn(read_beside(db.clone(), cursor, Arc::clone(&done)));
     let written = write_all(&db).await;
     done.store(true, Ordering::SeqCst);
@@ -104,7 +107,9 @@ async fn a_late_commit_is_lost_by_sequence_and_found_by_snapshot() {
     let mut plain = PgConnection::connect(&url).await.unwrap();
     let (mut naive, mut naive_last) = (BTreeSet::new(), 0_i64);
     let mut careful = BTreeSet::new();
-    let mut cursor = Cursor::at_the_end(&mut db.watch().await.unwrap()).await.unwrap();
+    let mut cursor = Cursor::at_the_end(&mut db.watch().await.unwrap(), Duration::ZERO)
+        .await
+        .unwrap();
 
     let mut slow = db.begin().await.unwrap();
     let first = journal::append(&mut slow, entry(), Timestamp::default())
@@ -128,7 +133,7 @@ async fn a_late_commit_is_lost_by_sequence_and_found_by_snapshot() {
 
         let batch = cursor.read(&mut db.watch().await.unwrap()).await.unwrap();
         careful.extend(batch.entries.iter().map(|entry| entry.position.sequence));
-        cursor.advance(&batch);
+        cursor.advance(&batch, Duration::ZERO);
         if let Some(slow) = slow.take() {
             slow.commit().await.unwrap();
         }
@@ -152,7 +157,9 @@ async fn a_look_that_takes_several_reads_gives_each_row_once() {
         let mut tx = db.begin().await.unwrap();
         meta::begin_epoch(&mut tx, "one").await.unwrap();
         tx.commit().await.unwrap();
-        let mut cursor = Cursor::at_the_end(&mut db.watch().await.unwrap()).await.unwrap();
+        let mut cursor = Cursor::at_the_end(&mut db.watch().await.unwrap(), Duration::ZERO)
+            .await
+            .unwrap();
         let mut late = match &db {
             Db::Postgres { .. } => Some(db.begin().await.unwrap()),
             Db::Sqlite { .. } => None,
@@ -176,7 +183,7 @@ async fn a_look_that_takes_several_reads_gives_each_row_once() {
         loop {
             let batch = cursor.read(&mut db.watch().await.unwrap()).await.unwrap();
             given.extend(batch.entries.iter().map(|entry| entry.position.sequence));
-            cursor.advance(&batch);
+            cursor.advance(&batch, Duration::ZERO);
             reads += 1;
             // It commits behind the second read, below what that has come to.
             if let Some(late) = late.take_if(|_| reads == 2) {

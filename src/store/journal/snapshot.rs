@@ -31,6 +31,13 @@ impl Snapshot {
 }
 
 impl Snapshot {
+    /// What includes no transaction of PostgreSQL.
+    pub const NOTHING: Self = Self::Transactions {
+        xmin: 0,
+        xmax: 0,
+        running: Vec::new(),
+    };
+
     /// Whether this was taken before `other`, or in another database: snapshots of one only go forward.
     #[must_use]
     pub fn is_behind(&self, other: &Self) -> bool {

@@ -1,10 +1,17 @@
 //! C04: PostgreSQL crashes again and again under refreshes, revocations and registrations. What was
 //! answered with 2xx is there afterwards, what was not may be asked again, and nobody loses a socket.
 
+use std::time::Duration;
+
+use sqlx::{AssertSqlSafe, Executor};
+
 use super::actor::Rates;
-use super::nemesis::Break;
+use super::ledger::Fault;
+use super::nemesis::{Break, To};
 use super::run::{Run, Setup};
 use super::swarm::Manner;
+use crate::support::eventually;
+use crate::support::proxy::Line;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_survives_every_crash() {
@@ -40,4 +47,62 @@ async fn what_was_acknowledged_survives_every_crash() {
         assert!(act.status == 503, "{act:?}");
         assert!(took < run.scale.seconds(8.0, 3.0), "{took:?}: {act:?}");
     }
+}
+
+/// Transactions that did not wait for the disk are gone after a crash, and others get their numbers. A node
+/// that has seen the former must not take the latter for them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_number_that_comes_again_hides_no_logout() {
+    const LOST: usize = 60;
+    let run = Run::start("C04, numbers", Setup::nodes(2).own_postgres().unswept()).await;
+    let sql = run.postgres.as_ref().unwrap();
+    run.gather(30, Manner::default()).await;
+    run.bus_is_up().await;
+    // The disk hears of nothing by itself.
+    sql.execute("alter system set wal_writer_delay = 10000").await;
+    sql.execute("select pg_reload_conf()").await;
+    let newest = burn(&run, LOST).await;
+    let has_seen = format!(
+        "select bool_and(cast(pg_snapshot_xmax(cast(seen as pg_snapshot)) as text)::bigint > {newest}) from nodes"
+    );
+    eventually("both nodes have seen them", || async {
+        let seen: bool = sqlx::query_scalar(AssertSqlSafe(has_seen.clone()))
+            .fetch_one(&mut run.sql().await)
+            .await
+            .unwrap();
+        seen.then_some(())
+    })
+    .await;
+    let meanwhile = async {
+        run.breaks(Break::SqlCrashed, Duration::from_millis(100)).await;
+        let again = burn(&run, 1).await;
+        assert!(
+            again < newest,
+            "no number has come again: {again}, {newest} before"
+        );
+        for _ in 0..8 {
+            let session = run.somebody_on(1);
+            run.actor.end(&session, 0, "none").await;
+        }
+        // Past what the node has seen, so that nothing looks as if it had gone back.
+        burn(&run, 2 * LOST).await;
+    };
+    Box::pin(run.on_the_line(1, To::Both, Line::Cut, meanwhile)).await;
+    let logs = run.judge().await.clean(8);
+    let lost = logs.sockets.iter().filter(|socket| socket.code == Some(4101));
+    assert_eq!(lost.count(), 0, "a lease ran out");
+    let broken = logs.phases.iter().any(|phase| phase.fault == Fault::Sql);
+    assert!(broken, "nothing was broken");
+}
+
+/// So many transactions that write nothing and wait for no disk; the number of the newest.
+async fn burn(run: &Run, count: usize) -> i64 {
+    let mut sql = run.sql().await;
+    sql.execute("set synchronous_commit = off").await.unwrap();
+    let mut newest = 0;
+    for _ in 0..count {
+        let number = "select cast(cast(pg_current_xact_id() as text) as bigint)";
+        newest = sqlx::query_scalar(number).fetch_one(&mut sql).await.unwrap();
+    }
+    newest
 }

@@ -18,6 +18,8 @@ fn report(number: u128, lease: i64, anchor: Option<Anchor>) -> Report {
         started_at: at(5),
         position: 7,
         seen: "9".to_owned(),
+        firm: "8".to_owned(),
+        backends: String::new(),
         seen_age: 2 * MINUTE,
         lease,
         connections: 3,
@@ -46,6 +48,7 @@ async fn a_node_reports_again_and_again_and_is_listed_with_what_it_said_last() {
         nodes::report(&mut tx, &report(2, MINUTE, None)).await.unwrap();
         let mut news = report(1, MINUTE, None);
         (news.position, news.seen, news.connections) = (8, "10".to_owned(), 4);
+        news.firm = "10".to_owned();
         nodes::report(&mut tx, &news).await.unwrap();
         let listed = nodes::all(&mut tx).await.unwrap();
         assert_eq!(listed.len(), 2);
@@ -108,5 +111,27 @@ async fn a_node_goes_when_it_says_so_or_long_after_its_lease() {
         let left = nodes::all(&mut tx).await.unwrap();
         let left: Vec<NodeId> = left.iter().map(|node| node.id).collect();
         assert_eq!(left, [NodeId::from(Uuid::from_u128(2))]);
+    }
+}
+
+/// A process of PostgreSQL that was not there when the node read cannot know that what it saw still holds.
+#[tokio::test]
+async fn a_process_that_may_have_begun_since_says_what_no_crash_can_change() {
+    for scene in both().await {
+        let mut tx = scene.single().await;
+        let said = async |tx: &mut Tx, backends: &str| {
+            let mut report = report(1, MINUTE, None);
+            report.backends = backends.to_owned();
+            let backend = nodes::report(tx, &report).await.unwrap().backend;
+            (backend, nodes::all(tx).await.unwrap()[0].seen.clone())
+        };
+        let (backend, seen) = said(&mut tx, "1@then").await;
+        let Some(backend) = backend else {
+            assert_eq!(seen, "9", "SQLite has one process");
+            continue;
+        };
+        assert_eq!(seen, "8");
+        let (again, seen) = said(&mut tx, &format!("1@then,{backend}")).await;
+        assert_eq!((again.as_deref(), seen.as_str()), (Some(backend.as_str()), "9"));
     }
 }

@@ -165,10 +165,13 @@ fn each_change_arrives(replay: &Replay<'_>, verdict: &mut Verdict) {
             continue;
         };
         for (number, socket) in sockets.get(user.as_str()).into_iter().flatten() {
-            let due = replay.bounds.due(logs, socket.node, act.answered);
             let until = socket.closed.unwrap_or(logs.ended);
-            let was_open = socket.ready.is_some_and(|ready| ready < act.sent);
-            if !was_open || until <= due.at || replay.maybe_ended(&socket.session, due.at) {
+            let was_open = socket.ready.is_some_and(|ready| ready < act.sent) && until > act.answered;
+            if !was_open {
+                continue;
+            }
+            let due = replay.bounds.due(logs, socket.node, act.answered);
+            if until <= due.at || replay.maybe_ended(&socket.session, due.at) {
                 continue;
             }
             let seen = states(socket).find(|(seen, _)| seen >= version);
