@@ -171,6 +171,13 @@ impl Run {
         found.unwrap_or_else(|| panic!("nobody is on node {node}"))
     }
 
+    /// Whether this node holds an open socket.
+    pub fn is_anybody_on(&self, node: usize) -> bool {
+        let logs = self.ledger.write();
+        let mut here = logs.sockets.iter().filter(|socket| socket.node == node);
+        here.any(|socket| socket.ready.is_some() && socket.closed.is_none())
+    }
+
     /// Ends sessions of one node's sockets through another, one after the other; gives the times from the
     /// request to the close. Nothing else must be going on.
     pub async fn node_to_node(&self, when: &str, trials: usize) -> Histogram {
