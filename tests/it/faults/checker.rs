@@ -175,12 +175,16 @@ impl fmt::Display for Verdict {
                 writeln!(f, "  {name:<5} {during:<12} {times}")?;
             }
         }
-        for violation in self.violations.iter().take(30) {
-            writeln!(f, "  I{}: {}", violation.invariant, violation.what)?;
+        // The first of each kind, so that many of one do not hide another.
+        let mut kinds: BTreeMap<u8, Vec<&Violation>> = BTreeMap::new();
+        for violation in &self.violations {
+            kinds.entry(violation.invariant).or_default().push(violation);
         }
-        let left = self.violations.len().saturating_sub(30);
-        if left > 0 {
-            writeln!(f, "  … and {left} more")?;
+        for (invariant, violations) in kinds {
+            for violation in violations.iter().take(20) {
+                writeln!(f, "  I{invariant}: {}", violation.what)?;
+            }
+            writeln!(f, "  I{invariant}: {} in all", violations.len())?;
         }
         Ok(())
     }
