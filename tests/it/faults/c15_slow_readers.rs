@@ -1,13 +1,15 @@
 //! C15: some clients never read. What is pushed to them piles up to a bound and no further, the others
 //! notice nothing, and a revocation ends a socket that is full just as well.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use sqlx::Executor;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
-use super::clients::Session;
+use super::actor::Rates;
+use super::clients::{Session, User};
 use super::run::{Run, Setup};
 use super::swarm::Manner;
 
@@ -39,61 +41,112 @@ async fn deaf(run: &Run, session: &Session, node: usize) -> TcpStream {
     stream
 }
 
+/// So many of them, of one session on each node: what they are told is made once.
+async fn deaf_ones(run: &Run, user: &User, count: usize) -> Vec<TcpStream> {
+    let mut sessions = Vec::new();
+    for node in 0..2 {
+        sessions.push(run.hub.sign_in(&user.email, node).await.unwrap());
+    }
+    let mut streams = Vec::new();
+    for number in 0..count {
+        streams.push(deaf(run, &sessions[number % 2], number % 2).await);
+    }
+    streams
+}
+
 /// How many sockets the hub holds open.
 async fn held(run: &Run) -> f64 {
     run.metric("portcullis_connections").await
+}
+
+/// Two roles with states of some size, for those who never read: the buffers on the way are full before long.
+const LARGE: [&str; 2] = ["large", "larger"];
+
+async fn make_large_roles(run: &Run) {
+    let permissions: Vec<String> = (0..800)
+        .map(|number| format!("app:{}{number}", "x".repeat(50)))
+        .collect();
+    let permissions = serde_json::to_string(&permissions).unwrap();
+    for role in LARGE {
+        let make = format!(
+            "insert into roles (name, permissions, created_at, updated_at)
+            select '{role}', '{permissions}', created_at, updated_at from roles where name = 'user'"
+        );
+        run.sql().await.execute(sqlx::AssertSqlSafe(make)).await.unwrap();
+    }
+}
+
+/// How many bytes wait at the hub for each of these clients to take, as the system tells; `None` where the hub
+/// has given up.
+fn waiting(streams: &[TcpStream]) -> Vec<Option<u64>> {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let port = |field: &str| u16::from_str_radix(field.rsplit(':').next().unwrap(), 16).unwrap();
+    let mut queues = HashMap::new();
+    for line in table.lines().skip(1) {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let (unsent, _) = fields[4].split_once(':').unwrap();
+        let ends = (port(fields[1]), port(fields[2]));
+        queues.insert(ends, u64::from_str_radix(unsent, 16).unwrap());
+    }
+    let ends = |stream: &TcpStream| {
+        let hub = stream.peer_addr().unwrap().port();
+        (hub, stream.local_addr().unwrap().port())
+    };
+    streams
+        .iter()
+        .map(|stream| queues.get(&ends(stream)).copied())
+        .collect()
+}
+
+/// Changes the state of `user` again and again until nothing more of it goes to any of `streams`.
+async fn fill(run: &Run, user: &User, streams: &[TcpStream]) {
+    let began = Instant::now();
+    let (mut seen, mut since, mut rounds) = (waiting(streams), Instant::now(), 0);
+    for round in 1.. {
+        run.actor.assign(round % 2, &user.id, LARGE[round % 2]).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        let now = waiting(streams);
+        if now != seen || now.contains(&Some(0)) {
+            (seen, since, rounds) = (now, Instant::now(), round);
+        }
+        // A state may still be on its way to the node.
+        if since.elapsed() > Duration::from_secs(1) && round >= rounds + 5 {
+            println!("full after {rounds} states, {:?}", began.elapsed());
+            return;
+        }
+        assert!(
+            began.elapsed() < Duration::from_mins(3),
+            "their buffers never fill up"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_never_reads_hurts_nobody_and_is_signed_out() {
     let run = Run::start("C15", Setup::nodes(2).unswept()).await;
     let (good, slow) = (run.scale.count(40, 9_000), run.scale.count(15, 1_000));
-    run.gather(good, Manner::default()).await;
-    // Sessions of one user each have a state of their own; theirs changes all the time.
+    make_large_roles(&run).await;
+    // Whoever joins is one of the others from here on.
     let stubborn = run.actor.users()[39].clone();
-    // States of some size, so that the buffers on the way are full before long.
-    let large: Vec<String> = (0..800)
-        .map(|number| format!("app:{}{number}", "x".repeat(50)))
-        .collect();
-    let large = serde_json::to_string(&large).unwrap();
-    let enlarge = format!("update roles set permissions = '{large}' where name in ('user', 'moderator')");
-    run.sql()
-        .await
-        .execute(sqlx::AssertSqlSafe(enlarge))
-        .await
-        .unwrap();
-    let mut streams = Vec::new();
-    let mut sessions = Vec::new();
-    for number in 0..slow {
-        let session = run.hub.sign_in(&stubborn.email, number % 2).await.unwrap();
-        streams.push(deaf(&run, &session, number % 2).await);
-        sessions.push(session);
-    }
-    // Some others read as little, and nobody signs them out: they are sent away for being slow.
     let dozing = run.actor.users()[38].clone();
-    for number in 0..DOZING {
-        let session = run.hub.sign_in(&dozing.email, number % 2).await.unwrap();
-        streams.push(deaf(&run, &session, number % 2).await);
-        sessions.push(session);
-    }
+    run.gather(good, Manner::default()).await;
+    let streams = deaf_ones(&run, &stubborn, slow).await;
+    // Some others read as little, and nobody signs them out: they are sent away for being slow.
+    let dozers = deaf_ones(&run, &dozing, DOZING).await;
     let all = run.swarm.open() + slow + DOZING;
     let before = run.holdings();
-    let until = Instant::now() + run.scale.seconds(3.0, 60.0);
-    let mut round = 0;
-    while Instant::now() < until {
-        round += 1;
-        let role = ["moderator", "user"][round % 2];
-        run.actor.assign(round % 2, &stubborn.id, role).await;
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    println!("{round} states for {slow} clients that read nothing");
+    run.act(Rates {
+        roles: if run.scale.long { 20.0 } else { 4.0 },
+        ..Rates::default()
+    });
+    fill(&run, &stubborn, &streams).await;
     // One at a time would prove less: they are all ended by one order.
     let body = serde_json::json!({ "user_id": stubborn.id, "reason": "faults" });
     let asked = Instant::now();
     let selector = super::ledger::Selector::Users([stubborn.id.clone()].into());
     assert!(run.actor.revoke(0, selector, &body, "none").await);
     // Sooner than they would be sent away for being slow.
-    let most = run.scale.seconds(5.0, 4.0);
+    let most = Duration::from_secs(4);
     let left = run.swarm.members();
     let gone = left
         .iter()
@@ -109,14 +162,12 @@ async fn who_never_reads_hurts_nobody_and_is_signed_out() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     println!("gone after {:?}", asked.elapsed());
+    fill(&run, &dozing, &dozers).await;
     // A write that hangs does so for eight seconds.
     let (began, most) = (Instant::now(), run.scale.seconds(30.0, 15.0));
     while run.metric(SENT_AWAY).await < f64::from(u32::try_from(DOZING).unwrap()) {
         assert!(began.elapsed() < most, "who reads nothing keeps the socket");
-        round += 1;
-        let role = ["moderator", "user"][round % 2];
-        run.actor.assign(round % 2, &dozing.id, role).await;
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     println!("the others are sent away after {:?}", began.elapsed());
     let after = run.holdings();
@@ -124,6 +175,10 @@ async fn who_never_reads_hurts_nobody_and_is_signed_out() {
         let grown = memory.saturating_sub(before[node].0);
         assert!(grown < 64 * 1024, "node {node} has grown by {grown} KiB");
     }
-    drop(streams);
-    run.judge().await.clean(0);
+    drop((streams, dozers));
+    let judgement = run.judge().await;
+    let states = judgement.verdict.states.get("healthy").expect("states arrived");
+    let (slowest, most) = (states.percentile(99), run.scale.seconds(1.5, 0.1));
+    assert!(slowest <= most, "p99 of those who read is {slowest:?}");
+    judgement.clean(0);
 }
