@@ -83,7 +83,8 @@ async fn a_node_that_is_late_is_named_until_it_has_caught_up() {
 async fn a_node_that_is_cut_off_counts_once_its_lease_has_run_out() {
     let direct = database::fresh_postgres().await;
     let (proxy, url) = proxy::through(&direct).await;
-    let (here, there) = (node(&direct, 0.05, 60.0).await, node(&url, 0.05, 3.0).await);
+    // Long enough for a slow machine to ask before it has run out.
+    let (here, there) = (node(&direct, 0.05, 60.0).await, node(&url, 0.05, 6.0).await);
     let key = here.backend().await;
     let (_, pair) = here.signed_in(ADA, "user").await;
     let (mut socket, _) = there.open(&pair.access).await;

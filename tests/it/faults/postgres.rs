@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::process::Child;
 
-use super::process::{self, ServerFolder, free_address};
+use super::process::{self, ServerFolder};
 use crate::support::eventually;
 
 /// A cluster; gone with the value.
@@ -55,7 +55,7 @@ impl Postgres {
     async fn empty(name: &str) -> Self {
         Self {
             folder: ServerFolder::new(name),
-            address: free_address().await,
+            address: crate::support::free_address().await,
             options: Vec::new(),
             process: Mutex::new(None),
         }
