@@ -17,6 +17,8 @@ use super::swarm::Manner;
 const AT_A_TIME: i64 = 8;
 /// Sooner no opening is given up, which leaves its statement behind for a while.
 const GIVES_UP: Duration = Duration::from_millis(800);
+/// What people ask each node for while nobody gets through its door. One alone might be lucky.
+const REQUESTS: usize = 6;
 /// The statement that opens a socket.
 const OPENING: &str = "insert into spent_socket_tokens";
 /// More than a listener's queue holds unless it is told to, and less than this one's.
@@ -58,8 +60,10 @@ async fn everybody_comes_back_at_once() {
         run.ledger.now().saturating_sub(began)
     );
     assert!(most <= 2 * POOLS, "{most} connections to SQL");
+    // Alone it is one look for the token and one for the socket; in a crowd, tokens are looked at together.
+    assert!(alone < 2.5, "{alone} looks for one alone");
     assert!(
-        cost <= 1.25 * alone,
+        cost <= 0.9 * alone,
         "{cost} looks for each, {alone} for one alone"
     );
     run.judge().await.clean(0);
@@ -86,7 +90,6 @@ async fn the_door_is_narrow(run: &Run) {
     let mut shut = sql.begin().await.unwrap();
     let shutting = "lock table spent_socket_tokens in access exclusive mode";
     shut.execute(shutting).await.unwrap();
-    run.swarm.release();
     let mut watch = run.sql().await;
     let mut inside = async || -> i64 {
         let waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'
@@ -94,30 +97,30 @@ async fn the_door_is_narrow(run: &Run) {
         let waiting = sqlx::query(waiting).bind(OPENING);
         waiting.fetch_one(&mut watch).await.unwrap().get(0)
     };
-    let (mut most, mut began, mut full) = (0, None, None);
+    let (mut most, mut began) = (0, None);
     let patience = Instant::now() + Duration::from_secs(30);
-    // Until the door is full, and a moment longer.
-    while full.is_none_or(|full: Instant| full.elapsed() < Duration::from_millis(300)) {
+    let everybody = run.attempts() + run.swarm.members().len();
+    run.swarm.release();
+    loop {
         let now = inside().await;
-        assert!(Instant::now() < patience, "only {now} came to the door");
         if now > 0 && began.get_or_insert_with(Instant::now).elapsed() < GIVES_UP {
             most = most.max(now);
         }
-        if now >= 2 * AT_A_TIME {
-            full.get_or_insert_with(Instant::now);
+        if now >= AT_A_TIME && run.attempts() >= everybody {
+            break;
+        }
+        assert!(Instant::now() < patience, "only {now} came to the door");
+    }
+    for session in run.actor.living().into_iter().take(REQUESTS) {
+        for node in 0..2 {
+            let status = run.hub.refresh(&session, node).await.status;
+            assert_eq!(
+                status, 200,
+                "a storm at the door keeps people from their requests"
+            );
         }
     }
-    let somebody = run.actor.living().pop().unwrap();
-    let statuses = [
-        run.hub.refresh(&somebody, 0).await.status,
-        run.hub.refresh(&somebody, 1).await.status,
-    ];
     shut.rollback().await.unwrap();
-    assert_eq!(
-        statuses,
-        [200, 200],
-        "a storm at the door keeps people from their requests"
-    );
     assert!(most <= 2 * AT_A_TIME, "{most} openings at a time");
 }
 

@@ -214,6 +214,11 @@ impl Run {
         closed?.into_iter().max()
     }
 
+    /// How often somebody has tried to open a socket.
+    pub fn attempts(&self) -> usize {
+        self.ledger.write().sockets.len()
+    }
+
     /// The sum of a metric over all nodes that answer.
     pub async fn metric(&self, name: &str) -> f64 {
         let mut sum = 0.0;
