@@ -69,7 +69,7 @@ async fn sigterm_sends_every_socket_away_each_at_its_time() {
         .unwrap();
     let took = began.elapsed();
     assert_eq!(status.code(), Some(0));
-    assert!(took < DRAIN + Duration::from_secs(5), "{took:?}");
+    assert!(took < DRAIN + Duration::from_secs(10), "{took:?}");
 
     // Spread evenly: each tenth of the time has about a tenth of the sockets.
     seen.sort_unstable();
@@ -82,7 +82,7 @@ async fn sigterm_sends_every_socket_away_each_at_its_time() {
     for (in_ms, closed) in seen {
         let due = Duration::from_millis(in_ms);
         assert!(
-            closed + Duration::from_millis(100) > due && closed < due + Duration::from_secs(2),
+            closed + Duration::from_millis(100) > due && closed < due + Duration::from_secs(5),
             "{due:?} {closed:?}"
         );
     }

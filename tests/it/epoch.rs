@@ -144,6 +144,21 @@ async fn a_start_on_the_same_database_goes_on_in_the_same_epoch() {
     assert_eq!(epoch(&second).await, before);
 }
 
+/// As after a dump was loaded elsewhere while no node ran.
+#[tokio::test]
+async fn a_start_on_another_database_begins_a_new_epoch() {
+    let folder = database::Folder::new();
+    let url = database::fresh(&folder).await;
+    let first = Tuning::new().database(url.clone()).spawn().await;
+    let before = epoch(&first).await;
+    let mut tx = first.app.cx.db.begin().await.unwrap();
+    meta::keep_identity(&mut tx, "another cluster").await.unwrap();
+    tx.commit().await.unwrap();
+    first.stop().await;
+    let second = Tuning::new().database(url).spawn().await;
+    assert_ne!(epoch(&second).await, before);
+}
+
 /// A row of a revocation that is not committed yet, in the epoch that there was when it was written.
 fn a_row() -> NewEntry {
     NewEntry {

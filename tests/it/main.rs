@@ -41,6 +41,7 @@ mod headers;
 mod health;
 mod host;
 mod journal;
+mod journal_hints;
 mod journal_tail;
 mod lease;
 mod letters;

@@ -3,14 +3,9 @@
 use portcullis::metric::{self, CLOSE_CODES, Series};
 
 use crate::support::binary::Installation;
+use crate::support::free_address;
 use crate::support::http::Caller;
 use crate::support::people::PASSWORD;
-
-/// A port that was free a moment ago.
-fn free_address() -> std::net::SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
-}
 
 /// The value of a series, as it stands in the text.
 fn value<'a>(text: &'a str, series: &str) -> Option<&'a str> {
@@ -21,7 +16,7 @@ fn value<'a>(text: &'a str, series: &str) -> Option<&'a str> {
 #[tokio::test]
 async fn every_metric_of_the_contract_is_there_from_the_start_and_counts() {
     let mut installation = Installation::new().await;
-    let address = free_address();
+    let address = free_address().await;
     installation.set("PORTCULLIS_METRICS__LISTEN", &address.to_string());
     let server = installation.serve().await;
     let metrics = Caller::new(address);

@@ -23,6 +23,8 @@ const ADA: &str = "ada@example.org";
 
 /// The least of buffers.
 const TINY: u32 = 4 * 1024;
+/// A write that takes so long hangs. This machine may be slow, and after eight seconds it is given up.
+const HANGS: Duration = Duration::from_millis(1_500);
 /// A client with this much is through its backlog at once, when it reads.
 const AMPLE: u32 = 256 * 1024;
 
@@ -82,7 +84,7 @@ async fn fill(hub: &TestApp, person: &Person) -> i64 {
             .for_user(user, |socket| socket.outbox.push(push.clone()));
         let began = Instant::now();
         while socket.version() != version {
-            if began.elapsed() > Duration::from_millis(500) {
+            if began.elapsed() > HANGS {
                 assert!(socket.outbox.urgent().is_none(), "states alone fill no queue");
                 return version - 1;
             }
@@ -108,7 +110,8 @@ async fn t26_who_never_reads_is_gone_soon_after_the_revocation() {
         .json();
     assert_eq!(done["receipt"]["complete"], true, "{done}");
     assert_eq!(done["receipt"]["sockets_closed"], 1, "{done}");
-    assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+    // A write that nobody interrupts hangs for longer than the receipt waits.
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
     assert_eq!(hub.sockets(), 0);
     // The connection was reset: what waited to be sent is gone, and nothing of it comes late.
     let (frames, code) = client.read_to_the_end().await;

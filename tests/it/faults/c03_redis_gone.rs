@@ -11,7 +11,7 @@ use super::swarm::Manner;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_of_many_close_without_redis() {
-    let run = Run::start("C03", Setup::nodes(2).unswept()).await;
+    let run = Run::start("C03", Setup::nodes(2).unswept().unpolled()).await;
     let scale = run.scale;
     let (ended, spared) = (scale.count(150, 10_000), scale.count(30, 500));
     run.gather(ended + spared, Manner::default()).await;

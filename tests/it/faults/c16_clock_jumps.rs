@@ -42,7 +42,7 @@ async fn seen_jump(run: &Run) -> i64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wall_clock_that_jumps_signs_nobody_out() {
-    let run = Run::start("C16", Setup::nodes(2)).await;
+    let run = Run::start("C16", Setup::nodes(2).unswept()).await;
     let scale = run.scale;
     let folder = crate::support::database::Folder::new();
     let clock = folder.path().join("clock");

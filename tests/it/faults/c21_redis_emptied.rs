@@ -12,7 +12,7 @@ use super::swarm::Manner;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_empty_redis_costs_no_logout() {
-    let run = Run::start("C21", Setup::nodes(2).unswept()).await;
+    let run = Run::start("C21", Setup::nodes(2).unswept().unpolled()).await;
     run.gather(run.scale.count(40, 10_000), Manner::default()).await;
     run.act(Rates {
         revocations: 15.0,

@@ -8,6 +8,8 @@ use super::ledger::Kind;
 use super::run::{Run, Setup};
 use super::swarm::Manner;
 
+/// How often nodes had to connect to Redis anew.
+const RECONNECTS: &str = "portcullis_bus_reconnects_total";
 /// The stream that nodes read.
 const STREAM: &str = "portcullis:journal";
 
@@ -28,6 +30,7 @@ async fn forged_messages_change_nothing() {
     });
     let orders = orders_to_leave(&run, &fields).await;
     assert!(orders.len() >= 39, "{} orders", orders.len());
+    let reconnects = run.metric(RECONNECTS).await;
     let until = run.ledger.now() + scale.seconds(3.0, 60.0);
     let mut sent = 0;
     while run.ledger.now() < until {
@@ -43,6 +46,8 @@ async fn forged_messages_change_nothing() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     println!("{sent} forged messages; a real one has {fields:?}");
+    let anew = run.metric(RECONNECTS).await - reconnects;
+    assert!(anew < 1.0, "garbage ended {anew} connections to Redis");
     let logs = run.judge().await.clean(5);
     let states = logs.sockets.iter().flat_map(|socket| &socket.frames);
     let states = states.filter(|frame| frame.kind == Kind::State).count();

@@ -20,6 +20,7 @@ mod redis;
 mod run;
 mod scale;
 mod setup;
+mod statements;
 mod swarm;
 
 mod c00_nothing_broken;

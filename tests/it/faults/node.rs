@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-use super::process::{self, free_address};
+use super::process;
 use crate::support::database::Folder;
 use crate::support::proxy::Proxy;
 
@@ -77,7 +77,7 @@ impl Node {
 
     /// Starts its process and waits until it listens. `false`: it ended before, as when SQL is away.
     pub async fn start(&self) -> bool {
-        let metrics = free_address().await;
+        let metrics = crate::support::free_address().await;
         let number = self.starts.fetch_add(1, Ordering::SeqCst);
         let log = std::fs::File::create(self.log(number)).unwrap();
         let mut command = self.command(&["serve"]);

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::process::Child;
 
-use super::process::{self, ServerFolder, free_address};
+use super::process::{self, ServerFolder};
 use crate::support::eventually;
 
 /// A cluster; gone with the value.
@@ -24,7 +24,19 @@ pub struct Postgres {
 impl Postgres {
     /// Makes a cluster and starts it.
     pub async fn start() -> Self {
-        let cluster = Self::empty("postgres").await;
+        Self::start_with(&[]).await
+    }
+
+    /// As [`start`](Self::start), and it counts its statements.
+    pub async fn counting() -> Self {
+        let cluster = Self::start_with(&["shared_preload_libraries=pg_stat_statements"]).await;
+        cluster.execute("create extension pg_stat_statements").await;
+        cluster
+    }
+
+    async fn start_with(options: &[&str]) -> Self {
+        let mut cluster = Self::empty("postgres").await;
+        cluster.options = options.iter().copied().map(str::to_owned).collect();
         let fresh = std::env::var("PORTCULLIS_TEST_CLUSTER").expect("run the tests by `make test`");
         let copied = process::server("cp", &cluster.folder)
             .args(["-R", &fresh, "data"])
@@ -43,7 +55,7 @@ impl Postgres {
     async fn empty(name: &str) -> Self {
         Self {
             folder: ServerFolder::new(name),
-            address: free_address().await,
+            address: crate::support::free_address().await,
             options: Vec::new(),
             process: Mutex::new(None),
         }

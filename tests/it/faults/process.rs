@@ -1,6 +1,5 @@
 //! Programs that a scenario starts: as a user that may run them, and gone when the scenario is.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -154,18 +153,4 @@ pub fn holds(process: u32) -> Option<(u64, usize)> {
     let memory = line.trim().trim_end_matches(" kB").parse().ok()?;
     let files = std::fs::read_dir(format!("/proc/{process}/fd")).ok()?.count();
     Some((memory, files))
-}
-
-/// An address that nobody listens on, below those from which Linux takes the local ends of connections:
-/// a server that is killed finds it free again.
-pub async fn free_address() -> SocketAddr {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    loop {
-        let step = NEXT.fetch_add(1, Ordering::SeqCst);
-        let port = 20_000 + (std::process::id().wrapping_mul(31) + step * 7) % 12_000;
-        let address = SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).unwrap()));
-        if tokio::net::TcpListener::bind(address).await.is_ok() {
-            return address;
-        }
-    }
 }

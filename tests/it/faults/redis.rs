@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::process::Child;
 
-use super::process::{self, ServerFolder, free_address};
+use super::process::{self, ServerFolder};
 use crate::support::{DEADLINE, eventually};
 
 const PASSWORD: &str = "a-private-redis";
@@ -28,7 +28,7 @@ impl Redis {
             folder.path().display()
         );
         folder.write("redis.conf", &lines);
-        let address = free_address().await;
+        let address = crate::support::free_address().await;
         let mut redis = Self {
             folder,
             address,

@@ -40,6 +40,8 @@ pub struct Run {
     pub actor: Arc<Actor>,
     pub began: Instant,
     pub over: CancellationToken,
+    /// `hub.lease` of the nodes.
+    lease: Duration,
 }
 
 impl Run {
@@ -47,10 +49,10 @@ impl Run {
         let began = Instant::now();
         let scale = Scale::read();
         let redis = Redis::start().await;
-        let postgres = if setup.own_postgres {
-            Some(Postgres::start().await)
-        } else {
-            None
+        let postgres = match (setup.own_postgres, setup.counting) {
+            (_, true) => Some(Postgres::counting().await),
+            (true, _) => Some(Postgres::start().await),
+            _ => None,
         };
         let settings = setup.settings(scale);
         let (database, key, users) = match (&postgres, &setup.sqlite) {
@@ -80,6 +82,7 @@ impl Run {
             actor: Arc::new(actor),
             began,
             over,
+            lease: setup.lease(scale),
         }
     }
 
@@ -142,7 +145,7 @@ impl Run {
             healthy,
             without_redis: Duration::from_secs(2),
             after_heal: self.scale.seconds(3.0, 2.0),
-            lease: self.scale.lease(),
+            lease: self.lease,
             reading: self.scale.seconds(0.5, 0.25),
             settled: self.scale.seconds(1.0, 2.0),
         }
@@ -215,6 +218,11 @@ impl Run {
         let ready = sockets.filter(|socket| socket.ready.is_some());
         let closed: Option<Vec<At>> = ready.map(|socket| socket.closed).collect();
         closed?.into_iter().max()
+    }
+
+    /// How often somebody has tried to open a socket.
+    pub fn attempts(&self) -> usize {
+        self.ledger.write().sockets.len()
     }
 
     /// The sum of a metric over all nodes that answer.

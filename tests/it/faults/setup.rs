@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::node::{Node, Settings};
 use super::redis::Redis;
@@ -16,6 +17,8 @@ pub struct Setup {
     pub sqlite: Option<String>,
     /// A PostgreSQL of its own, to be broken; without, the tests' own behind each node's proxy.
     pub own_postgres: bool,
+    /// One that counts its statements.
+    pub counting: bool,
     pub settings: Settings,
 }
 
@@ -25,6 +28,7 @@ impl Setup {
             nodes,
             sqlite: None,
             own_postgres: false,
+            counting: false,
             settings: Vec::new(),
         }
     }
@@ -34,9 +38,34 @@ impl Setup {
         self
     }
 
+    /// A PostgreSQL of its own that counts its statements.
+    pub fn counting(mut self) -> Self {
+        self.counting = true;
+        self.own_postgres()
+    }
+
     pub fn sqlite(mut self, url: &str) -> Self {
         self.sqlite = Some(url.to_owned());
         self
+    }
+
+    /// So that the journal is read for a reason alone: a hint, or a bus that is known to be away.
+    pub fn unpolled(self) -> Self {
+        if Scale::read().long {
+            return self;
+        }
+        self.set("PORTCULLIS_HUB__POLL", "120")
+    }
+
+    /// `hub.lease` of its nodes.
+    pub fn lease(&self, scale: Scale) -> Duration {
+        let given = self
+            .settings
+            .iter()
+            .rfind(|(name, _)| name == "PORTCULLIS_HUB__LEASE");
+        given.map_or(scale.lease(), |(_, seconds)| {
+            Duration::from_secs_f64(seconds.parse().unwrap())
+        })
     }
 
     /// Without the layers that would hide, beside other tests, that a faster one does nothing: in the short

@@ -15,7 +15,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::clients::{Hub, Session};
 use super::ledger::Kind;
@@ -72,6 +72,8 @@ pub struct Swarm {
     count: AtomicUsize,
     /// Grows whenever everybody is to say something.
     cue: watch::Sender<u64>,
+    /// Whether nobody may come (back) now.
+    held: watch::Sender<bool>,
     stop: CancellationToken,
 }
 
@@ -90,6 +92,7 @@ impl Swarm {
             gate: Arc::new(Semaphore::new(AT_ONCE)),
             count: AtomicUsize::new(0),
             cue: watch::Sender::new(0),
+            held: watch::Sender::new(false),
             stop: CancellationToken::new(),
         }
     }
@@ -115,6 +118,7 @@ impl Swarm {
             dice: StdRng::seed_from_u64(seed),
             spare: None,
             cue: self.cue.subscribe(),
+            held: self.held.subscribe(),
         };
         let (stop, gate) = (self.stop.clone(), Arc::clone(&self.gate));
         tokio::spawn(async move {
@@ -145,6 +149,29 @@ impl Swarm {
         self.cue.send_modify(|cue| *cue += 1);
     }
 
+    /// As [`speak`](Self::speak), again and again until the guard is dropped.
+    pub fn keep_speaking(&self, every: Duration) -> DropGuard {
+        let (cue, over) = (self.cue.clone(), CancellationToken::new());
+        let until = over.clone();
+        tokio::spawn(async move {
+            let mut beat = tokio::time::interval(every);
+            while until.run_until_cancelled(beat.tick()).await.is_some() {
+                cue.send_modify(|cue| *cue += 1);
+            }
+        });
+        over.drop_guard()
+    }
+
+    /// Who has no socket waits, whatever its manner.
+    pub fn hold(&self) {
+        self.held.send_replace(true);
+    }
+
+    /// All who wait come in the same moment.
+    pub fn release(&self) {
+        self.held.send_replace(false);
+    }
+
     /// Everybody leaves.
     pub fn leave(&self) {
         self.stop.cancel();
@@ -163,6 +190,7 @@ struct Client {
     /// A socket token that nobody has used yet.
     spare: Option<String>,
     cue: watch::Receiver<u64>,
+    held: watch::Receiver<bool>,
 }
 
 impl Client {
@@ -170,6 +198,7 @@ impl Client {
         let mut first = Some(gate.acquire().await.unwrap());
         let mut attempts = 0;
         loop {
+            drop(self.held.wait_for(|held| !held).await);
             let end = self.one_socket(&mut first).await;
             self.state.store(AWAY, Ordering::SeqCst);
             first = None;

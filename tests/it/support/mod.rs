@@ -47,3 +47,17 @@ where
         .await
         .unwrap_or_else(|_| panic!("never happened: {what}"))
 }
+
+/// An address that nobody listens on, below those from which Linux takes the local ends of connections:
+/// a server that is killed finds it free again.
+pub async fn free_address() -> std::net::SocketAddr {
+    static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    loop {
+        let step = NEXT.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let port = 20_000 + (std::process::id().wrapping_mul(31) + step * 7) % 12_000;
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).unwrap()));
+        if tokio::net::TcpListener::bind(address).await.is_ok() {
+            return address;
+        }
+    }
+}
