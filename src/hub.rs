@@ -76,6 +76,8 @@ struct Inner {
     hint: Notify,
     /// Wakes the node's report before its time.
     report: Notify,
+    /// Wakes the reading of the signing keys before its time.
+    signing_keys: Notify,
     progress: Progress,
     lease: NodeLease,
     reach: Reach,
@@ -158,6 +160,7 @@ impl Hub {
             limits,
             hint: Notify::new(),
             report: Notify::new(),
+            signing_keys: Notify::new(),
             progress: Progress::default(),
             lease: NodeLease::default(),
             reach: Reach::default(),
@@ -190,6 +193,11 @@ impl Hub {
             News::Journal { .. } | News::Reconnected => self.0.hint.notify_one(),
             News::Shed { user, connection } => self.shed(*user, *connection),
         }
+    }
+
+    /// Waits until the journal says that the signing keys changed. For one listener.
+    pub async fn signing_keys_changed(&self) {
+        self.0.signing_keys.notified().await;
     }
 
     /// The sockets that are open here.
@@ -289,7 +297,9 @@ impl Hub {
         let (reason, scope, message) = match &entry.change {
             Change::SessionEnded { reason, message } => (*reason, EndScope::Session, message.clone()),
             Change::UserSessionsEnded { reason, message, .. } => (*reason, EndScope::User, message.clone()),
-            Change::State { .. } | Change::SessionCreated { .. } | Change::Bulk => return,
+            Change::State { .. } | Change::SessionCreated { .. } | Change::Bulk | Change::SigningKeys => {
+                return;
+            }
         };
         let ending = Ending {
             reason,
