@@ -6,6 +6,7 @@
 
 mod access_token;
 mod checks;
+mod introspection;
 mod jwt;
 mod key_rotation;
 mod key_set;
@@ -16,6 +17,7 @@ mod refresh;
 mod rotation;
 mod signing_keys;
 mod socket_token;
+mod token_revocation;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,8 +38,10 @@ use crate::store::{
     users::{AuthState, User},
 };
 
+pub use access_token::CLIENT_ID;
 use access_token::Known;
 use checks::Checks;
+pub use introspection::{AccessFacts, Introspection, RefreshFacts};
 pub use key_rotation::{Rotation, SigningKey, Withdrawal};
 use known_tokens::KnownTokens;
 use signing_keys::SigningKeys;
