@@ -207,6 +207,7 @@ impl App {
         ));
         life.spawn(jobs::signing_keys::run(
             self.sessions.clone(),
+            cx.hub.clone(),
             life.stopped().clone(),
         ));
         if let Some(address) = cx.config.metrics.listen {

@@ -98,6 +98,8 @@ actions! {
     SessionRevoke = "session.revoke",
     KeyCreate = "key.create",
     KeyRevoke = "key.revoke",
+    SigningKeyRotate = "signing_key.rotate",
+    SigningKeyWithdraw = "signing_key.withdraw",
 }
 
 /// One line of the log.

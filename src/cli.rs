@@ -7,6 +7,7 @@ mod config;
 mod duration;
 mod healthcheck;
 mod key;
+mod keys;
 mod migrate;
 mod openapi;
 mod output;
@@ -44,6 +45,8 @@ enum Command {
     User(user::Args),
     /// Create, list and revoke service keys
     Key(key::Args),
+    /// List, rotate and withdraw the keys that sign tokens
+    Keys(keys::Args),
     /// Check or show the configuration
     Config(config::Args),
     /// Print the OpenAPI document
@@ -98,6 +101,7 @@ async fn execute(cli: Cli) -> Result<(), Failure> {
         Command::Migrate => migrate::run(Config::load(file)?).await,
         Command::User(args) => user::run(Config::load(file)?, args).await,
         Command::Key(args) => key::run(Config::load(file)?, args).await,
+        Command::Keys(args) => keys::run(Config::load(file)?, args).await,
         Command::Config(args) => config::run(file, &args),
         Command::Openapi => openapi::run(),
         Command::Healthcheck(args) => healthcheck::run(file, args).await,
@@ -166,6 +170,8 @@ mod tests {
                 "everybody",
             ],
             &["key", "revoke", "1"],
+            &["keys"],
+            &["keys", "withdraw"],
             &["--config", "/nonexistent.toml", "migrate"],
             &["config", "check", "--config", "/nonexistent.toml"],
             &["config", "check", "--json", "--config", "/nonexistent.toml"],

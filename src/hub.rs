@@ -78,6 +78,8 @@ struct Inner {
     hint: Notify,
     /// Wakes the node's report before its time.
     report: Notify,
+    /// Wakes the reading of the signing keys before its time.
+    signing_keys: Notify,
     progress: Progress,
     backends: Backends,
     lease: NodeLease,
@@ -161,6 +163,7 @@ impl Hub {
             limits,
             hint: Notify::new(),
             report: Notify::new(),
+            signing_keys: Notify::new(),
             progress: Progress::default(),
             backends: Backends::default(),
             lease: NodeLease::default(),
@@ -194,6 +197,11 @@ impl Hub {
             News::Journal { .. } | News::Reconnected => self.0.hint.notify_one(),
             News::Shed { user, connection } => self.shed(*user, *connection),
         }
+    }
+
+    /// Waits until the journal says that the signing keys changed. For one listener.
+    pub async fn signing_keys_changed(&self) {
+        self.0.signing_keys.notified().await;
     }
 
     /// The sockets that are open here.
@@ -293,7 +301,9 @@ impl Hub {
         let (reason, scope, message) = match &entry.change {
             Change::SessionEnded { reason, message } => (*reason, EndScope::Session, message.clone()),
             Change::UserSessionsEnded { reason, message, .. } => (*reason, EndScope::User, message.clone()),
-            Change::State { .. } | Change::SessionCreated { .. } | Change::Bulk => return,
+            Change::State { .. } | Change::SessionCreated { .. } | Change::Bulk | Change::SigningKeys => {
+                return;
+            }
         };
         let ending = Ending {
             reason,

@@ -10,7 +10,8 @@
 //!    jobs        mail_outbox, cleanup, signing_keys
 //!                                       edges: parse, authorise, call one service function, render
 //!    accounts    registration, activation, recovery, setup, operator
-//!    sessions    login, refresh, rotation, logout, access_token, socket_token, signing_keys, checks, jwt
+//!    sessions    login, refresh, rotation, logout, access_token, socket_token, introspection,
+//!                token_revocation, signing_keys, key_set, key_rotation, known_tokens, checks, jwt
 //!    service_keys  roles  revocation  audit  limits  password
 //!                                       services: the rules
 //!    context                            what a service is built from

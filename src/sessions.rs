@@ -6,7 +6,10 @@
 
 mod access_token;
 mod checks;
+mod introspection;
 mod jwt;
+mod key_rotation;
+mod key_set;
 mod known_tokens;
 mod login;
 mod logout;
@@ -14,6 +17,7 @@ mod refresh;
 mod rotation;
 mod signing_keys;
 mod socket_token;
+mod token_revocation;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,8 +38,11 @@ use crate::store::{
     users::{AuthState, User},
 };
 
+pub use access_token::CLIENT_ID;
 use access_token::Known;
 use checks::Checks;
+pub use introspection::{AccessFacts, Introspection, RefreshFacts};
+pub use key_rotation::{Rotation, SigningKey, Withdrawal};
 use known_tokens::KnownTokens;
 use signing_keys::SigningKeys;
 use socket_token::Ledger;
@@ -156,14 +163,15 @@ impl Sessions {
     /// [`Error::Signing`] when the keys cannot be used, naming `secrets.master` when it is not the one
     /// they were encrypted under; or a failure of storage.
     pub async fn new(cx: Context, hasher: Hasher, limits: Limits) -> Result<Self, Error> {
-        let keys = SigningKeys::open(&cx).await?;
+        let known = KnownTokens::default();
+        let keys = SigningKeys::open(&cx, known.clone()).await?;
         let checks = Checks::of(&cx.db);
         Ok(Self {
             cx,
             hasher,
             limits,
             keys,
-            known: KnownTokens::default(),
+            known,
             checks,
             ledger: Ledger::default(),
         })

@@ -16,6 +16,8 @@ section! {
         refresh_absolute: u32 = 2_592_000,
         /// For how long a used refresh token gives the same successor; 0 also ends the unused-successor rule.
         refresh_grace: u32 = 30,
+        /// How often another key begins to sign: 30 days; 0 leaves it to `portcullis keys rotate`.
+        key_rotation: u32 = 2_592_000,
     }
 }
 
@@ -29,5 +31,11 @@ impl Tokens {
         ] {
             reader.require(key, seconds >= 5, "must be at least 5 seconds");
         }
+        let rotation = self.key_rotation;
+        reader.require(
+            "tokens.key_rotation",
+            rotation == 0 || rotation >= 3_600,
+            "must be 0 (never), or at least 3600: a key is published that long before it signs",
+        );
     }
 }

@@ -6,6 +6,7 @@
 mod bearer;
 mod body;
 mod fields;
+mod form;
 mod management;
 mod mode;
 mod path;
@@ -15,6 +16,7 @@ pub mod values;
 pub use bearer::{Bearer, CurrentUser};
 pub use body::{Json, OptionalJson};
 pub use fields::{Fault, Fields, Query, Read};
-pub use management::{HubRead, KeysWrite, Management, RolesWrite, SessionsRevoke, UsersRead};
+pub use form::TokenForm;
+pub use management::{HubRead, Introspect, KeysWrite, Management, RolesWrite, SessionsRevoke, UsersRead};
 pub use mode::NoMode;
 pub use path::{PathId, PathToken};

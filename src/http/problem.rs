@@ -3,10 +3,11 @@
 //! A handler returns a [`Problem`]; as a response it is a status and an extension. The outermost layer
 //! (`middleware::finish`) writes the body, for only there the request id and the public address are at
 //! hand. `faults` maps what services say, `catalogue` holds status, title and explanation of each code,
-//! `sets` the groups that the `OpenAPI` document lists.
+//! `sets` the groups that the `OpenAPI` document lists, `oauth` how the routes of OAuth say it.
 
 mod catalogue;
 pub(super) mod faults;
+pub(super) mod oauth;
 mod sets;
 
 use std::borrow::Cow;
@@ -20,7 +21,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub use catalogue::Entry;
-pub use sets::{BodyProblems, CommonProblems, LimitProblems, ManagementProblems, UserProblems};
+pub use sets::{
+    BodyProblems, CommonProblems, LimitProblems, ManagementProblems, OAuthCallerProblems, OAuthProblems,
+    UserProblems,
+};
 
 use super::edge::Edge;
 use crate::error::{Code, FieldError};
@@ -32,6 +36,8 @@ pub struct Problem {
     detail: Option<String>,
     errors: Vec<FieldError>,
     retry_after: Option<Duration>,
+    /// Said in the words of OAuth as well.
+    oauth: bool,
 }
 
 impl Problem {
@@ -43,6 +49,7 @@ impl Problem {
             detail: None,
             errors: Vec::new(),
             retry_after: None,
+            oauth: false,
         }
     }
 
@@ -54,6 +61,7 @@ impl Problem {
             detail: None,
             errors,
             retry_after: None,
+            oauth: false,
         }
     }
 
@@ -102,11 +110,19 @@ impl Problem {
             // Spread over a few seconds, so that those who were turned away do not come back at once.
             (entry.status == StatusCode::SERVICE_UNAVAILABLE).then(|| 1 + edge.rng.below(3))
         });
+        let detail = self.detail.map_or(Cow::Borrowed(entry.detail), Cow::Owned);
+        let media_type = if self.oauth {
+            "application/json; charset=utf-8"
+        } else {
+            "application/problem+json"
+        };
         let body = Body {
+            error: self.oauth.then(|| oauth::error(self.code)),
+            error_description: self.oauth.then(|| oauth::description(&detail)),
             kind: edge.problem_address(self.code),
             title: entry.title,
             status: entry.status.as_u16(),
-            detail: self.detail.map_or(Cow::Borrowed(entry.detail), Cow::Owned),
+            detail,
             code: self.code.as_str(),
             request_id,
             errors: self.errors,
@@ -114,7 +130,7 @@ impl Problem {
         };
         let text = serde_json::to_string(&body).unwrap_or_default();
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
         headers.insert(CONTENT_LENGTH, HeaderValue::from(text.len()));
         if let Some(seconds) = retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
@@ -177,6 +193,12 @@ pub async fn get_only(method: Method) -> Response {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub struct Body<'a> {
+    /// From the routes of OAuth alone (RFC 6749, 5.2): `invalid_request`, `invalid_client` …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'static str>,
+    /// From the routes of OAuth alone: `detail`, in ASCII.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_description: Option<String>,
     /// `<public_url>/problems/<code>`: a page that explains the code.
     #[serde(rename = "type")]
     #[schema(format = Uri)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Extension, Request, State};
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, map_response};
 use axum::response::Response;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -14,11 +14,11 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 use super::edge::Edge;
-use super::problem::{CommonProblems, get_only, method_not_allowed, not_found};
+use super::problem::{CommonProblems, get_only, method_not_allowed, not_found, oauth};
 use super::{
-    activation, assets, cors, dev_mailbox, docs, health, home, host, hub, jwks, logout, me, middleware,
-    openapi as document, pages, path, problems, recovery, refresh, registration, revocations, service_keys,
-    setup, sign_in, site_role, socket_token, users,
+    activation, assets, cors, dev_mailbox, docs, health, home, host, hub, introspection, jwks, logout, me,
+    middleware, openapi as document, pages, path, problems, recovery, refresh, registration, revocations,
+    server_metadata, service_keys, setup, sign_in, site_role, socket_token, token_revocation, users,
 };
 use crate::app::App;
 use crate::socket;
@@ -34,10 +34,12 @@ fn public() -> Routes {
         .routes(routes!(sign_in::sign_in))
         .routes(routes!(refresh::refresh))
         .routes(routes!(logout::log_out))
+        .routes(routes!(token_revocation::revoke).layer(map_response(oauth::in_its_words)))
         .routes(routes!(recovery::request))
         .routes(routes!(recovery::recover))
         .routes(routes!(setup::set_up))
         .routes(routes!(jwks::read))
+        .routes(routes!(server_metadata::read))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
 }
@@ -61,6 +63,7 @@ fn management() -> Routes {
         .routes(routes!(revocations::revoke))
         .routes(routes!(revocations::receipt))
         .routes(routes!(hub::read))
+        .routes(routes!(introspection::introspect).layer(map_response(oauth::in_its_words)))
         .routes(routes!(service_keys::list, service_keys::create))
         .routes(routes!(service_keys::read, service_keys::revoke))
 }

@@ -100,6 +100,8 @@ impl Hub {
         // Followed first: a socket that opens meanwhile either notes what it read before it is forgotten here,
         // or does not note it.
         self.0.progress.follow(&batch.epoch);
+        // What the other journal said of them was not read, or is not so any more.
+        self.0.signing_keys.notify_one();
         self.0.registry.for_each(|socket| socket.outbox.forget_opening());
         self.sweep(&tally).await?;
         self.spread_out(self.0.limits.drain);

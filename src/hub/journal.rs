@@ -185,6 +185,9 @@ impl Tail {
     async fn apply(&self, entries: &[Entry]) -> Result<Arc<Tally>, store::Error> {
         let hub = &self.hub;
         let tally = Tally::begin();
+        if entries.iter().any(|entry| entry.change == Change::SigningKeys) {
+            hub.0.signing_keys.notify_one();
+        }
         for entry in entries {
             hub.sign_out(entry, &tally);
         }
@@ -259,7 +262,7 @@ fn concerns(entry: &Entry, session: SessionId) -> bool {
     match &entry.change {
         Change::SessionCreated { .. } | Change::SessionEnded { .. } => entry.session_id != Some(session),
         Change::UserSessionsEnded { except, .. } => *except == Some(session),
-        Change::State { .. } | Change::Bulk => false,
+        Change::State { .. } | Change::Bulk | Change::SigningKeys => false,
     }
 }
 
@@ -277,7 +280,7 @@ fn frame_of(entry: &Entry) -> Option<Arc<str>> {
         Change::UserSessionsEnded { reason, .. } => {
             ("session.revoked", json!({ "session_id": null, "reason": reason }))
         }
-        Change::State { .. } | Change::Bulk => return None,
+        Change::State { .. } | Change::Bulk | Change::SigningKeys => return None,
     };
     let sequence = entry.position.sequence;
     Some(

@@ -19,7 +19,8 @@ use crate::store::sessions::Checked;
 use crate::store::users::{AuthState, Status};
 
 const TYPE: &str = "at+jwt";
-const CLIENT_ID: &str = "portcullis";
+/// The one client that tokens are issued to: the applications of this server.
+pub const CLIENT_ID: &str = "portcullis";
 
 /// What an access token is minted from.
 #[derive(Debug)]
@@ -106,8 +107,9 @@ pub(super) struct Known {
     session: SessionId,
     generation: i64,
     from_socket: bool,
-    iat: i64,
-    exp: i64,
+    pub(super) jti: Box<str>,
+    pub(super) iat: i64,
+    pub(super) exp: i64,
     nbf: Option<i64>,
 }
 
@@ -124,6 +126,7 @@ impl Claims {
             session: self.sid,
             generation: generation.parse().ok()?,
             from_socket: self.src == Some(Source::Socket),
+            jti: self.jti.into(),
             iat: self.iat,
             exp: self.exp,
             nbf: self.nbf,
@@ -132,7 +135,7 @@ impl Claims {
 }
 
 impl Known {
-    fn verify(&self, now: Timestamp) -> Option<Verified> {
+    pub(super) fn verify(&self, now: Timestamp) -> Option<Verified> {
         Some(Verified {
             user: self.user,
             session: self.session,
@@ -151,10 +154,15 @@ impl Sessions {
     /// # Errors
     /// [`Error::InvalidToken`], [`Error::SessionRevoked`] (also when it ran out), or a failure of storage.
     pub async fn authenticate(&self, bearer: &PlainToken) -> Result<Current, Error> {
-        let token = match self.verify_access(bearer).await {
-            Some(token) if token.validity == Validity::Live => token,
-            _ => return Err(Error::InvalidToken),
-        };
+        let token = self.verify_access(bearer).await.ok_or(Error::InvalidToken)?;
+        self.check_session(token).await
+    }
+
+    /// Checks the session of a verified token in SQL, as [`authenticate`](Self::authenticate) says.
+    pub(super) async fn check_session(&self, token: Verified) -> Result<Current, Error> {
+        if token.validity != Validity::Live {
+            return Err(Error::InvalidToken);
+        }
         let checked = self.checks.check(token.session).await?;
         let checked = checked.ok_or(Error::SessionRevoked)?;
         if checked.user_id != token.user {
@@ -232,21 +240,26 @@ impl Sessions {
 
     /// The token's claims, if one of our keys signed them for this purpose. It may have expired.
     pub(super) async fn verify_access(&self, bearer: &PlainToken) -> Option<Verified> {
+        self.know_access(bearer).await?.verify(self.cx.now())
+    }
+
+    /// What is known of the token, if one of our keys signed it for this purpose.
+    pub(super) async fn know_access(&self, bearer: &PlainToken) -> Option<Arc<Known>> {
         let hash = bearer.hash();
         if let Some(known) = self.known.get(&hash)
             && self.keys.holds(&known.kid)
         {
-            return known.verify(self.cx.now());
+            return Some(known);
         }
         let parsed = Unverified::parse(bearer.expose(), TYPE)?;
         let key = self.keys.find(&parsed.kid).await?;
         let claims = parsed.open::<Claims>(&key)?;
-        let known = claims.accept(self.cx.site.issuer(), parsed.kid)?;
+        let known = Arc::new(claims.accept(self.cx.site.issuer(), parsed.kid)?);
         let verified = known.verify(self.cx.now());
         if verified.is_some_and(|token| token.validity == Validity::Live) {
-            self.known.remember(hash, Arc::new(known));
+            self.known.remember(hash, Arc::clone(&known));
         }
-        verified
+        Some(known)
     }
 }
 

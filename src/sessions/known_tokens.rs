@@ -3,7 +3,7 @@
 //!
 //! Only what can never change is remembered: the claims and the key that signed them. Whether that key
 //! still verifies, whether the token's time has come and gone, and whether its session lives, is asked
-//! for every request.
+//! for every request. So a withdrawn key is of no use here, even before what it signed is forgotten.
 
 use moka::sync::Cache;
 
@@ -30,6 +30,11 @@ impl<V: Clone + Send + Sync + 'static> KnownTokens<V> {
     pub(super) fn remember(&self, token: TokenHash, value: V) {
         self.0.insert(token, value);
     }
+
+    /// Forgets every token: some were signed by a key that was withdrawn.
+    pub(super) fn forget(&self) {
+        self.0.invalidate_all();
+    }
 }
 
 #[cfg(test)]
@@ -45,5 +50,15 @@ mod tests {
         known.0.run_pending_tasks();
         assert!(known.0.entry_count() <= MOST);
         assert!(known.0.entry_count() > MOST / 2);
+    }
+
+    #[test]
+    fn what_was_forgotten_is_remembered_no_more() {
+        let (known, token) = (KnownTokens::default(), TokenHash::of(b"token"));
+        known.remember(token, 1);
+        known.forget();
+        assert_eq!(known.get(&token), None);
+        known.remember(token, 2);
+        assert_eq!(known.get(&token), Some(2));
     }
 }

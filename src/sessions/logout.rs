@@ -7,16 +7,17 @@ use super::{Error, LogoutProof, LogoutScope, Sessions};
 use crate::audit::{self, Action, Origin, Record};
 use crate::clock::Timestamp;
 use crate::ids::{SessionId, UserId};
+use crate::secret::PlainToken;
 use crate::store::journal::{Change, NewEntry};
 use crate::store::sessions::{EndReason, EndScope, Ending, Selection};
 use crate::store::{self, Tx, journal, refresh_tokens, users};
 
 /// What a proof proves.
 #[derive(Clone, Copy)]
-struct Proven {
-    user: UserId,
-    session: SessionId,
-    scope: LogoutScope,
+pub(super) struct Proven {
+    pub(super) user: UserId,
+    pub(super) session: SessionId,
+    pub(super) scope: LogoutScope,
 }
 
 impl Sessions {
@@ -28,9 +29,14 @@ impl Sessions {
     /// # Errors
     /// When storage fails; nothing has ended then.
     pub async fn log_out(&self, proof: LogoutProof, scope: LogoutScope, by: &Origin) -> Result<(), Error> {
-        let Some(proven) = self.prove(&proof, scope).await? else {
-            return Ok(());
-        };
+        match self.prove(&proof, scope).await? {
+            Some(proven) => self.end_proven(proven, by).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Ends what was proven to be the caller's, unless it has ended before.
+    pub(super) async fn end_proven(&self, proven: Proven, by: &Origin) -> Result<(), Error> {
         let now = self.cx.now();
         let mut tx = self.cx.db.begin().await?;
         users::lock(&mut tx, proven.user).await?;
@@ -71,19 +77,26 @@ impl Sessions {
                     Validity::Expired => LogoutScope::Session,
                 },
             })),
-            LogoutProof::Refresh(token) => {
-                let mut read = self.cx.db.read().await?;
-                let hash = token.hash();
-                let owner = refresh_tokens::owner(&mut read, &hash).await?;
-                let row = refresh_tokens::find(&mut read, &hash).await?;
-                let newest = row.is_some_and(|row| row.rotated_at.is_none());
-                Ok(owner.map(|(user, session)| Proven {
-                    user,
-                    session,
-                    scope: if newest { scope } else { LogoutScope::Session },
-                }))
-            }
+            LogoutProof::Refresh(token) => self.prove_by_refresh(token, scope).await,
         }
+    }
+
+    /// A refresh token that was exchanged proves its own session only.
+    pub(super) async fn prove_by_refresh(
+        &self,
+        token: &PlainToken,
+        scope: LogoutScope,
+    ) -> Result<Option<Proven>, Error> {
+        let mut read = self.cx.db.read().await?;
+        let hash = token.hash();
+        let owner = refresh_tokens::owner(&mut read, &hash).await?;
+        let row = refresh_tokens::find(&mut read, &hash).await?;
+        let newest = row.is_some_and(|row| row.rotated_at.is_none());
+        Ok(owner.map(|(user, session)| Proven {
+            user,
+            session,
+            scope: if newest { scope } else { LogoutScope::Session },
+        }))
     }
 }
 

@@ -246,7 +246,7 @@ impl Sessions {
 }
 
 /// Why no token of this session can be refreshed, if none can.
-fn refusal(session: &Checked, now: Timestamp) -> Option<Error> {
+pub(super) fn refusal(session: &Checked, now: Timestamp) -> Option<Error> {
     match session.ended(now) {
         Some(ending) if ending.reason == EndReason::Expired => Some(Error::InvalidToken),
         Some(_) => Some(Error::SessionRevoked),

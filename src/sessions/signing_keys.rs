@@ -1,60 +1,55 @@
 //! The keys that sign tokens: Ed25519, in SQL, encrypted under `secrets.master`, held in memory.
 //!
 //! A key is `next` (published, not signing), `active` (signs), `retired` (verifies until a point in
-//! time) or `withdrawn` (verifies nothing). Every node reads the set every few seconds, and once more,
-//! at most once a second, when it meets a key that it does not know: another node may have made it.
+//! time) or `withdrawn` (verifies nothing); `key_rotation` moves it on. Every node reads the set when the
+//! journal says so and every few seconds besides, and once more, at most once a second, when it meets a key
+//! that it does not know: another node may have made it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
-use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
-use jsonwebtoken::{DecodingKey, EncodingKey};
-use serde::Serialize;
-use serde_json::{Value, json};
+use jsonwebtoken::DecodingKey;
 use tokio::sync::Mutex;
-use zeroize::Zeroizing;
 
-use super::{Error, jwt};
-use crate::clock::{Clock, Timestamp};
+use super::Error;
+use super::access_token::Known;
+use super::key_rotation;
+use super::key_set::KeySet;
+use super::known_tokens::KnownTokens;
 use crate::context::Context;
-use crate::secret::{MasterKey, Rng};
-use crate::store::Db;
 use crate::store::signing_keys::{self, KeyStatus, Row};
+use crate::store::{self, Db};
 
-const PURPOSE: &str = "signing key";
-const ALGORITHM: &str = "EdDSA";
 /// An unknown `kid` makes a node read the keys again, but no more often than this.
 const RELOAD_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The present keys. Clones share.
 #[derive(Clone, Debug)]
 pub(super) struct SigningKeys {
-    db: Db,
-    master: MasterKey,
-    clock: Clock,
+    cx: Context,
+    known: KnownTokens<Arc<Known>>,
     set: Arc<ArcSwap<KeySet>>,
-    /// When the keys were last read because of an unknown `kid`. Held during the reading, so that those
-    /// who meet the same new key wait for one reading and share it.
+    /// When the keys were last read because of an unknown `kid`. Held during every reading: those who meet
+    /// the same new key wait for one reading and share it, and no set takes the place of one read later,
+    /// which may know of a withdrawal.
     asked: Arc<Mutex<Option<Duration>>>,
 }
 
 impl SigningKeys {
-    /// Reads the keys, making the missing ones, and tries them out.
-    pub(super) async fn open(cx: &Context) -> Result<Self, Error> {
+    /// Reads the keys, making the missing ones, and tries them out. What was verified is in `known`.
+    pub(super) async fn open(cx: &Context, known: KnownTokens<Arc<Known>>) -> Result<Self, Error> {
         let rows = signing_keys::list(&mut cx.db.read().await?).await?;
         let rows = if is_complete(&rows) {
             rows
         } else {
-            make_missing(cx).await?
+            key_rotation::make_missing(cx).await?
         };
         let set = KeySet::read(&rows, &cx.master)?;
         set.try_out(cx.now())?;
         Ok(Self {
-            db: cx.db.clone(),
-            master: cx.master.clone(),
-            clock: cx.clock.clone(),
+            cx: cx.clone(),
+            known,
             set: Arc::new(ArcSwap::from_pointee(set)),
             asked: Arc::default(),
         })
@@ -62,9 +57,8 @@ impl SigningKeys {
 
     /// Reads the keys again. The old ones stay in force when that fails.
     pub(super) async fn reload(&self) -> Result<(), Error> {
-        let rows = signing_keys::list(&mut self.db.read().await?).await?;
-        self.set.store(Arc::new(KeySet::read(&rows, &self.master)?));
-        Ok(())
+        let _one_at_a_time = self.asked.lock().await;
+        self.read_again().await
     }
 
     /// The set as it stands.
@@ -74,12 +68,12 @@ impl SigningKeys {
 
     /// Whether the key still verifies, as far as is known here.
     pub(super) fn holds(&self, kid: &str) -> bool {
-        self.set.load().find(kid, self.clock.now()).is_some()
+        self.set.load().find(kid, self.cx.now()).is_some()
     }
 
     /// The key that verifies what `kid` signed, looked for in SQL when it is not known here.
     pub(super) async fn find(&self, kid: &str) -> Option<DecodingKey> {
-        let now = self.clock.now();
+        let now = self.cx.now();
         if let Some(key) = self.set.load().find(kid, now) {
             return Some(key.clone());
         }
@@ -87,233 +81,40 @@ impl SigningKeys {
         if let Some(key) = self.set.load().find(kid, now) {
             return Some(key.clone());
         }
-        let uptime = self.clock.since_boot();
+        let uptime = self.cx.clock.since_boot();
         if asked.is_some_and(|asked| uptime < asked + RELOAD_INTERVAL) {
             return None;
         }
-        if let Err(error) = self.reload().await {
+        if let Err(error) = self.read_again().await {
             tracing::warn!(%error, "signing keys could not be read again");
         }
-        *asked = Some(self.clock.since_boot());
+        *asked = Some(self.cx.clock.since_boot());
         self.set.load().find(kid, now).cloned()
     }
-}
 
-/// The keys of one moment.
-#[derive(Debug)]
-pub(super) struct KeySet {
-    active: Signer,
-    /// Newest first.
-    verifiers: Vec<Verifier>,
-}
-
-#[derive(Debug)]
-struct Signer {
-    kid: String,
-    key: EncodingKey,
-}
-
-#[derive(Debug)]
-struct Verifier {
-    kid: String,
-    key: DecodingKey,
-    /// The public key as `x` of a JWK (RFC 8037).
-    x: String,
-    /// `None`: no end is set.
-    until: Option<Timestamp>,
-}
-
-impl KeySet {
-    fn read(rows: &[Row], master: &MasterKey) -> Result<Self, Error> {
-        let mut active = None;
-        let mut verifiers = Vec::with_capacity(rows.len());
-        for row in rows {
-            match row.status {
-                KeyStatus::Withdrawn => continue,
-                KeyStatus::Retired if row.verifies_until.is_none() => continue,
-                KeyStatus::Active => {
-                    active = Some(Signer {
-                        kid: row.kid.clone(),
-                        key: open(row, master)?,
-                    });
-                }
-                // Opened to learn at the start, not at the next rotation, that the master secret is wrong.
-                KeyStatus::Next => drop(open(row, master)?),
-                KeyStatus::Retired => {}
-            }
-            verifiers.push(Verifier {
-                kid: row.kid.clone(),
-                key: DecodingKey::from_ed_der(&row.public_key),
-                x: BASE64URL_NOPAD.encode(&row.public_key),
-                until: row.verifies_until.filter(|_| row.status == KeyStatus::Retired),
-            });
+    /// To be called by who holds `asked`.
+    async fn read_again(&self) -> Result<(), Error> {
+        let later = KeySet::read(&read(&self.cx.db).await?, &self.cx.master)?;
+        let before = self.set.swap(Arc::new(later));
+        if before.loses_to(&self.set.load()) {
+            tracing::warn!("a signing key was withdrawn: sockets are asked to come back with new tokens");
+            self.known.forget();
+            // Whoever had the key may have opened sockets with it, and gets new tokens over them. Everybody
+            // else comes back.
+            self.cx.hub.spread_out(self.cx.hub.limits().drain);
         }
-        let active = active.ok_or_else(|| Error::Signing("there is no active signing key".to_owned()))?;
-        Ok(Self { active, verifiers })
-    }
-
-    /// Signs with the active key.
-    pub(super) fn sign<C: Serialize>(&self, typ: &str, claims: &C) -> Result<String, Error> {
-        jwt::sign(typ, &self.active.kid, &self.active.key, claims)
-    }
-
-    /// The key that verifies what `kid` signed, if it still does at `now`.
-    pub(super) fn find(&self, kid: &str, now: Timestamp) -> Option<&DecodingKey> {
-        self.valid(now)
-            .find(|verifier| verifier.kid == kid)
-            .map(|verifier| &verifier.key)
-    }
-
-    /// The JWK set (RFC 7517, RFC 8037): next, active, and retired keys that still verify.
-    pub(super) fn jwks(&self, now: Timestamp) -> Value {
-        let jwk = |verifier: &Verifier| {
-            json!({
-                "kty": "OKP", "crv": "Ed25519", "x": verifier.x,
-                "kid": verifier.kid, "alg": ALGORITHM, "use": "sig",
-            })
-        };
-        json!({ "keys": self.valid(now).map(jwk).collect::<Vec<_>>() })
-    }
-
-    fn valid(&self, now: Timestamp) -> impl Iterator<Item = &Verifier> {
-        self.verifiers
-            .iter()
-            .filter(move |verifier| verifier.until.is_none_or(|until| now < until))
-    }
-
-    /// Signs and verifies once, so that a key that does not work stops the start.
-    fn try_out(&self, now: Timestamp) -> Result<(), Error> {
-        let token = self.sign("probe", &json!({ "iat": now.seconds() }))?;
-        let works = jwt::Unverified::parse(&token, "probe")
-            .and_then(|parsed| parsed.open::<Value>(self.find(&parsed.kid, now)?));
-        works.map(drop).ok_or_else(|| {
-            Error::Signing(format!(
-                "signing key {} does not verify what it signs",
-                self.active.kid
-            ))
-        })
+        Ok(())
     }
 }
 
-fn open(row: &Row, master: &MasterKey) -> Result<EncodingKey, Error> {
-    let pkcs8 = master
-        .open(PURPOSE, row.kid.as_bytes(), &row.private_key)
-        .map_err(|error| Error::Signing(format!("signing key {}: {error}", row.kid)))?;
-    Ok(EncodingKey::from_ed_der(&Zeroizing::new(pkcs8)))
+/// Every key, on a connection that a crowd at sign-in cannot take.
+async fn read(db: &Db) -> Result<Vec<Row>, store::Error> {
+    let tx = db.watch().await?;
+    tx.in_time(|tx| Box::pin(signing_keys::list(tx))).await
 }
 
 fn is_complete(rows: &[Row]) -> bool {
     [KeyStatus::Active, KeyStatus::Next]
         .iter()
         .all(|status| rows.iter().any(|row| row.status == *status))
-}
-
-/// Makes the active and the next key where they are missing. Nodes that start at once wait for each
-/// other at the lock, and all but the first find nothing to do.
-async fn make_missing(cx: &Context) -> Result<Vec<Row>, Error> {
-    let mut tx = cx.db.begin().await?;
-    signing_keys::lock(&mut tx).await?;
-    let mut rows = signing_keys::list(&mut tx).await?;
-    for status in [KeyStatus::Active, KeyStatus::Next] {
-        if !rows.iter().any(|row| row.status == status) {
-            let row = generate(status, &cx.master, &cx.rng, cx.now())?;
-            signing_keys::insert(&mut tx, &row).await?;
-            rows.push(row);
-        }
-    }
-    tx.commit().await?;
-    Ok(rows)
-}
-
-/// A new key. Its name is random, so that it tells nothing and no two nodes choose the same.
-fn generate(status: KeyStatus, master: &MasterKey, rng: &Rng, now: Timestamp) -> Result<Row, Error> {
-    let failed = |_| Error::Signing("a signing key could not be made".to_owned());
-    let mut seed = Zeroizing::new([0; 32]);
-    rng.fill(seed.as_mut_slice());
-    let pair = Ed25519KeyPair::from_seed_unchecked(seed.as_slice())
-        .map_err(|error| Error::Signing(error.to_string()))?;
-    let pkcs8 = pair.to_pkcs8().map_err(failed)?;
-    let mut name = [0; 16];
-    rng.fill(&mut name);
-    let kid = HEXLOWER.encode(&name);
-    Ok(Row {
-        private_key: master.seal(PURPOSE, kid.as_bytes(), pkcs8.as_ref(), rng),
-        public_key: pair.public_key().as_ref().to_vec(),
-        kid,
-        algorithm: ALGORITHM.to_owned(),
-        status,
-        created_at: now,
-        verifies_until: None,
-    })
-}
-
-#[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-
-    impl KeySet {
-        /// Signs any bytes, for tokens that no honest issuer would write.
-        pub(in crate::sessions) fn sign_raw(&self, message: &[u8]) -> String {
-            jsonwebtoken::crypto::sign(message, &self.active.key, jsonwebtoken::Algorithm::EdDSA).unwrap()
-        }
-    }
-
-    pub(in crate::sessions) const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
-
-    fn master() -> MasterKey {
-        MasterKey::from_secret(&"a master secret of enough length".to_owned().into())
-    }
-
-    fn row(status: KeyStatus, seed: u64) -> Row {
-        generate(status, &master(), &Rng::seeded(seed), NOW).unwrap()
-    }
-
-    /// A set of one active and one next key.
-    pub(in crate::sessions) fn key_set() -> KeySet {
-        KeySet::read(&[row(KeyStatus::Active, 1), row(KeyStatus::Next, 2)], &master()).unwrap()
-    }
-
-    #[test]
-    fn a_set_signs_and_verifies_and_publishes_no_private_key() {
-        let set = key_set();
-        set.try_out(NOW).unwrap();
-        let jwks = set.jwks(NOW);
-        let keys = jwks["keys"].as_array().unwrap();
-        assert_eq!(keys.len(), 2);
-        for key in keys {
-            let mut fields: Vec<&str> = key.as_object().unwrap().keys().map(String::as_str).collect();
-            fields.sort_unstable();
-            assert_eq!(fields, ["alg", "crv", "kid", "kty", "use", "x"]);
-            assert_eq!(key["x"].as_str().unwrap().len(), 43);
-        }
-    }
-
-    #[test]
-    fn a_retired_key_verifies_until_its_end_and_a_withdrawn_one_never() {
-        let end = NOW + Duration::from_mins(5);
-        let retired = Row {
-            verifies_until: Some(end),
-            ..row(KeyStatus::Retired, 3)
-        };
-        let endless = row(KeyStatus::Retired, 4);
-        let withdrawn = row(KeyStatus::Withdrawn, 5);
-        let rows = [row(KeyStatus::Active, 1), retired, endless, withdrawn];
-        let set = KeySet::read(&rows, &master()).unwrap();
-        let known = |at: usize, now| set.find(&rows[at].kid, now).is_some();
-        assert!(known(0, end) && known(1, NOW));
-        assert!(!known(1, end), "its time is over");
-        assert!(!known(2, NOW) && !known(3, NOW));
-        assert_eq!(set.jwks(end)["keys"].as_array().unwrap().len(), 1);
-    }
-
-    #[test]
-    fn a_wrong_master_secret_is_named() {
-        let other = MasterKey::from_secret(&"another master secret, long enough".to_owned().into());
-        for status in [KeyStatus::Active, KeyStatus::Next] {
-            let rows = [row(KeyStatus::Active, 1), row(status, 2)];
-            let error = KeySet::read(&rows, &other).unwrap_err().to_string();
-            assert!(error.contains("secrets.master"), "{error}");
-        }
-        assert!(KeySet::read(&[row(KeyStatus::Next, 1)], &master()).is_err());
-    }
 }

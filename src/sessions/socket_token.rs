@@ -178,7 +178,7 @@ impl Ledger {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::signing_keys::tests::{NOW, key_set};
+    use super::super::key_set::tests::{NOW, key_set};
     use super::*;
     use crate::clock::Clock;
     use crate::secret::Rng;

@@ -62,6 +62,9 @@ pub enum Change {
     /// Sessions of many users ended. Names none of them: whoever reads it compares all its sockets
     /// with SQL, so sessions born later are spared.
     Bulk,
+    /// A signing key was made, retired or withdrawn: whoever reads it reads the keys again. No socket
+    /// hears of it.
+    SigningKeys,
 }
 
 impl Change {
@@ -85,6 +88,7 @@ impl Change {
             Self::SessionEnded { .. } => "session_ended",
             Self::UserSessionsEnded { .. } => "user_sessions_ended",
             Self::Bulk => "bulk",
+            Self::SigningKeys => "signing_keys",
         }
     }
 }

@@ -49,9 +49,10 @@ pub struct Row {
     pub status: KeyStatus,
     /// 32 bytes (RFC 8032).
     pub public_key: Vec<u8>,
-    /// PKCS #8, sealed.
+    /// PKCS #8, sealed; empty once the key signs nothing any more.
     pub private_key: Vec<u8>,
     pub created_at: Timestamp,
+    /// Of a retired key, when it ceases to verify; of a withdrawn one, when it did.
     pub verifies_until: Option<Timestamp>,
 }
 
@@ -111,4 +112,51 @@ pub async fn insert(tx: &mut Tx, key: &Row) -> Result<(), Error> {
             .await?;
     });
     Ok(())
+}
+
+/// Lets the next key sign. The one that signs now must be put away before. False: it is not the next key.
+///
+/// # Errors
+/// When storage fails; [`Error::Constraint`] while another one is active.
+pub async fn activate(tx: &mut Tx, kid: &str) -> Result<bool, Error> {
+    const SQL: &str = "update signing_keys set status = 'active' where kid = $1 and status = 'next'";
+    let rows = with_conn!(tx, conn => sqlx::query(SQL).bind(kid).execute(conn).await?.rows_affected());
+    Ok(rows == 1)
+}
+
+/// Ends a key's time of signing: it is `status` from now on, retired or withdrawn, and its private half is
+/// erased. One that was withdrawn stays so. False: nothing changed.
+///
+/// # Errors
+/// When storage fails.
+pub async fn put_away(
+    tx: &mut Tx,
+    kid: &str,
+    status: KeyStatus,
+    verifies_until: Timestamp,
+) -> Result<bool, Error> {
+    const ERASED: &[u8] = &[];
+    const SQL: &str = "update signing_keys set status = $2, verifies_until = $3, private_key = $4
+        where kid = $1 and status <> 'withdrawn'";
+    let rows = with_conn!(tx, conn => {
+        sqlx::query(SQL)
+            .bind(kid)
+            .bind(status.as_str())
+            .bind(verifies_until.micros())
+            .bind(ERASED)
+            .execute(conn)
+            .await?
+            .rows_affected()
+    });
+    Ok(rows == 1)
+}
+
+/// Erases keys that have verified nothing since `before`. Answers how many went.
+///
+/// # Errors
+/// When storage fails.
+pub async fn purge(tx: &mut Tx, before: Timestamp) -> Result<u64, Error> {
+    const SQL: &str = "delete from signing_keys
+        where status in ('retired', 'withdrawn') and verifies_until < $1";
+    Ok(with_conn!(tx, conn => sqlx::query(SQL).bind(before.micros()).execute(conn).await?.rows_affected()))
 }

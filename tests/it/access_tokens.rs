@@ -16,7 +16,7 @@ const ADA: &str = "ada@example.org";
 const USER_ROUTES: [&str; 3] = ["/api/users/me", "/api/auth/site_role", "/api/auth/socket"];
 
 /// One part of a token as JSON.
-fn part(token: &str, number: usize) -> Value {
+pub fn part(token: &str, number: usize) -> Value {
     let text = token.split('.').nth(number).unwrap();
     serde_json::from_slice(&BASE64URL_NOPAD.decode(text.as_bytes()).unwrap()).unwrap()
 }

@@ -1,12 +1,18 @@
 //! Refresh: rotation, the tabs that refresh at once, the answer that was lost, and the stolen token.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use portcullis::audit::{Actor, Origin};
+use portcullis::secret::PlainToken;
+use portcullis::sessions::Error;
+use portcullis::store;
 use serde_json::json;
 
 use crate::support::Pair;
 use crate::support::app::{TestApp, Tuning};
+use crate::support::database::{self, Folder};
 use crate::support::people::PASSWORD;
 
 const ADA: &str = "ada@example.org";
@@ -50,6 +56,53 @@ async fn t06_sixteen_refreshes_of_one_token_agree_and_are_one_step() {
         hub.get_as(&pair.access, "/api/users/me").await.expect(200);
     }
     assert_eq!(hub.number("select count(*) from refresh_tokens").await, 13);
+}
+
+/// Asked of the service itself, and SQLite in memory: what is raced here are transactions, and twenty
+/// thousand requests and writes to a disk would only take their time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t06_two_hundred_refreshes_of_one_token_are_one_lineage_a_hundred_times() {
+    const AT_ONCE: usize = 200;
+    const ROUNDS: i64 = 100;
+    let folder = Folder::in_memory();
+    let hub = Tuning::new()
+        .database(database::fresh(&folder).await)
+        .spawn()
+        .await;
+    let (_, pair) = hub.signed_in(ADA, "user").await;
+    let by = Origin::local(Actor::Anonymous);
+    let mut token = PlainToken::presented(pair.refresh);
+    for round in 1..=ROUNDS {
+        let asked = join_all((0..AT_ONCE).map(|_| {
+            let (sessions, token, by) = (hub.app.sessions.clone(), token.clone(), by.clone());
+            tokio::spawn(async move {
+                loop {
+                    match sessions.refresh(&token, &by).await {
+                        Ok(pair) => return pair.refresh_token,
+                        // 503: so many cannot all be answered in time, and come back.
+                        Err(Error::Store(store::Error::Unavailable(_) | store::Error::Silent)) => {}
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            })
+        }));
+        let given: Vec<PlainToken> = asked.await.into_iter().map(Result::unwrap).collect();
+        let next: BTreeSet<&str> = given.iter().map(PlainToken::expose).collect();
+        assert_eq!(next.len(), 1, "round {round}: one successor");
+        token = given[0].clone();
+        assert_eq!(hub.number(GENERATION).await, round + 1, "one step");
+    }
+    let lineage = "select count(distinct generation) from refresh_tokens";
+    assert_eq!(hub.number(lineage).await, ROUNDS + 1);
+    assert_eq!(
+        hub.number("select count(*) from refresh_tokens").await,
+        ROUNDS + 1
+    );
+    assert_eq!(
+        hub.number("select count(*) from sessions where revoked_at is null")
+            .await,
+        1
+    );
 }
 
 #[tokio::test]

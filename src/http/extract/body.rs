@@ -110,7 +110,7 @@ fn is_json(kind: &str) -> bool {
 }
 
 /// The whole body, or 413 as soon as it is known to be too large.
-async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Problem> {
+pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Problem> {
     let announced = headers
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());

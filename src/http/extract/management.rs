@@ -41,7 +41,14 @@ macro_rules! needs {
     };
 }
 
-needs!(HubRead, KeysWrite, RolesWrite, SessionsRevoke, UsersRead);
+needs!(
+    HubRead,
+    Introspect,
+    KeysWrite,
+    RolesWrite,
+    SessionsRevoke,
+    UsersRead
+);
 
 /// A caller who may do what `P` names.
 #[derive(Debug)]

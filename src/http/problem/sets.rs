@@ -8,15 +8,19 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 
 type Responses = BTreeMap<String, RefOr<Response>>;
 
+const PROBLEM: &str = "application/problem+json";
+/// The routes of OAuth say the same as JSON (RFC 6749, 5.2).
+const OAUTH: &str = "application/json";
+
 /// One response for each `(status, codes)`.
-fn list(statuses: &[(&str, &str)]) -> Responses {
+fn list(media_type: &str, statuses: &[(&str, &str)]) -> Responses {
     let problem = ContentBuilder::new()
         .schema(Some(Ref::from_schema_name("Problem")))
         .build();
     let response = |codes: &str| {
         ResponseBuilder::new()
             .description(codes)
-            .content("application/problem+json", problem.clone())
+            .content(media_type, problem.clone())
             .build()
     };
     statuses
@@ -27,12 +31,15 @@ fn list(statuses: &[(&str, &str)]) -> Responses {
 
 macro_rules! set {
     ($(#[$doc:meta])+ $name:ident: $($status:literal $codes:literal),+) => {
+        set!($(#[$doc])+ $name in PROBLEM: $($status $codes),+);
+    };
+    ($(#[$doc:meta])+ $name:ident in $media_type:ident: $($status:literal $codes:literal),+) => {
         $(#[$doc])+
         pub struct $name;
 
         impl IntoResponses for $name {
             fn responses() -> Responses {
-                list(&[$(($status, $codes)),+])
+                list($media_type, &[$(($status, $codes)),+])
             }
         }
     };
@@ -63,4 +70,16 @@ set!(
     ManagementProblems:
     "401" "`authentication_required`, `invalid_token`, `session_revoked`, with `WWW-Authenticate`",
     "403" "`forbidden`, with the permission that was missing; `address_not_allowed`"
+);
+set!(
+    /// What a route that takes a form of OAuth may answer.
+    OAuthProblems in OAUTH: "400" "`invalid_request`: `bad_request`", "413" "`invalid_request`: `body_too_large`",
+    "415" "`invalid_request`: `unsupported_media_type`", "500" "`server_error`: `internal`",
+    "503" "`temporarily_unavailable`: `unavailable`, with `Retry-After`"
+);
+set!(
+    /// What such a route for managers and backends may answer.
+    OAuthCallerProblems in OAUTH:
+    "401" "`invalid_client`: `authentication_required`, `invalid_token`, `session_revoked`, with `WWW-Authenticate`",
+    "403" "`unauthorized_client`: `forbidden`, with the permission that was missing; `address_not_allowed`"
 );

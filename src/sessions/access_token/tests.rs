@@ -7,8 +7,8 @@ use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::sessions::signing_keys::KeySet;
-use crate::sessions::signing_keys::tests::{NOW, key_set};
+use crate::sessions::key_set::KeySet;
+use crate::sessions::key_set::tests::{NOW, key_set};
 
 const ISSUER: &str = "https://auth.example.org";
 const ID: &str = "0190a0b0-0000-7000-8000-000000000001";

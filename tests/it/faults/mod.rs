@@ -40,6 +40,7 @@ mod c13_mail_server;
 mod c14_disk_full;
 mod c15_slow_readers;
 mod c16_clock_jumps;
+mod c17_key_rotation;
 mod c18_reconnect_storm;
 mod c20_herds;
 mod c21_redis_emptied;

@@ -75,6 +75,14 @@ impl Node {
         command
     }
 
+    /// Runs a command of the binary beside the node; it must succeed. Gives what it printed.
+    pub async fn ask(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments).output().await.unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {said}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// Starts its process and waits until it listens. `false`: it ended before, as when SQL is away.
     pub async fn start(&self) -> bool {
         let metrics = crate::support::free_address().await;

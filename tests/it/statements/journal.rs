@@ -49,6 +49,7 @@ async fn every_kind_of_change_is_read_back_as_it_was_written() {
             message,
         },
         Change::Bulk,
+        Change::SigningKeys,
     ];
     for scene in both().await {
         let mut tx = scene.single().await;

@@ -44,6 +44,66 @@ async fn signing_keys_are_listed_newest_first_and_one_is_active() {
 }
 
 #[tokio::test]
+async fn a_signing_key_that_is_put_away_cannot_sign_again_and_is_kept_for_a_while() {
+    use KeyStatus::{Active, Next, Retired, Withdrawn};
+    for scene in both().await {
+        let mut tx = scene.single().await;
+        for (created, (kid, status)) in (1..).zip([("a", Active), ("b", Next), ("c", Next)]) {
+            signing_keys::insert(&mut tx, &signing_key(kid, status, created))
+                .await
+                .unwrap();
+        }
+        let second = signing_keys::activate(&mut tx, "b").await;
+        assert!(matches!(second, Err(Error::Constraint(_))), "{second:?}");
+        assert!(
+            signing_keys::put_away(&mut tx, "a", Retired, at(50))
+                .await
+                .unwrap()
+        );
+        for no_next_key in ["a", "unknown"] {
+            assert!(!signing_keys::activate(&mut tx, no_next_key).await.unwrap());
+        }
+        assert!(signing_keys::activate(&mut tx, "b").await.unwrap());
+        assert!(
+            signing_keys::put_away(&mut tx, "c", Withdrawn, at(60))
+                .await
+                .unwrap()
+        );
+        // Withdrawn is the end.
+        assert!(
+            !signing_keys::put_away(&mut tx, "c", Retired, at(70))
+                .await
+                .unwrap()
+        );
+        assert!(!signing_keys::activate(&mut tx, "c").await.unwrap());
+        let rows = signing_keys::list(&mut tx).await.unwrap();
+        let found: Vec<_> = rows
+            .iter()
+            .map(|key| {
+                (
+                    key.kid.as_str(),
+                    key.status,
+                    key.verifies_until,
+                    key.private_key.len(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("c", Withdrawn, Some(at(60)), 0),
+                ("b", Active, None, 48),
+                ("a", Retired, Some(at(50)), 0),
+            ]
+        );
+        assert_eq!(signing_keys::purge(&mut tx, at(50)).await.unwrap(), 0);
+        assert_eq!(signing_keys::purge(&mut tx, at(60)).await.unwrap(), 1);
+        assert_eq!(signing_keys::purge(&mut tx, at(1_000)).await.unwrap(), 1);
+        assert_eq!(signing_keys::list(&mut tx).await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn t21_a_service_key_is_found_until_the_end_and_revoked_once() {
     for scene in both().await {
         let mut tx = scene.single().await;

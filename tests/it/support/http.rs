@@ -55,6 +55,18 @@ impl Caller {
         Answer::of(self.request(Method::POST, path).bearer_auth(bearer).json(&body)).await
     }
 
+    /// Sends a form, as the clients of OAuth do.
+    pub async fn form(&self, path: &str, bearer: Option<&str>, fields: &[(&str, &str)]) -> Answer {
+        let mut body = url::form_urlencoded::Serializer::new(String::new());
+        let body = body.extend_pairs(fields).finish();
+        let mut request = self.request(Method::POST, path).body(body);
+        request = request.header("content-type", "application/x-www-form-urlencoded");
+        if let Some(bearer) = bearer {
+            request = request.bearer_auth(bearer);
+        }
+        Answer::of(request).await
+    }
+
     pub async fn put_as(&self, bearer: &str, path: &str, body: Value) -> Answer {
         Answer::of(self.request(Method::PUT, path).bearer_auth(bearer).json(&body)).await
     }
@@ -125,6 +137,26 @@ impl Answer {
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.bytes));
         self
+    }
+
+    /// Fails unless this is the error `error` of OAuth with `status` (RFC 6749, 5.2); gives its body.
+    #[track_caller]
+    pub fn oauth_error(&self, status: u16, error: &str) -> Value {
+        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.bytes));
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/json; charset=utf-8")
+        );
+        assert_eq!(self.header("cache-control"), Some("no-store"));
+        let body = self.json();
+        assert_eq!(body["error"], error, "{body}");
+        let description = body["error_description"].as_str().unwrap();
+        let allowed = |c: char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
+        assert!(
+            !description.is_empty() && description.chars().all(allowed),
+            "{description}"
+        );
+        body
     }
 
     /// Fails unless this is the problem `code` with `status`; gives its body.

@@ -1,0 +1,33 @@
+// Verifies access tokens as a backend in JavaScript does: jose, with the keys that the hub publishes.
+//
+// Reads {"jwks_uri", "issuer", "tokens"} from standard input; prints a list with, for each token, its
+// claims, or null where it is refused.
+
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { pathToFileURL } from 'node:url'
+
+// Installed beside the folder that this runs in, not beside this file.
+const require = createRequire(pathToFileURL(`${process.cwd()}/package.json`))
+const { createRemoteJWKSet, errors, jwtVerify } = await import(pathToFileURL(require.resolve('jose')).href)
+
+const order = JSON.parse(readFileSync(0, 'utf8'))
+const keys = createRemoteJWKSet(new URL(order.jwks_uri))
+const rules = {
+  algorithms: ['EdDSA'],
+  typ: 'at+jwt',
+  issuer: order.issuer,
+  audience: order.issuer,
+  requiredClaims: ['exp', 'sub'],
+}
+const answers = []
+for (const token of order.tokens) {
+  try {
+    answers.push((await jwtVerify(token, keys, rules)).payload)
+  } catch (error) {
+    if (!(error instanceof errors.JOSEError)) throw error
+    console.error(`${error.code}: ${error.message}`)
+    answers.push(null)
+  }
+}
+console.log(JSON.stringify(answers))
