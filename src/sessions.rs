@@ -10,6 +10,7 @@ mod jwt;
 mod known_tokens;
 mod login;
 mod logout;
+mod pretence;
 mod refresh;
 mod rotation;
 mod signing_keys;

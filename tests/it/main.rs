@@ -40,6 +40,8 @@ mod framing;
 mod headers;
 mod health;
 mod host;
+mod import;
+mod import_hashes;
 mod journal;
 mod journal_tail;
 mod lease;
