@@ -52,7 +52,7 @@ pub use management::Management;
 pub use master::MasterError;
 pub use metrics::Metrics;
 pub use passwords::Passwords;
-pub use peppers::Pepper;
+pub use peppers::{Pepper, Peppers};
 pub use reader::Source;
 pub use redis::Redis;
 pub use registration::Registration;

@@ -1,6 +1,6 @@
 //! `[passwords]`: what may be one, and what hashing one costs (argon2id, RFC 9106).
 
-use super::peppers::{self, Pepper};
+use super::peppers::{self, Peppers};
 use super::reader::Reader;
 use super::section::section;
 
@@ -18,7 +18,7 @@ section! {
         /// How many hashes may wait for a core; beyond them a request is answered 503 `overloaded`.
         queue: usize = 32,
         /// Secrets that go into every new hash (the first) or are still needed for older ones (the others).
-        peppers: Vec<Pepper> = Vec::new(),
+        peppers: Peppers = Peppers::default(),
     }
 }
 

@@ -6,7 +6,7 @@ use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, KeyId, Params, ParamsBuilder, Ve
 
 use super::cost::Cost;
 use super::memory::Memory;
-use crate::config::{Passwords, Pepper};
+use crate::config::Passwords;
 use crate::secret::Rng;
 
 /// A stored hash that may be verified.
@@ -93,8 +93,8 @@ pub(super) fn params(config: &Passwords) -> Params {
         .m_cost(config.memory_kib.max(lanes.saturating_mul(8)))
         .t_cost(config.iterations.max(1))
         .p_cost(lanes);
-    let id = config.peppers.first().map(|pepper: &Pepper| pepper.id.as_bytes());
-    if let Some(id) = id.and_then(|id| KeyId::new(id).ok()) {
+    let pepper = config.peppers.current.as_ref();
+    if let Some(id) = pepper.and_then(|pepper| KeyId::new(pepper.id.as_bytes()).ok()) {
         builder.keyid(id);
     }
     #[expect(clippy::expect_used, reason = "every number was moved into its range")]

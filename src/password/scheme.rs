@@ -7,14 +7,13 @@ use super::cost::Cost;
 use super::foreign::{Foreign, unmarked};
 use super::memory::Memory;
 use super::phc::{self, Stored};
-use crate::config::{Passwords, Pepper};
+use crate::config::{Passwords, Pepper, Peppers};
 use crate::secret::Rng;
 
 /// What hashes and verifies.
 pub(super) struct Scheme {
     params: Params,
-    /// The first goes into new hashes, the others into some that are stored.
-    peppers: Vec<Pepper>,
+    peppers: Peppers,
     memory: Memory,
     /// A hash of random bytes: what is verified when there is nothing to verify.
     dummy: String,
@@ -49,9 +48,9 @@ impl Scheme {
         &self.params
     }
 
-    /// A PHC string, with the first pepper and its id.
+    /// A PHC string, with the current pepper and its id.
     pub(super) fn hash(&self, password: &[u8]) -> String {
-        let secret = self.peppers.first().map(secret);
+        let secret = self.peppers.current.as_ref().map(secret);
         phc::phc(&self.params, password, secret, &self.memory)
     }
 
@@ -108,8 +107,7 @@ impl Scheme {
         if id.is_empty() {
             return Ok(None);
         }
-        let pepper = self.peppers.iter().find(|pepper| pepper.id.as_bytes() == id);
-        pepper.map(Some).ok_or(MissingPepper)
+        self.peppers.find(id).map(Some).ok_or(MissingPepper)
     }
 
     /// The hash that is verified when there is nothing to verify.

@@ -63,7 +63,7 @@ async fn hashes_of_other_software_open_the_account_and_give_way_to_our_own() {
             config.passwords.queue = 64;
             let secret = "a pepper for tests, of some length".to_owned().into();
             let id = "2026a".to_owned();
-            config.passwords.peppers = vec![Pepper { id, secret }];
+            config.passwords.peppers.current = Some(Pepper { id, secret });
         })
         .spawn()
         .await;

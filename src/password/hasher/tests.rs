@@ -110,13 +110,20 @@ async fn t12_beyond_the_queue_work_is_refused_and_a_dropped_request_keeps_its_co
     assert!(waiting.await.is_ok());
 }
 
-fn peppered(peppers: &[(&str, &str)]) -> Hasher {
-    let pepper = |(id, secret): &(&str, &str)| config::Pepper {
-        id: (*id).to_owned(),
+type Named<'a> = (&'a str, &'a str);
+
+/// A hasher with this pepper for new hashes, if any, and these for others.
+fn peppered(current: Option<Named<'_>>, others: &[Named<'_>]) -> Hasher {
+    let pepper = |(id, secret): Named<'_>| config::Pepper {
+        id: id.to_owned(),
         secret: format!("{secret:-<32}").into(),
     };
+    let peppers = config::Peppers {
+        current: current.map(pepper),
+        others: others.iter().copied().map(pepper).collect(),
+    };
     Hasher::new(&config::Passwords {
-        peppers: peppers.iter().map(pepper).collect(),
+        peppers,
         ..config(1024, 4)
     })
 }
@@ -130,15 +137,15 @@ async fn verdict(hasher: &Hasher, stored: &str) -> (bool, bool) {
 
 #[tokio::test]
 async fn a_pepper_is_needed_to_verify_and_its_id_stands_in_the_hash() {
-    let hasher = peppered(&[("2026a", "first")]);
+    let hasher = peppered(Some(("2026a", "first")), &[]);
     let hash = hasher.hash(&password(TEXT)).await.unwrap();
     assert!(
         hash.starts_with("$argon2id$v=19$m=1024,t=1,p=1,keyid=MjAyNmE$"),
         "{hash}"
     );
     assert_eq!(verdict(&hasher, &hash).await, (true, false));
-    assert!(!verdict(&peppered(&[("2026a", "another")]), &hash).await.0);
-    for without in [peppered(&[]), peppered(&[("2027a", "first")])] {
+    assert!(!verdict(&peppered(Some(("2026a", "another")), &[]), &hash).await.0);
+    for without in [peppered(None, &[]), peppered(Some(("2027a", "first")), &[])] {
         let before = without.runs();
         assert!(!verdict(&without, &hash).await.0);
         assert_eq!(without.runs() - before, 1, "as much work as ever");
@@ -150,14 +157,23 @@ async fn a_pepper_is_needed_to_verify_and_its_id_stands_in_the_hash() {
 
 #[tokio::test]
 async fn an_older_pepper_and_none_still_verify_and_are_outdated() {
-    let plain = peppered(&[]).hash(&password(TEXT)).await.unwrap();
-    let old = peppered(&[("2026a", "first")]).hash(&password(TEXT)).await;
-    let rotated = peppered(&[("2027a", "second"), ("2026a", "first")]);
-    assert_eq!(verdict(&rotated, &old.unwrap()).await, (true, true));
+    let (first, second) = (("2026a", "first"), ("2027a", "second"));
+    let plain = peppered(None, &[]).hash(&password(TEXT)).await.unwrap();
+    let old = peppered(Some(first), &[]).hash(&password(TEXT)).await.unwrap();
+    let rotated = peppered(Some(second), &[first]);
+    assert_eq!(verdict(&rotated, &old).await, (true, true));
     assert_eq!(verdict(&rotated, &plain).await, (true, true));
     let new = rotated.rehash(&TEXT.to_owned().into()).await.unwrap();
     assert!(new.contains(",keyid=MjAyN2E$"), "{new}");
     assert_eq!(verdict(&rotated, &new).await, (true, false));
+    // Known beforehand, and not used any more: other nodes may have either.
+    assert_eq!(
+        verdict(&peppered(Some(first), &[second]), &new).await,
+        (true, true)
+    );
+    let none = peppered(None, &[first, second]);
+    assert_eq!(verdict(&none, &new).await, (true, true));
+    assert_eq!(verdict(&none, &plain).await, (true, false));
 }
 
 #[tokio::test]
