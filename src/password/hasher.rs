@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::mix::Mix;
 use super::policy;
-use super::scheme::Scheme;
+use super::scheme::{Known, Scheme};
 use super::{MAX_BYTES, Password};
 use crate::config;
 use crate::error::FieldError;
@@ -50,6 +50,7 @@ struct Inner {
     /// Those that run.
     cores: Arc<Semaphore>,
     runs: AtomicU64,
+    foreign_runs: AtomicU64,
 }
 
 impl std::fmt::Debug for Hasher {
@@ -72,6 +73,7 @@ impl Hasher {
             admitted: Arc::new(Semaphore::new(cores + config.queue)),
             cores: Arc::new(Semaphore::new(cores)),
             runs: AtomicU64::new(0),
+            foreign_runs: AtomicU64::new(0),
         };
         Self(Arc::new(inner))
     }
@@ -157,8 +159,12 @@ impl Hasher {
         let matches = self
             .run(move || {
                 if let (Some(typed), Some(stored)) = (&typed, &stored) {
+                    let foreign = matches!(stored, Known::Foreign(_));
+                    inner.foreign_runs.fetch_add(foreign.into(), Ordering::SeqCst);
                     return inner.scheme.matches(stored, typed.expose_secret().as_bytes());
                 }
+                let foreign = pretended.is_some();
+                inner.foreign_runs.fetch_add(foreign.into(), Ordering::SeqCst);
                 let text = typed.as_ref().map_or("", |typed| typed.expose_secret());
                 inner.scheme.pretend(text.as_bytes(), pretended);
                 false
@@ -176,6 +182,12 @@ impl Hasher {
     #[must_use]
     pub fn runs(&self) -> u64 {
         self.0.runs.load(Ordering::SeqCst)
+    }
+
+    /// How many of the [`runs`](Self::runs) had the cost of a foreign hash.
+    #[must_use]
+    pub fn foreign_runs(&self) -> u64 {
+        self.0.foreign_runs.load(Ordering::SeqCst)
     }
 
     /// As [`queue`](Self::queue), for work that is a hash.

@@ -197,11 +197,12 @@ async fn t09_without_a_hash_the_work_is_that_of_the_place_in_the_mix() {
     let typed: SecretString = TEXT.to_owned().into();
     hasher.pretend_as(Mix::new([("", 1), ("bcrypt 4", 1)]));
     assert_eq!(hasher.0.mix.load().at(0), Some(Cost::Bcrypt { rounds: 4 }));
-    for place in [0, u64::MAX / 2, u64::MAX] {
-        let before = hasher.runs();
+    for (place, foreign) in [(0, 1), (u64::MAX / 4, 1), (u64::MAX, 0)] {
+        let before = (hasher.runs(), hasher.foreign_runs());
         let verdict = hasher.verify_at(&typed, None, place).await.unwrap();
         assert!(!verdict.matches);
-        assert_eq!(hasher.runs() - before, 1);
+        assert_eq!(hasher.runs() - before.0, 1);
+        assert_eq!(hasher.foreign_runs() - before.1, foreign, "{place}");
     }
 }
 
