@@ -155,6 +155,30 @@ async fn t09_an_imported_account_answers_like_an_unknown_one_and_does_the_same_w
 }
 
 #[tokio::test]
+async fn t09_unknown_addresses_do_foreign_work_as_often_as_accounts_and_each_always_the_same() {
+    let hub = TestApp::spawn().await;
+    hub.person("own@example.org", "user").await;
+    import(&hub, &[person(&hub, "ada@example.org", BCRYPT)]).await;
+    hub.app.sessions.count_hashes().await.unwrap();
+    let hasher = &hub.app.hasher;
+    let mut rounds = Vec::new();
+    for _ in 0..2 {
+        let mut foreign = Vec::new();
+        for number in 0..40 {
+            let before = hasher.foreign_runs();
+            let email = format!("unknown{number}@example.org");
+            hub.try_sign_in(&email, "a wrong password").await.expect(401);
+            foreign.push(hasher.foreign_runs() - before);
+        }
+        rounds.push(foreign);
+    }
+    assert_eq!(rounds[0], rounds[1], "an address keeps its place");
+    // Half of the accounts; the master secret of the tests is fixed, and so are the places.
+    let often: u64 = rounds[0].iter().sum();
+    assert!((10..=30).contains(&often), "{often} of 40");
+}
+
+#[tokio::test]
 async fn a_hash_that_was_never_proven_takes_effect_with_the_activation() {
     let hub = TestApp::spawn().await;
     let email = "ada@example.org";
