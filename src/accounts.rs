@@ -1,4 +1,4 @@
-//! Accounts: registration, activation, recovery, the first admin, and what operators do to users.
+//! Accounts: registration, activation, recovery, the first admin, what operators do to users, and import.
 //!
 //! Called by `http/` and `cli/`. Each act is one transaction with its audit row; what sockets must hear
 //! of is announced after the commit. Locks are taken in one order everywhere: role, user, then the rest.
@@ -7,6 +7,7 @@
 //! They open nothing: they take effect with the activation token that carries the same.
 
 mod activation;
+mod import;
 mod operator;
 mod recovery;
 mod registration;
@@ -23,12 +24,13 @@ use crate::error::{Code, FieldError};
 use crate::ids::UserId;
 use crate::limits::{Exceeded, Limits};
 use crate::mail::Letter;
-use crate::password::{self, Hasher, Overloaded, Password};
+use crate::password::{Hasher, Overloaded, Password};
 use crate::secret::PlainToken;
 use crate::store::journal::{self, Change, Entry, NewEntry};
 use crate::store::mailed_tokens::{self, NewToken, Purpose};
 use crate::store::{self, Tx, users};
 
+pub use import::{Described, Outcome, Person};
 pub use operator::NewUser;
 
 /// How long a token lives that proves an address.
@@ -120,21 +122,25 @@ impl Accounts {
         result
     }
 
-    /// Checks a password against the policy, with what is known of the person.
-    fn check_password(
+    /// Checks a password against the policy, with what is known of the person and the site. The inner
+    /// error is for the field.
+    async fn check_password(
         &self,
         typed: &SecretString,
         email: &Email,
         name: Option<&str>,
-    ) -> Result<Password, FieldError> {
-        let context = [email.as_str(), name.unwrap_or_default()];
-        password::check(typed.clone(), "password", &context, &self.cx.config.passwords)
+    ) -> Result<Result<Password, FieldError>, Overloaded> {
+        let site = self.cx.site.url().host_str().unwrap_or_default();
+        let context = [email.as_str(), name.unwrap_or_default(), site];
+        self.hasher.check(typed, "password", &context).await
     }
 
     /// Checks both at once, so that a person sees every fault in one answer.
-    fn check_registration(&self, who: &Registration) -> Result<(Password, Option<String>), Error> {
+    async fn check_registration(&self, who: &Registration) -> Result<(Password, Option<String>), Error> {
         let name = check_name(who.name.as_deref());
-        let password = self.check_password(&who.password, &who.email, who.name.as_deref());
+        let password = self
+            .check_password(&who.password, &who.email, who.name.as_deref())
+            .await?;
         match (password, name) {
             (Ok(password), Ok(name)) => Ok((password, name)),
             (password, name) => Err(Error::Invalid(

@@ -210,6 +210,10 @@ impl App {
             cx.hub.clone(),
             life.stopped().clone(),
         ));
+        life.spawn(jobs::password_mix::run(
+            self.sessions.clone(),
+            life.stopped().clone(),
+        ));
         if let Some(address) = cx.config.metrics.listen {
             let listener = TcpListener::bind(address).await;
             let listener = listener.with_context(|| format!("metrics.listen: cannot listen on {address}"))?;

@@ -84,6 +84,7 @@ macro_rules! actions {
 actions! {
     UserRegister = "user.register",
     UserCreate = "user.create",
+    UserImport = "user.import",
     UserActivate = "user.activate",
     UserSetup = "user.setup",
     UserRole = "user.role",

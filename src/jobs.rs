@@ -2,4 +2,5 @@
 
 pub mod cleanup;
 pub mod mail_outbox;
+pub mod password_mix;
 pub mod signing_keys;

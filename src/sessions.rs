@@ -13,6 +13,7 @@ mod key_set;
 mod known_tokens;
 mod login;
 mod logout;
+mod pretence;
 mod refresh;
 mod rotation;
 mod signing_keys;

@@ -107,6 +107,7 @@ impl Accounts {
             }
             Some(typed) => self
                 .check_password(typed, &user.email, user.name.as_deref())
+                .await?
                 .map(Some),
             None if user.invite => Ok(None),
             None => Err(FieldError::new(

@@ -104,6 +104,7 @@ impl Accounts {
     ) -> Result<(), Error> {
         let password = self
             .check_password(password, &user.email, user.name.as_deref())
+            .await?
             .map_err(|fault| Error::Invalid(vec![fault]))?;
         let hash = self.hasher.hash(&password).await?;
         // From here on nothing is awaited but SQL, and whoever else redeems this token loses.

@@ -41,7 +41,7 @@ impl Accounts {
         if !self.cx.config.registration.open {
             return Err(Error::RegistrationClosed);
         }
-        let (password, name) = self.check_registration(who)?;
+        let (password, name) = self.check_registration(who).await?;
         let within = self
             .limits
             .mailing(Mailing::Registration, by.ip, &who.email)

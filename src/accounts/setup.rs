@@ -48,7 +48,7 @@ impl Accounts {
         if !self.may_set_up(token).await? {
             return Err(Error::TokenSpent);
         }
-        let (password, name) = self.check_registration(who)?;
+        let (password, name) = self.check_registration(who).await?;
         let hash = self.hasher.hash(&password).await?;
         let new = NewUser {
             id: UserId::generate(&self.cx.clock, &self.cx.rng),

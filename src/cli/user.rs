@@ -1,6 +1,7 @@
 //! `user …`: what the routes do to users, by an operator, with full authority and a row in the audit log.
 
 mod create;
+mod import;
 
 use std::time::Duration;
 
@@ -45,6 +46,8 @@ enum Act {
     Enable { email: Email },
     /// End every session of a user
     Revoke { email: Email },
+    /// Create users from a file, with hashes of passwords that other software made
+    Import(import::Args),
 }
 
 pub(super) async fn run(loaded: Loaded, args: Args) -> Result<(), Failure> {
@@ -75,6 +78,7 @@ async fn perform(app: &App, act: Act, as_json: bool) -> anyhow::Result<()> {
         Act::Disable { email } => set_disabled(app, &email, true, as_json).await,
         Act::Enable { email } => set_disabled(app, &email, false, as_json).await,
         Act::Revoke { email } => revoke(app, &email, as_json).await,
+        Act::Import(args) => import::run(app, args, as_json).await,
     }
 }
 

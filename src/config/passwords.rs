@@ -1,5 +1,6 @@
 //! `[passwords]`: what may be one, and what hashing one costs (argon2id, RFC 9106).
 
+use super::peppers::{self, Peppers};
 use super::reader::Reader;
 use super::section::section;
 
@@ -16,6 +17,8 @@ section! {
         parallelism: u32 = 1,
         /// How many hashes may wait for a core; beyond them a request is answered 503 `overloaded`.
         queue: usize = 32,
+        /// Secrets that go into every new hash (the first) or are still needed for older ones (the others).
+        peppers: Peppers = Peppers::default(),
     }
 }
 
@@ -23,6 +26,11 @@ section! {
 const OWASP: [(u32, u32); 5] = [(47_104, 1), (19_456, 2), (12_288, 3), (9_216, 4), (7_168, 5)];
 
 impl Passwords {
+    /// The most that a hash may cost, made now or stored: memory in KiB, passes, lanes.
+    pub const MAX_MEMORY_KIB: u32 = 1_048_576;
+    pub const MAX_ITERATIONS: u32 = 64;
+    pub const MAX_PARALLELISM: u32 = 64;
+
     pub(super) fn check(&self, reader: &mut Reader) {
         reader.require(
             "passwords.min_length",
@@ -31,20 +39,21 @@ impl Passwords {
         );
         reader.require(
             "passwords.memory_kib",
-            (1_024..=4_194_304).contains(&self.memory_kib),
-            "must be between 1024 and 4194304 (4 GiB)",
+            (1_024..=Self::MAX_MEMORY_KIB).contains(&self.memory_kib),
+            "must be between 1024 and 1048576 (1 GiB)",
         );
         reader.require(
             "passwords.iterations",
-            (1..=1_000).contains(&self.iterations),
-            "must be between 1 and 1000",
+            (1..=Self::MAX_ITERATIONS).contains(&self.iterations),
+            "must be between 1 and 64",
         );
         reader.require(
             "passwords.parallelism",
-            (1..=64).contains(&self.parallelism),
+            (1..=Self::MAX_PARALLELISM).contains(&self.parallelism),
             "must be between 1 and 64",
         );
         reader.require("passwords.queue", self.queue >= 1, "must be at least 1");
+        peppers::check(&self.peppers, reader);
     }
 
     /// Below every entry of OWASP's list.

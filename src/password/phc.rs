@@ -1,93 +1,149 @@
-//! PHC strings of argon2: made with the configured parameters, read with bounded ones. Called by the queue.
+//! PHC strings of argon2: made with the configured parameters, read with bounded ones. Called by `scheme`
+//! and `foreign`.
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
-use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Params, Version};
+use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, KeyId, Params, ParamsBuilder, Version};
 
+use super::cost::Cost;
 use super::memory::Memory;
-use crate::config;
+use crate::config::Passwords;
 use crate::secret::Rng;
 
-/// The most memory (KiB) that a stored hash may ask for when it is verified.
-const MAX_STORED_MEMORY: u32 = 1024 * 1024;
-/// The most passes and lanes that a stored hash may ask for.
-const MAX_STORED_PASSES: u32 = 64;
-
 /// A stored hash that may be verified.
-pub(super) struct Stored(PasswordHash);
+pub(super) struct Stored {
+    hash: PasswordHash,
+    algorithm: Algorithm,
+    params: Params,
+}
 
 impl Stored {
-    /// `None` for what is no PHC string of argon2, and for one that would cost too much.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    /// `None` for what is no whole PHC string of argon2. Whether it costs too much is another question.
+    pub(super) fn read(text: &str) -> Option<Self> {
         let hash = PasswordHash::new(text).ok()?;
-        Algorithm::try_from(hash.algorithm.as_str()).ok()?;
+        let algorithm = Algorithm::try_from(hash.algorithm.as_str()).ok()?;
         let params = Params::try_from(&hash).ok()?;
-        let bearable = params.m_cost() <= MAX_STORED_MEMORY
-            && params.t_cost() <= MAX_STORED_PASSES
-            && params.p_cost() <= MAX_STORED_PASSES;
-        (bearable && hash.salt.is_some() && hash.hash.is_some()).then_some(Self(hash))
+        let whole = hash.salt.is_some() && hash.hash.is_some();
+        whole.then_some(Self {
+            hash,
+            algorithm,
+            params,
+        })
+    }
+
+    /// As [`read`](Self::read); `None` also for one that costs more than the configuration allows at most.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        Self::read(text).filter(|stored| {
+            stored.params.m_cost() <= Passwords::MAX_MEMORY_KIB
+                && stored.params.t_cost() <= Passwords::MAX_ITERATIONS
+                && stored.params.p_cost() <= Passwords::MAX_PARALLELISM
+        })
     }
 
     pub(super) fn is_current(&self, wanted: &Params) -> bool {
-        let same = |params: Params| {
-            params.m_cost() == wanted.m_cost()
-                && params.t_cost() == wanted.t_cost()
-                && params.p_cost() == wanted.p_cost()
-        };
-        self.0.algorithm == ARGON2ID_IDENT
-            && self.0.version == Some(Version::V0x13.into())
-            && Params::try_from(&self.0).is_ok_and(same)
+        self.hash.algorithm == ARGON2ID_IDENT
+            && self.hash.version == Some(Version::V0x13.into())
+            && self.params.m_cost() == wanted.m_cost()
+            && self.params.t_cost() == wanted.t_cost()
+            && self.params.p_cost() == wanted.p_cost()
+            && self.params.keyid() == wanted.keyid()
+    }
+
+    /// The id of the pepper that went into it; empty without one.
+    pub(super) fn key_id(&self) -> &[u8] {
+        self.params.keyid()
+    }
+
+    /// Whether something went into it that does not stand in it.
+    pub(super) fn needs_secret(&self) -> bool {
+        !self.params.keyid().is_empty() || !self.params.data().is_empty()
+    }
+
+    /// Bytes of the digest.
+    pub(super) fn digest_length(&self) -> usize {
+        self.hash.hash.as_ref().map_or(0, Output::len)
+    }
+
+    pub(super) fn cost(&self) -> Cost {
+        Cost::Argon2 {
+            memory: self.params.m_cost(),
+            passes: self.params.t_cost(),
+            lanes: self.params.p_cost(),
+        }
     }
 
     /// Recomputes the hash and compares in constant time.
-    pub(super) fn matches(&self, typed: &[u8], memory: &Memory) -> bool {
-        self.recompute(typed, memory)
-            .is_some_and(|computed| self.0.hash.as_ref() == Some(&computed))
+    pub(super) fn matches(&self, typed: &[u8], secret: Option<&[u8]>, memory: &Memory) -> bool {
+        self.recompute(typed, secret, memory)
+            .is_some_and(|computed| self.hash.hash.as_ref() == Some(&computed))
     }
 
-    fn recompute(&self, typed: &[u8], memory: &Memory) -> Option<Output> {
-        let algorithm = Algorithm::try_from(self.0.algorithm.as_str()).ok()?;
-        let version = self.0.version.map(Version::try_from).transpose().ok()?;
-        let params = Params::try_from(&self.0).ok()?;
-        let argon2 = Argon2::new(algorithm, version.unwrap_or_default(), params.clone());
-        output(&argon2, &params, typed, self.0.salt.as_ref()?, memory).ok()
+    fn recompute(&self, typed: &[u8], secret: Option<&[u8]>, memory: &Memory) -> Option<Output> {
+        let version = self.hash.version.map(Version::try_from).transpose().ok()?;
+        let version = version.unwrap_or_default();
+        let argon2 = argon2(self.algorithm, version, &self.params, secret)?;
+        output(&argon2, &self.params, typed, self.hash.salt.as_ref()?, memory).ok()
     }
 }
 
-/// The configured parameters, moved up to what argon2 can take (8 KiB a lane).
-pub(super) fn params(config: &config::Passwords) -> Params {
+/// The configured parameters, moved up to what argon2 can take (8 KiB a lane), with the id of the pepper.
+pub(super) fn params(config: &Passwords) -> Params {
     let lanes = config.parallelism.clamp(1, Params::MAX_P_COST);
-    let memory = config.memory_kib.max(lanes.saturating_mul(8));
+    let mut builder = ParamsBuilder::new();
+    builder
+        .m_cost(config.memory_kib.max(lanes.saturating_mul(8)))
+        .t_cost(config.iterations.max(1))
+        .p_cost(lanes);
+    let pepper = config.peppers.current.as_ref();
+    if let Some(id) = pepper.and_then(|pepper| KeyId::new(pepper.id.as_bytes()).ok()) {
+        builder.keyid(id);
+    }
     #[expect(clippy::expect_used, reason = "every number was moved into its range")]
-    Params::new(memory, config.iterations.max(1), lanes, None).expect("parameters are in range")
+    builder.build().expect("parameters are in range")
 }
 
 /// Hashes `password` under a fresh salt of 128 bits.
-pub(super) fn phc(params: &Params, password: &[u8], memory: &Memory) -> String {
+pub(super) fn phc(params: &Params, password: &[u8], secret: Option<&[u8]>, memory: &Memory) -> String {
     let mut salt = [0; 16];
     Rng::System.fill(&mut salt);
-    let made = make(params, password, &salt, memory);
     #[expect(
         clippy::expect_used,
         reason = "fails only for lengths and parameters out of range"
     )]
-    made.expect("salt and parameters are in range").to_string()
+    make(params, password, secret, &salt, memory)
+        .expect("salt, secret and parameters are in range")
+        .to_string()
 }
 
 fn make(
     params: &Params,
     password: &[u8],
+    secret: Option<&[u8]>,
     salt: &[u8],
     memory: &Memory,
-) -> argon2::password_hash::Result<PasswordHash> {
+) -> Option<PasswordHash> {
     let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
-    let argon2 = Argon2::new(algorithm, version, params.clone());
-    Ok(PasswordHash {
+    let argon2 = argon2(algorithm, version, params, secret)?;
+    Some(PasswordHash {
         algorithm: algorithm.ident(),
         version: Some(version.into()),
-        params: ParamsString::try_from(params)?,
-        salt: Some(Salt::new(salt)?),
-        hash: Some(output(&argon2, params, password, salt, memory)?),
+        params: ParamsString::try_from(params).ok()?,
+        salt: Some(Salt::new(salt).ok()?),
+        hash: Some(output(&argon2, params, password, salt, memory).ok()?),
     })
+}
+
+/// argon2 with its secret parameter, which is where a pepper belongs (RFC 9106, 3.1). `None` for a secret
+/// beyond argon2's bound of 4 GiB.
+fn argon2<'a>(
+    algorithm: Algorithm,
+    version: Version,
+    params: &Params,
+    secret: Option<&'a [u8]>,
+) -> Option<Argon2<'a>> {
+    match secret {
+        Some(secret) => Argon2::new_with_secret(secret, algorithm, version, params.clone()).ok(),
+        None => Some(Argon2::new(algorithm, version, params.clone())),
+    }
 }
 
 /// What argon2 makes of `password`. The length is the one of the stored hash, or the usual one.
@@ -120,15 +176,15 @@ mod tests {
         let memory = Memory::for_params(&params);
         let theirs = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
         for round in 0..2 {
-            let ours = PasswordHash::new(&phc(&params, b"open", &memory)).unwrap();
+            let ours = PasswordHash::new(&phc(&params, b"open", None, &memory)).unwrap();
             assert!(theirs.verify_password(b"open", &ours).is_ok(), "round {round}");
             let text = theirs
                 .hash_password_with_salt(b"open", &[7; 16])
                 .unwrap()
                 .to_string();
             let stored = Stored::parse(&text).unwrap();
-            assert!(stored.matches(b"open", &memory), "round {round}");
-            assert!(!stored.matches(b"shut", &memory), "round {round}");
+            assert!(stored.matches(b"open", None, &memory), "round {round}");
+            assert!(!stored.matches(b"shut", None, &memory), "round {round}");
         }
     }
 }

@@ -1,23 +1,30 @@
 //! What may be a password (NIST SP 800-63B, 5.1.1): long enough, not guessable, otherwise anything.
 //!
-//! There are no rules of composition, and nothing is trimmed, folded or normalised. zxcvbn carries the
-//! offline lists of common passwords and words; what is known of the person is added to them.
+//! There are no rules of composition, and nothing is trimmed, folded or normalised. What guessers try first
+//! is refused by a list; zxcvbn estimates the rest with lists of words and names of its own, and with what
+//! is known of the person and the site. Called by the hasher, on its cores: an estimate costs milliseconds.
 
 use secrecy::{ExposeSecret, SecretString};
 use zxcvbn::{Score, zxcvbn};
 
-use super::MAX_BYTES;
-use crate::config;
+use super::{MAX_BYTES, common};
 use crate::error::FieldError;
 
 /// The longest password in characters.
 const MAX_LENGTH: usize = 128;
-/// How much of a password zxcvbn reads: its cost grows much faster than the text.
-const ESTIMATED_LENGTH: usize = 100;
+/// How many characters of a password zxcvbn reads: its cost grows much faster than the text, and a text
+/// that is strong so far does not become weak behind.
+const ESTIMATED_LENGTH: usize = 64;
+/// How many characters of each text about the person are looked at.
+const CONTEXT_LENGTH: usize = 256;
 /// Words that a guesser tries at this site.
 const SITE_WORDS: [&str; 1] = ["portcullis"];
+/// How many letters and digits a password needs beside what is known of the person and the site.
+const UNKNOWN_LENGTH: usize = 4;
+/// The shortest part of a name or an address that is worth naming as what makes a password weak.
+const TELLING_LENGTH: usize = 4;
 
-/// A password that passed [`check`].
+/// A password that passed the policy.
 #[derive(Clone, Debug)]
 pub struct Password(SecretString);
 
@@ -27,60 +34,53 @@ impl Password {
     }
 }
 
-/// Accepts `typed` exactly as it is, or says in the field `field` what is wrong with it.
-///
-/// Length is counted in characters. `context` is what is known of the person (address, name): its parts
-/// are easy guesses.
-///
-/// # Errors
-/// `too_long` beyond 128 characters or 1024 bytes; `weak_password` below `passwords.min_length` and for
-/// what is easily guessed. The contract knows no code of its own for a short one: it is weak.
-pub fn check(
-    typed: SecretString,
-    field: &str,
-    context: &[&str],
-    config: &config::Passwords,
-) -> Result<Password, FieldError> {
+/// The part of [`check`] that costs nothing: a huge text is refused before it is looked at.
+pub(super) fn check_length(typed: &SecretString, field: &str, min_length: usize) -> Result<(), FieldError> {
     let text = typed.expose_secret();
     let length = text.chars().take(MAX_LENGTH + 1).count();
     if length > MAX_LENGTH || text.len() > MAX_BYTES {
         let detail = format!("A password has at most {MAX_LENGTH} characters.");
         return Err(FieldError::new(field, "too_long", detail));
     }
-    if length < config.min_length {
-        let detail = format!(
-            "Use at least {} characters; a few words in a row are good.",
-            config.min_length
-        );
+    if length < min_length {
+        let detail = format!("Use at least {min_length} characters; a few words in a row are good.");
         return Err(FieldError::new(field, "weak_password", detail));
     }
-    match guessable(text, context) {
+    Ok(())
+}
+
+/// Accepts `typed`, whose length has been checked, exactly as it is, or says in the field `field` why it
+/// would be guessed and what helps. `context` is what is known of the person and the site.
+pub(super) fn check(typed: SecretString, field: &str, context: &[String]) -> Result<Password, FieldError> {
+    match guessable(typed.expose_secret(), context) {
         Some(detail) => Err(FieldError::new(field, "weak_password", detail)),
         None => Ok(Password(typed)),
     }
 }
 
 /// Says why the password would be guessed, and what helps; `None` when it would not be.
-fn guessable(text: &str, context: &[&str]) -> Option<String> {
-    let mut known: Vec<&str> = SITE_WORDS.to_vec();
-    for whole in context {
-        known.push(whole);
-        known.extend(whole.split('@'));
-        known.extend(
-            whole
-                .split(|c: char| !c.is_alphanumeric())
-                .filter(|part| part.chars().count() > 2),
-        );
+fn guessable(text: &str, context: &[String]) -> Option<String> {
+    if common::is_common(text) {
+        let detail = "This is one of the passwords that guessers try first. Three or four words that have nothing to do with each other are good.";
+        return Some(detail.to_owned());
     }
-    let start = text
-        .char_indices()
-        .nth(ESTIMATED_LENGTH)
-        .map_or(text, |(end, _)| &text[..end]);
-    let estimate = zxcvbn(start, &known);
+    let known = easy_guesses(context);
+    let folded = text.to_lowercase();
+    if unknown_characters(&folded, &known) < UNKNOWN_LENGTH {
+        let detail = "This password is made of your address, your name or the name of this site. Use words that have nothing to do with them.";
+        return Some(detail.to_owned());
+    }
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    let start: String = text.chars().take(ESTIMATED_LENGTH).collect();
+    let estimate = zxcvbn(&start, &known);
     if estimate.score() >= Score::Three {
         return None;
     }
     let mut detail = String::from("This password is easy to guess.");
+    let telling = |part: &&str| part.chars().count() >= TELLING_LENGTH && folded.contains(*part);
+    if known.iter().any(telling) {
+        detail.push_str(" It holds a part of your address or name, or of the name of this site.");
+    }
     if let Some(feedback) = estimate.feedback() {
         let hints = feedback.warning().map(|hint| hint.to_string()).into_iter();
         for hint in hints.chain(feedback.suggestions().iter().map(ToString::to_string)) {
@@ -91,26 +91,58 @@ fn guessable(text: &str, context: &[&str]) -> Option<String> {
     Some(detail)
 }
 
+/// How many letters and digits are left when everything known is taken out.
+fn unknown_characters(folded: &str, known: &[String]) -> usize {
+    let mut words: Vec<&String> = known.iter().filter(|word| word.chars().count() > 2).collect();
+    words.sort_unstable_by_key(|word| std::cmp::Reverse(word.len()));
+    let left = words
+        .iter()
+        .fold(folded.to_owned(), |left, word| left.replace(*word, " "));
+    left.chars().filter(|c| c.is_alphanumeric()).count()
+}
+
+/// What is known of the person and the site, in lower case, whole and in parts.
+fn easy_guesses(context: &[String]) -> Vec<String> {
+    let mut known = SITE_WORDS.map(str::to_owned).to_vec();
+    for whole in context {
+        let whole: String = whole
+            .chars()
+            .take(CONTEXT_LENGTH)
+            .collect::<String>()
+            .to_lowercase();
+        known.extend(whole.split('@').map(str::to_owned));
+        let words = whole.split(|c: char| !c.is_alphanumeric());
+        known.extend(words.filter(|part| part.chars().count() > 2).map(str::to_owned));
+        known.push(whole);
+    }
+    known
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn config() -> config::Passwords {
-        config::Passwords {
-            min_length: 12,
-            memory_kib: 1024,
-            iterations: 1,
-            parallelism: 1,
-            queue: 1,
-        }
+    /// Both parts, as the hasher asks them.
+    fn try_password(text: &str) -> Result<Password, FieldError> {
+        let context = [
+            "ada.lovelace@example.org",
+            "Ada Lovelace",
+            "login.sundial.example",
+        ];
+        let typed: SecretString = text.to_owned().into();
+        check_length(&typed, "password", 12)?;
+        check(typed, "password", &context.map(str::to_owned))
+    }
+
+    fn fault(text: &str) -> Option<FieldError> {
+        let fault = try_password(text).err()?;
+        assert_eq!(fault.field, "password");
+        assert!(!fault.detail.is_empty() && !fault.detail.contains(text));
+        Some(fault)
     }
 
     fn code(text: &str) -> Option<&'static str> {
-        let context = ["ada.lovelace@example.org", "Ada Lovelace"];
-        let error = check(text.to_owned().into(), "password", &context, &config()).err()?;
-        assert_eq!(error.field, "password");
-        assert!(!error.detail.is_empty() && !error.detail.contains(text));
-        Some(error.code)
+        fault(text).map(|fault| fault.code)
     }
 
     #[test]
@@ -132,7 +164,35 @@ mod tests {
             "ada.lovelace@example.org",
             "Ada Lovelace1",
             "portcullis2024",
+            "Sundial-Sundial",
+            "login.sundial",
         ] {
+            assert_eq!(code(text), Some("weak_password"), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_hint_says_what_makes_it_weak() {
+        for (text, hint) in [
+            ("sundialsundial", "made of your address"),
+            ("Sundial-Lovelace", "made of your address"),
+            ("sundial12345678", "name of this site"),
+            ("lovelace2024!", "your address or name"),
+            ("mmmmmmmmmmmm1", "Repeats like"),
+            ("qwertyuiop123", "guessers try first"),
+            ("Chickenwing101", "guessers try first"),
+            ("password!!!!!!!!", "Add another word"),
+        ] {
+            let detail = fault(text).unwrap().detail;
+            assert!(detail.contains(hint), "{text}: {detail}");
+        }
+    }
+
+    /// These pass zxcvbn, and are known to be used by many.
+    #[test]
+    fn what_is_common_is_refused_though_it_looks_strong() {
+        for text in ["Nation56Star", "secondstartotheright!", "hypnerotomachia"] {
+            assert!(zxcvbn(text, &[]).score() >= Score::Three, "{text}");
             assert_eq!(code(text), Some("weak_password"), "{text}");
         }
     }
@@ -144,7 +204,7 @@ mod tests {
             "  spaces are kept too  ",
             "tab\there nul\0there weird",
         ] {
-            let password = check(text.to_owned().into(), "password", &[], &config()).unwrap();
+            let password = try_password(text).unwrap();
             assert_eq!(password.secret().expose_secret(), text);
         }
     }
@@ -155,14 +215,16 @@ mod tests {
     }
 
     #[test]
+    fn sixty_four_characters_and_more_are_taken() {
+        let long = "plinth gravel otter quench harbour lantern mosaic thistle velvet anchor".repeat(2);
+        assert_eq!(code(&long[..64]), None);
+        assert_eq!(code(&long[..128]), None);
+        assert_eq!(code(&long[..129]), Some("too_long"));
+    }
+
+    #[test]
     fn debug_shows_no_password() {
-        let password = check(
-            "plinth gravel otter".to_owned().into(),
-            "password",
-            &[],
-            &config(),
-        )
-        .unwrap();
+        let password = try_password("plinth gravel otter").unwrap();
         assert!(!format!("{password:?}").contains("otter"));
     }
 }

@@ -15,7 +15,6 @@ use crate::error::Code;
 use crate::ids::SessionId;
 use crate::limits::Address;
 use crate::metric;
-use crate::password;
 use crate::secret::PlainToken;
 use crate::store::journal::{Change, Entry, NewEntry};
 use crate::store::sessions::{Candidate, NewSession};
@@ -106,7 +105,8 @@ impl Sessions {
     ) -> Result<(&'a User, Option<String>), Error> {
         // (Of a pending account it is the hash that its newest registration chose.)
         let stored = user.and_then(|user| user.password_hash.as_deref());
-        let verdict = self.hasher.verify(&who.password, stored).await?;
+        let place = self.place(&who.email);
+        let verdict = self.hasher.verify_at(&who.password, stored, place).await?;
         let user = match user {
             Some(user) if verdict.matches => user,
             _ => return Err(Error::InvalidCredentials),
@@ -116,14 +116,12 @@ impl Sessions {
             Status::Pending => return Err(Error::AccountInactive),
             Status::Disabled => return Err(Error::AccountDisabled),
         }
-        let mut rehashed = None;
-        if verdict.outdated {
-            // A password that today's policy would refuse keeps its old hash until it is changed.
-            let checked = password::check(who.password.clone(), "password", &[], &self.cx.config.passwords);
-            if let Ok(password) = checked {
-                rehashed = self.hasher.hash(&password).await.ok();
-            }
-        }
+        // Without room for another hash the old one stays until the next sign-in.
+        let rehashed = if verdict.outdated {
+            self.hasher.rehash(&who.password).await.ok()
+        } else {
+            None
+        };
         Ok((user, rehashed))
     }
 

@@ -344,3 +344,16 @@ pub async fn list(tx: &mut Tx, before: Option<UserId>, limit: u32) -> Result<Vec
         Some(id) => sqlx::query_as(NEXT).bind(limit).bind(id.uuid()).fetch_all(conn).await?,
     }))
 }
+
+/// How many users have a password hash of which cost: what stands in front of a hash of other software, or an
+/// empty text for the hub's own. Reads the whole table.
+pub async fn hash_costs(tx: &mut Tx) -> Result<Vec<(String, u64)>, Error> {
+    // As `ForeignHash` writes it: a mark, the cost in 32 characters, a mark, the hash.
+    const SQL: &str = "select case when substr(password_hash, 1, 1) = '~'
+            then trim(substr(password_hash, 2, 32)) else '' end as cost, count(*) as users
+        from users where password_hash is not null group by 1 order by 1";
+    tx.takes_long();
+    let rows: Vec<(String, i64)> = with_conn!(tx, conn => sqlx::query_as(SQL).fetch_all(conn).await?);
+    let counted = |(cost, users): (String, i64)| (cost, u64::try_from(users).unwrap_or(0));
+    Ok(rows.into_iter().map(counted).collect())
+}

@@ -94,6 +94,10 @@ const WRAPPED: &[(&str, &[&str])] = &[
     ("tokio_tungstenite", &["socket"]),
     ("jsonwebtoken", &["sessions"]),
     ("argon2", &["password"]),
+    ("bcrypt", &["password"]),
+    ("scrypt", &["password"]),
+    ("zxcvbn", &["password"]),
+    ("csv", &["cli"]),
     ("clap", &["cli", "main"]),
 ];
 

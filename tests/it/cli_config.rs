@@ -61,6 +61,10 @@ async fn what_is_shown_has_its_origin_and_no_secret() {
     let path = installation.folder.path().join("smtp");
     std::fs::write(&path, "smtps://ada:canary-smtp@mail.example.org\n").unwrap();
     installation.set("PORTCULLIS_MAIL__SMTP_URL_FILE", path.to_str().unwrap());
+    let path = installation.folder.path().join("peppers");
+    let peppers = ["2027a", "2026a"].map(|id| format!("{id}:canary {}\n", "x".repeat(40)));
+    std::fs::write(&path, peppers.concat()).unwrap();
+    installation.set("PORTCULLIS_PASSWORDS__PEPPERS_FILE", path.to_str().unwrap());
     for arguments in [
         &["config", "show"][..],
         &["config", "show", "--json"],
@@ -78,6 +82,17 @@ async fn what_is_shown_has_its_origin_and_no_secret() {
         found.unwrap_or_else(|| panic!("{key} is not shown")).clone()
     };
     assert_eq!(item("secrets.master")["secret"], true);
+    let peppers = item("passwords.peppers");
+    assert_eq!(
+        (&peppers["secret"], &peppers["value"]),
+        (&Value::Bool(true), &Value::from("(set)"))
+    );
+    assert!(
+        peppers["origin"]
+            .as_str()
+            .unwrap()
+            .contains("PORTCULLIS_PASSWORDS__PEPPERS_FILE")
+    );
     let memory = item("passwords.memory_kib");
     assert_eq!(memory["value"], 1024);
     assert!(

@@ -42,6 +42,8 @@ mod headers;
 mod health;
 mod host;
 mod introspection;
+mod import;
+mod import_hashes;
 mod journal;
 mod journal_hints;
 mod journal_tail;

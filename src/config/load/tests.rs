@@ -104,6 +104,18 @@ fn one_wrong_value_is_one_fault_that_names_key_and_variable() {
         ("PORTCULLIS_PASSWORDS__ITERATIONS", "0", "passwords.iterations"),
         ("PORTCULLIS_PASSWORDS__PARALLELISM", "0", "passwords.parallelism"),
         ("PORTCULLIS_PASSWORDS__QUEUE", "0", "passwords.queue"),
+        (
+            "PORTCULLIS_PASSWORDS__MEMORY_KIB",
+            "1048577",
+            "passwords.memory_kib",
+        ),
+        ("PORTCULLIS_PASSWORDS__ITERATIONS", "65", "passwords.iterations"),
+        ("PORTCULLIS_PASSWORDS__PEPPERS", "no id", "passwords.peppers"),
+        (
+            "PORTCULLIS_PASSWORDS__PEPPERS",
+            "2026a:short",
+            "passwords.peppers",
+        ),
         ("PORTCULLIS_REGISTRATION__OPEN", "yes", "registration.open"),
         ("PORTCULLIS_HUB__LEASE", "10", "hub.lease"),
         ("PORTCULLIS_HUB__SWEEP", "30", "hub.sweep"),
@@ -280,16 +292,18 @@ fn t14_no_secret_is_shown_or_told() {
         ("DATABASE_URL", &url),
         ("PORTCULLIS_REDIS__URL", &format!("redis://:{canary}@redis")),
         ("PORTCULLIS_MAIL__SMTP_URL", &smtp),
+        ("PORTCULLIS_PASSWORDS__PEPPERS", &format!("2026a:{canary}")),
     ])
     .unwrap();
     let shown = format!("{loaded:?}");
     assert!(!shown.contains(canary), "{shown}");
     let set: Vec<_> = loaded.shown.iter().filter(|shown| shown.secret).collect();
-    assert_eq!(set.len(), 4);
+    assert_eq!(set.len(), 5);
     assert!(set.iter().all(|shown| shown.value == "(set)"));
     let wrong = load(&[
         ("DATABASE_URL", &format!("mysql://{canary}")),
         ("PORTCULLIS_MAIL__SMTP_URL", canary),
+        ("PORTCULLIS_PASSWORDS__PEPPERS", canary),
     ]);
     assert!(!wrong.unwrap_err().to_string().contains(canary));
 }

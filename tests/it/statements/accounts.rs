@@ -275,3 +275,33 @@ async fn a_setup_token_is_redeemed_once_in_its_time() {
         assert!(!setup_tokens::is_live(&mut tx, &hash("c"), at(150)).await.unwrap());
     }
 }
+
+#[tokio::test]
+async fn hashes_of_passwords_are_counted_by_what_stands_in_front_of_them() {
+    for scene in both().await {
+        let mut tx = scene.single().await;
+        assert_eq!(users::hash_costs(&mut tx).await.unwrap(), []);
+        for (number, hash) in [
+            (1, None),
+            (2, Some("$argon2id$one")),
+            (3, Some("$argon2id$another")),
+            (4, Some("~bcrypt 12                       ~$2b$12$one")),
+            (5, Some("~bcrypt 12                       ~$2b$12$another")),
+            (6, Some("~pbkdf2 1000                     ~pbkdf2_sha256$1000$")),
+        ] {
+            let user = NewUser {
+                id: Uuid::from_u128(number).into(),
+                email: &email(&format!("person{number}@example.org")),
+                name: None,
+                status: Status::Pending,
+                site_role: "user",
+                password_hash: hash,
+                created_at: at(1),
+            };
+            assert!(users::insert_missing(&mut tx, &user).await.unwrap());
+        }
+        let counts = users::hash_costs(&mut tx).await.unwrap();
+        let expected = [("", 2), ("bcrypt 12", 2), ("pbkdf2 1000", 1)];
+        assert_eq!(counts, expected.map(|(cost, users)| (cost.to_owned(), users)));
+    }
+}
