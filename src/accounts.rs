@@ -1,4 +1,5 @@
-//! Accounts: registration, activation, recovery, the first admin, and what operators do to users.
+//! Accounts: registration, activation, recovery, the first admin, what people do to their own account, and
+//! what operators do to users.
 //!
 //! Called by `http/` and `cli/`. Each act is one transaction with its audit row; what sockets must hear
 //! of is announced after the commit. Locks are taken in one order everywhere: role, user, then the rest.
@@ -7,7 +8,15 @@
 //! They open nothing: they take effect with the activation token that carries the same.
 
 mod activation;
+mod deletion;
+mod device;
+mod email_change;
+mod email_undo;
+mod export;
 mod operator;
+mod password_change;
+mod profile;
+mod proof;
 mod recovery;
 mod registration;
 mod setup;
@@ -20,7 +29,7 @@ use crate::audit::{self, Action, Origin, Record};
 use crate::context::Context;
 use crate::email::Email;
 use crate::error::{Code, FieldError};
-use crate::ids::UserId;
+use crate::ids::{SessionId, UserId};
 use crate::limits::{Exceeded, Limits};
 use crate::mail::Letter;
 use crate::password::{self, Hasher, Overloaded, Password};
@@ -29,7 +38,9 @@ use crate::store::journal::{self, Change, Entry, NewEntry};
 use crate::store::mailed_tokens::{self, NewToken, Purpose};
 use crate::store::{self, Tx, users};
 
+pub use export::Export;
 pub use operator::NewUser;
+pub use password_change::PasswordChange;
 
 /// How long a token lives that proves an address.
 const ACTIVATION: Duration = Duration::from_hours(24);
@@ -56,6 +67,12 @@ pub enum Error {
     Conflict(&'static str),
     #[error("this would leave nobody with the role `admin`")]
     LastAdmin,
+    #[error("the caller's session has ended")]
+    SessionEnded,
+    #[error("this is not the password of the account")]
+    WrongPassword,
+    #[error("the account has no password, and the sign-in is too old")]
+    ReauthenticationRequired,
     #[error(transparent)]
     Limited(#[from] Exceeded),
     #[error(transparent)]
@@ -73,6 +90,9 @@ impl Error {
             Self::TokenSpent => Some(Code::TokenSpent),
             Self::Conflict(_) => Some(Code::Conflict),
             Self::LastAdmin => Some(Code::LastAdmin),
+            Self::SessionEnded => Some(Code::SessionRevoked),
+            Self::WrongPassword => Some(Code::WrongPassword),
+            Self::ReauthenticationRequired => Some(Code::ReauthenticationRequired),
             Self::Invalid(_) | Self::NotFound | Self::Limited(_) | Self::Overloaded(_) | Self::Store(_) => {
                 None
             }
@@ -127,8 +147,19 @@ impl Accounts {
         email: &Email,
         name: Option<&str>,
     ) -> Result<Password, FieldError> {
+        self.check_password_in("password", typed, email, name)
+    }
+
+    /// As [`check_password`](Self::check_password), for a field of another name.
+    fn check_password_in(
+        &self,
+        field: &'static str,
+        typed: &SecretString,
+        email: &Email,
+        name: Option<&str>,
+    ) -> Result<Password, FieldError> {
         let context = [email.as_str(), name.unwrap_or_default()];
-        password::check(typed.clone(), "password", &context, &self.cx.config.passwords)
+        password::check(typed.clone(), field, &context, &self.cx.config.passwords)
     }
 
     /// Checks both at once, so that a person sees every fault in one answer.
@@ -153,9 +184,22 @@ impl Accounts {
         email: &Email,
         grant: Grant<'_>,
     ) -> Result<PlainToken, store::Error> {
+        mailed_tokens::end(tx, user, purpose).await?;
+        self.issue_token(tx, purpose, user, email, None, grant).await
+    }
+
+    /// As [`replace_token`](Self::replace_token), beside the older ones. `session`: the one that asks.
+    async fn issue_token(
+        &self,
+        tx: &mut Tx,
+        purpose: Purpose,
+        user: UserId,
+        email: &Email,
+        session: Option<SessionId>,
+        grant: Grant<'_>,
+    ) -> Result<PlainToken, store::Error> {
         let token = PlainToken::generate("pcm_", &self.cx.rng);
         let now = self.cx.now();
-        mailed_tokens::end(tx, user, purpose).await?;
         let row = NewToken {
             hash: token.hash(),
             purpose,
@@ -163,6 +207,7 @@ impl Accounts {
             email,
             password_hash: grant.password_hash,
             name: grant.name,
+            session_id: session,
             created_at: now,
             expires_at: now + grant.lifetime,
         };
@@ -233,6 +278,17 @@ struct Grant<'a> {
     password_hash: Option<&'a str>,
     name: Option<&'a str>,
     lifetime: Duration,
+}
+
+impl Grant<'_> {
+    /// What carries no password and no name.
+    const fn bare(lifetime: Duration) -> Self {
+        Self {
+            password_hash: None,
+            name: None,
+            lifetime,
+        }
+    }
 }
 
 /// A name as it is kept: trimmed, 1 to 100 characters, nothing that controls a terminal or turns the

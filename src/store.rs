@@ -15,6 +15,7 @@
 pub mod audit;
 pub mod error;
 pub mod journal;
+pub mod known_devices;
 pub mod mailbox;
 pub mod mailed_tokens;
 pub mod mails;
