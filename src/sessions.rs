@@ -201,11 +201,9 @@ const fn refusal_code(error: &Error) -> Option<Code> {
         Error::SessionRevoked => Code::SessionRevoked,
         Error::RefreshReused => Code::RefreshReused,
         Error::RefreshRequired => Code::RefreshRequired,
-        Error::NotFound
-        | Error::Limited(_)
-        | Error::Overloaded(_)
-        | Error::Store(_)
-        | Error::Signing(_) => return None,
+        Error::NotFound | Error::Limited(_) | Error::Overloaded(_) | Error::Store(_) | Error::Signing(_) => {
+            return None;
+        }
     })
 }
 

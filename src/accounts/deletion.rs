@@ -67,9 +67,7 @@ impl Accounts {
                 return Err(Error::LastAdmin);
             }
         }
-        let (ended, entry) = self
-            .end_sessions(tx, user.id, EndReason::AccountDeleted)
-            .await?;
+        let (ended, entry) = self.end_sessions(tx, user.id, EndReason::AccountDeleted).await?;
         sessions::bury(tx, user.id).await?;
         mails::erase(tx, user.id).await?;
         users::erase(tx, user.id).await?;

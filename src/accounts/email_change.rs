@@ -61,7 +61,11 @@ impl Accounts {
         let proven = self.prove(caller, Typed { field, password }, by).await?;
         if proven.email == *email {
             let detail = "This is the address that the account has.";
-            return Err(Error::Invalid(vec![FieldError::new("email", "unchanged", detail)]));
+            return Err(Error::Invalid(vec![FieldError::new(
+                "email",
+                "unchanged",
+                detail,
+            )]));
         }
         let within = self.limits.mailing(Mailing::EmailChange, by.ip, email).await?;
         let mut tx = self.cx.db.begin().await?;
@@ -69,15 +73,15 @@ impl Accounts {
         let user = self.hold(&mut tx, caller, &proven).await?;
         // An account never activated proves nothing: whoever confirms the address takes its place.
         let owner = users::find_by_email(&mut tx, email).await?;
-        let taken = owner.is_some_and(|owner| owner.status != Status::Pending);
+        let occupied = owner.is_some_and(|owner| owner.status != Status::Pending);
         mailed_tokens::end(&mut tx, user.id, Purpose::EmailChange).await?;
         let (session, grant) = (Some(caller.session_id), Grant::bare(CHANGE));
         let token = self
             .issue_token(&mut tx, Purpose::EmailChange, user.id, email, session, grant)
             .await?;
         let letter = Letter::EmailChange {
-            name: user.name.clone().filter(|_| !taken),
-            token: (!taken).then_some(token),
+            name: user.name.clone().filter(|_| !occupied),
+            token: (!occupied).then_some(token),
         };
         // (Both count as mails about the caller, whoever reads them: the caller's export lists them alike.)
         self.enqueue_or_pretend(&mut tx, email, within.then_some(user.id), &letter)

@@ -91,10 +91,7 @@ impl Accounts {
             name: user.name.clone(),
             token,
         };
-        self.cx
-            .mail
-            .enqueue(tx, email, Some(user.id), &letter)
-            .await?;
+        self.cx.mail.enqueue(tx, email, Some(user.id), &letter).await?;
         Ok(())
     }
 }

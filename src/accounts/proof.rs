@@ -42,12 +42,7 @@ fn asked(user: &User) -> Asked<'_> {
 
 impl Accounts {
     /// Checks the proof; answers the account as it was then, for [`hold`](Self::hold).
-    pub(super) async fn prove(
-        &self,
-        caller: &Current,
-        typed: Typed<'_>,
-        by: &Origin,
-    ) -> Result<User, Error> {
+    pub(super) async fn prove(&self, caller: &Current, typed: Typed<'_>, by: &Origin) -> Result<User, Error> {
         let user = users::find(&mut self.cx.db.read().await?, caller.user_id)
             .await?
             .ok_or(Error::SessionEnded)?;
@@ -60,10 +55,16 @@ impl Accounts {
                 }
             }
             (Asked::Password(_), None) => {
-                return Err(fault("required", "The present password of the account is needed."));
+                return Err(fault(
+                    "required",
+                    "The present password of the account is needed.",
+                ));
             }
             (Asked::FreshSignIn, Some(_)) => {
-                return Err(fault("unexpected", "This account has no password: leave the field out."));
+                return Err(fault(
+                    "unexpected",
+                    "This account has no password: leave the field out.",
+                ));
             }
             (Asked::FreshSignIn, None) => {
                 if self.cx.now().since(caller.authenticated_at) >= FRESH {

@@ -12,11 +12,11 @@ use super::{Error, Sessions};
 use crate::audit::Origin;
 use crate::mail::Letter;
 use crate::secret::PlainToken;
+use crate::store::Tx;
 use crate::store::known_devices::{self, Device};
 use crate::store::mailed_tokens::{self, NewToken, Purpose};
 use crate::store::sessions::{Candidate, NewSession};
 use crate::store::users::User;
-use crate::store::Tx;
 
 /// How exactly it is known when a device was last used.
 const NOTED_EVERY: Duration = Duration::from_hours(24);
@@ -165,7 +165,10 @@ mod tests {
     fn a_device_has_the_name_that_its_owner_would_give_it() {
         const WEBKIT: &str = "AppleWebKit/537.36 (KHTML, like Gecko)";
         for (user_agent, name) in [
-            ("Mozilla/5.0 (X11; Linux x86_64; rv:141.0) Gecko/20100101 Firefox/141.0", "Firefox on Linux"),
+            (
+                "Mozilla/5.0 (X11; Linux x86_64; rv:141.0) Gecko/20100101 Firefox/141.0",
+                "Firefox on Linux",
+            ),
             (
                 "Mozilla/5.0 (Windows NT 10.0; Win64; x64) WEBKIT Chrome/139.0.0.0 Safari/537.36",
                 "Chrome on Windows",
@@ -194,7 +197,10 @@ mod tests {
                 "Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) WEBKIT Chrome/139.0.0.0 Safari/537.36",
                 "Chrome on ChromeOS",
             ),
-            ("Mozilla/5.0 (Android 15; Mobile; rv:141.0) Gecko/141.0 Firefox/141.0", "Firefox on Android"),
+            (
+                "Mozilla/5.0 (Android 15; Mobile; rv:141.0) Gecko/141.0 Firefox/141.0",
+                "Firefox on Android",
+            ),
             ("curl/8.14.1", "curl"),
             ("okhttp/4.12.0", "okhttp"),
             ("python-requests/2.32", "python-requests"),
@@ -208,7 +214,16 @@ mod tests {
 
     #[test]
     fn t15_what_says_nothing_of_use_has_no_name_and_none_grows_long() {
-        for user_agent in ["", " ", "Mozilla/5.0", "<script>", "/", "()", "...", "\u{202e}evil/1"] {
+        for user_agent in [
+            "",
+            " ",
+            "Mozilla/5.0",
+            "<script>",
+            "/",
+            "()",
+            "...",
+            "\u{202e}evil/1",
+        ] {
             assert_eq!(name_device(user_agent), None, "{user_agent:?}");
             assert_eq!(agent(Some(user_agent)), "");
         }

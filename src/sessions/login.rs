@@ -196,8 +196,7 @@ impl Sessions {
             ip: by.ip.map(|ip| ip.to_string()),
             network: network(by),
             user_agent: plain_text(by.user_agent.as_deref(), MAX_USER_AGENT),
-            device: plain_text(device, MAX_DEVICE)
-                .or_else(|| device::name_device(by.user_agent.as_deref()?)),
+            device: plain_text(device, MAX_DEVICE).or_else(|| device::name_device(by.user_agent.as_deref()?)),
         };
         store::sessions::insert(tx, &session).await?;
         let refresh_token = PlainToken::generate(PREFIX, &self.cx.rng);

@@ -149,7 +149,9 @@ from_row!(Listed, |row| Listed {
     kind: row.try_get("kind")?,
     status: row.try_get("status")?,
     created_at: Timestamp::from_micros(row.try_get("created_at")?),
-    sent_at: row.try_get::<Option<i64>, _>("sent_at")?.map(Timestamp::from_micros),
+    sent_at: row
+        .try_get::<Option<i64>, _>("sent_at")?
+        .map(Timestamp::from_micros),
 });
 
 /// The mails about the user that are still on record, oldest first.

@@ -60,6 +60,7 @@ mod opening_model;
 mod opening_race;
 mod operations_doc;
 mod operator;
+mod own_account;
 mod pages;
 mod presence;
 mod presence_caps;

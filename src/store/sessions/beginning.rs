@@ -78,11 +78,7 @@ from_row!(Candidate, |row| Candidate {
 ///
 /// # Errors
 /// When storage fails.
-pub async fn candidate(
-    tx: &mut Tx,
-    email: &Email,
-    device: Device<'_>,
-) -> Result<Option<Candidate>, Error> {
+pub async fn candidate(tx: &mut Tx, email: &Email, device: Device<'_>) -> Result<Option<Candidate>, Error> {
     const SQL: &str = "select u.*,
         exists (select 1 from sessions s where s.user_id = u.id and s.network = $2) as known,
         exists (select 1 from known_devices d where d.user_id = u.id) as signed_in_before,

@@ -46,7 +46,8 @@ from_row!(Listed, |row| Listed {
 /// # Errors
 /// When storage fails.
 pub async fn list_live(tx: &mut Tx, user: UserId, now: Timestamp) -> Result<Vec<Listed>, Error> {
-    const SQL: &str = "select id, created_at, authenticated_at, amr, last_seen_at, idle_expires_at, expires_at,
+    const SQL: &str =
+        "select id, created_at, authenticated_at, amr, last_seen_at, idle_expires_at, expires_at,
         revoked_at, revoked_reason, ip, user_agent, device from sessions
         where user_id = $1 and revoked_at is null and expires_at > $2 and idle_expires_at > $2
         order by created_at desc, id desc";
@@ -60,7 +61,8 @@ pub async fn list_live(tx: &mut Tx, user: UserId, now: Timestamp) -> Result<Vec<
 /// # Errors
 /// When storage fails.
 pub async fn list_all(tx: &mut Tx, user: UserId) -> Result<Vec<Listed>, Error> {
-    const SQL: &str = "select id, created_at, authenticated_at, amr, last_seen_at, idle_expires_at, expires_at,
+    const SQL: &str =
+        "select id, created_at, authenticated_at, amr, last_seen_at, idle_expires_at, expires_at,
         revoked_at, revoked_reason, ip, user_agent, device from sessions
         where user_id = $1 order by created_at desc, id desc";
     Ok(with_conn!(tx, conn => sqlx::query_as(SQL).bind(user.uuid()).fetch_all(conn).await?))

@@ -21,12 +21,7 @@ pub async fn set_name(
 
 /// Gives the account an address that was proven; answers the new version, or `None` for one that was never
 /// activated. Another account with the address is [`Error::Constraint`].
-pub async fn set_email(
-    tx: &mut Tx,
-    id: UserId,
-    email: &Email,
-    now: Timestamp,
-) -> Result<Option<i64>, Error> {
+pub async fn set_email(tx: &mut Tx, id: UserId, email: &Email, now: Timestamp) -> Result<Option<i64>, Error> {
     const SQL: &str = "update users set email = $2, email_verified = true, version = version + 1,
         updated_at = $3 where id = $1 and status <> 'pending' returning version";
     Ok(with_conn!(tx, conn => {
