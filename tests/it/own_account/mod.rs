@@ -84,6 +84,13 @@ fn forwarded() -> Tuning {
     Tuning::new().configure(|config| config.http.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()])
 }
 
+/// Expects the event by which those that stay hear that the others have gone.
+async fn hears_of_others(socket: &mut TestSocket, reason: &str) {
+    let event = socket.frame("event").await;
+    assert_eq!(event["name"], "session.revoked", "{event}");
+    assert_eq!(event["data"], json!({ "session_id": null, "reason": reason }));
+}
+
 /// Fails unless the socket answers.
 async fn is_open(socket: &mut TestSocket) {
     socket.say(json!({ "type": "token", "id": "a" })).await;

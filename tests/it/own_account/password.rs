@@ -34,6 +34,7 @@ async fn the_session_that_changes_the_password_stays_and_every_other_ends() {
     hub.try_refresh(&phone.refresh)
         .await
         .problem(401, "session_revoked");
+    hears_of_others(&mut here, "password_changed").await;
     is_open(&mut here).await;
     hub.get_as(&laptop.access, "/api/users/me").await.expect(200);
     hub.try_refresh(&laptop.refresh).await.expect(200);

@@ -39,7 +39,25 @@ async fn a_person_sees_where_they_are_signed_in_and_from_what() {
     insta::assert_json_snapshot!(items[1], {
         ".id" => "[id]", ".created_at" => "[time]", ".last_seen_at" => "[time]",
         ".connections[].id" => "[id]", ".connections[].node" => "[id]", ".connections[].since" => "[time]",
-    }, @"");
+    }, @r#"
+    {
+      "connections": [
+        {
+          "id": "[id]",
+          "ip": "127.0.0.1",
+          "node": "[id]",
+          "since": "[time]"
+        }
+      ],
+      "created_at": "[time]",
+      "current": false,
+      "device": "Firefox on Linux",
+      "id": "[id]",
+      "ip": "192.0.2.7",
+      "last_seen_at": "[time]",
+      "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:141.0) Gecko/20100101 Firefox/141.0"
+    }
+    "#);
     assert_eq!(
         items[1]["connections"][0]["node"],
         hub.app.cx.hub.node().to_string()
@@ -101,6 +119,7 @@ async fn all_others_are_ended_and_this_one_stays() {
             .await
             .problem(401, "session_revoked");
     }
+    hears_of_others(&mut here, "logout").await;
     is_open(&mut here).await;
     hub.get_as(&bob.access, "/api/users/me").await.expect(200);
     let items = hub.own_sessions(&laptop.access).await;
