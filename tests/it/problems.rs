@@ -125,7 +125,7 @@ async fn configured(found: &mut BTreeMap<String, Answer>) {
 async fn stale(found: &mut BTreeMap<String, Answer>) {
     let app = Tuning::new().manual_clock().spawn().await;
     let (_, pair) = app.signed_in(ADA, "user").await;
-    let sql = "update users set password_hash = null returning 1";
+    let sql = "update users set password_hash = null returning version";
     assert_eq!(app.number(sql).await, 1);
     app.clock.as_ref().unwrap().advance(Duration::from_mins(5));
     let later = Pair::of(&app.try_refresh(&pair.refresh).await.expect(200));

@@ -53,7 +53,7 @@ impl TestApp {
 
     /// Takes the password from the account, as of one that came by another provider.
     async fn without_password(&self, email: &str) {
-        let sql = format!("update users set password_hash = null where email = '{email}' returning 1");
+        let sql = format!("update users set password_hash = null where email = '{email}' returning version");
         assert_eq!(self.number(sql).await, 1);
     }
 
