@@ -57,6 +57,7 @@ async fn nothing_of_the_person_stays_but_ids() {
         .await
         .expect(202);
     hub.outbox_is_empty().await;
+    assert!(hub.count("mails where user_id is not null").await > 2);
     let traces = [ADA, NEW, "Lovelace", "Firefox", "argon2id"];
     for trace in traces {
         assert!(!hub.rows_with(trace).await.is_empty(), "{trace} is there before");
@@ -78,6 +79,8 @@ async fn nothing_of_the_person_stays_but_ids() {
     for table in ["users", "mailed_tokens", "known_devices", "refresh_tokens"] {
         assert_eq!(hub.count(table).await, 0, "{table}");
     }
+    let about = "mails where user_id is not null";
+    assert_eq!(hub.count(about).await, 0, "the goodbye is about nobody");
     let tombstones = "sessions where revoked_at is not null and revoked_reason = 'account_deleted'
         and ip = '' and network = '' and user_agent is null and device is null";
     assert_eq!(hub.count(tombstones).await, 2);
