@@ -185,7 +185,7 @@ async fn t09_the_same_statements_run_for_every_address() {
     settle(&hub).await;
     let by = Origin::local(Actor::Anonymous);
     let (_, asker) = hub.signed_in("asker@example.org", "user").await;
-    let asker = hub
+    let current = hub
         .app
         .sessions
         .authenticate(&PlainToken::presented(asker.access))
@@ -202,8 +202,8 @@ async fn t09_the_same_statements_run_for_every_address() {
         let resend = async { accounts.resend_activation(&email, &by).await.unwrap() };
         resends.push(statements.of(Box::pin(resend)).await);
         let change = async {
-            let asked = accounts.request_email_change(&asker, &email, Some(&password), &by);
-            asked.await.unwrap();
+            let request = accounts.request_email_change(&current, &email, Some(&password), &by);
+            request.await.unwrap();
         };
         moves.push(statements.of(Box::pin(change)).await);
         let who = Registration {

@@ -1,5 +1,6 @@
 //! One's own name, and what cannot be changed beside it.
 
+use portcullis::accounts::{Error, PasswordChange};
 use serde_json::{Value, json};
 
 use super::*;
@@ -76,7 +77,6 @@ async fn what_was_asked_by_a_session_that_has_ended_meanwhile_is_not_done() {
         .await
         .expect(204);
 
-    use portcullis::accounts::{Error, PasswordChange};
     let by = portcullis::audit::Origin::local(portcullis::audit::Actor::System);
     let accounts = &hub.app.accounts;
     let password = secrecy::SecretString::from(PASSWORD);
