@@ -1,4 +1,5 @@
-//! Accounts: registration, activation, recovery, the first admin, what operators do to users, and import.
+//! Accounts: registration, activation, recovery, the first admin, import, what people do to their own account,
+//! and what operators do to users.
 //!
 //! Called by `http/` and `cli/`. Each act is one transaction with its audit row; what sockets must hear
 //! of is announced after the commit. Locks are taken in one order everywhere: role, user, then the rest.
@@ -7,8 +8,16 @@
 //! They open nothing: they take effect with the activation token that carries the same.
 
 mod activation;
+mod deletion;
+mod device;
+mod email_change;
+mod email_undo;
+mod export;
 mod import;
 mod operator;
+mod password_change;
+mod profile;
+mod proof;
 mod recovery;
 mod registration;
 mod setup;
@@ -21,7 +30,7 @@ use crate::audit::{self, Action, Origin, Record};
 use crate::context::Context;
 use crate::email::Email;
 use crate::error::{Code, FieldError};
-use crate::ids::UserId;
+use crate::ids::{SessionId, UserId};
 use crate::limits::{Exceeded, Limits};
 use crate::mail::Letter;
 use crate::password::{Hasher, Overloaded, Password};
@@ -30,8 +39,10 @@ use crate::store::journal::{self, Change, Entry, NewEntry};
 use crate::store::mailed_tokens::{self, NewToken, Purpose};
 use crate::store::{self, Tx, users};
 
+pub use export::Export;
 pub use import::{Described, Outcome, Person};
 pub use operator::NewUser;
+pub use password_change::PasswordChange;
 
 /// How long a token lives that proves an address.
 const ACTIVATION: Duration = Duration::from_hours(24);
@@ -58,6 +69,12 @@ pub enum Error {
     Conflict(&'static str),
     #[error("this would leave nobody with the role `admin`")]
     LastAdmin,
+    #[error("the caller's session has ended")]
+    SessionEnded,
+    #[error("this is not the password of the account")]
+    WrongPassword,
+    #[error("the account has no password, and the sign-in is too old")]
+    ReauthenticationRequired,
     #[error(transparent)]
     Limited(#[from] Exceeded),
     #[error(transparent)]
@@ -75,6 +92,9 @@ impl Error {
             Self::TokenSpent => Some(Code::TokenSpent),
             Self::Conflict(_) => Some(Code::Conflict),
             Self::LastAdmin => Some(Code::LastAdmin),
+            Self::SessionEnded => Some(Code::SessionRevoked),
+            Self::WrongPassword => Some(Code::WrongPassword),
+            Self::ReauthenticationRequired => Some(Code::ReauthenticationRequired),
             Self::Invalid(_) | Self::NotFound | Self::Limited(_) | Self::Overloaded(_) | Self::Store(_) => {
                 None
             }
@@ -130,9 +150,20 @@ impl Accounts {
         email: &Email,
         name: Option<&str>,
     ) -> Result<Result<Password, FieldError>, Overloaded> {
+        self.check_password_in("password", typed, email, name).await
+    }
+
+    /// As [`check_password`](Self::check_password), for a field of another name.
+    async fn check_password_in(
+        &self,
+        field: &'static str,
+        typed: &SecretString,
+        email: &Email,
+        name: Option<&str>,
+    ) -> Result<Result<Password, FieldError>, Overloaded> {
         let site = self.cx.site.url().host_str().unwrap_or_default();
         let context = [email.as_str(), name.unwrap_or_default(), site];
-        self.hasher.check(typed, "password", &context).await
+        self.hasher.check(typed, field, &context).await
     }
 
     /// Checks both at once, so that a person sees every fault in one answer.
@@ -159,9 +190,22 @@ impl Accounts {
         email: &Email,
         grant: Grant<'_>,
     ) -> Result<PlainToken, store::Error> {
+        mailed_tokens::end(tx, user, purpose).await?;
+        self.issue_token(tx, purpose, user, email, None, grant).await
+    }
+
+    /// As [`replace_token`](Self::replace_token), beside the older ones. `session`: the one that asks.
+    async fn issue_token(
+        &self,
+        tx: &mut Tx,
+        purpose: Purpose,
+        user: UserId,
+        email: &Email,
+        session: Option<SessionId>,
+        grant: Grant<'_>,
+    ) -> Result<PlainToken, store::Error> {
         let token = PlainToken::generate("pcm_", &self.cx.rng);
         let now = self.cx.now();
-        mailed_tokens::end(tx, user, purpose).await?;
         let row = NewToken {
             hash: token.hash(),
             purpose,
@@ -169,6 +213,7 @@ impl Accounts {
             email,
             password_hash: grant.password_hash,
             name: grant.name,
+            session_id: session,
             created_at: now,
             expires_at: now + grant.lifetime,
         };
@@ -239,6 +284,17 @@ struct Grant<'a> {
     password_hash: Option<&'a str>,
     name: Option<&'a str>,
     lifetime: Duration,
+}
+
+impl Grant<'_> {
+    /// What carries no password and no name.
+    const fn bare(lifetime: Duration) -> Self {
+        Self {
+            password_hash: None,
+            name: None,
+            lifetime,
+        }
+    }
 }
 
 /// A name as it is kept: trimmed, 1 to 100 characters, nothing that controls a terminal or turns the

@@ -65,6 +65,10 @@ codes! {
     RegistrationClosed = "registration_closed",
     /// The address and the password do not belong together.
     InvalidCredentials = "invalid_credentials",
+    /// The password that was to prove the caller is not the account's.
+    WrongPassword = "wrong_password",
+    /// The account has no password, and the sign-in behind the token is not fresh enough to prove the caller.
+    ReauthenticationRequired = "reauthentication_required",
     /// The account was never activated.
     AccountInactive = "account_inactive",
     /// The account was disabled.

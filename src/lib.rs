@@ -9,8 +9,9 @@
 //!    socket      /ws: upgrade, hello, connection, protocol, close, wire, pace
 //!    jobs        mail_outbox, cleanup, signing_keys
 //!                                       edges: parse, authorise, call one service function, render
-//!    accounts    registration, activation, recovery, setup, operator
-//!    sessions    login, refresh, rotation, logout, access_token, socket_token, introspection,
+//!    accounts    registration, activation, recovery, setup, operator, import; one's own: proof, profile,
+//!                password_change, email_change, email_undo, device, deletion, export
+//!    sessions    login, device, own, refresh, rotation, logout, access_token, socket_token, introspection,
 //!                token_revocation, signing_keys, key_set, key_rotation, known_tokens, checks, jwt
 //!    service_keys  roles  revocation  audit  limits  password
 //!                                       services: the rules

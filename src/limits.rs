@@ -33,6 +33,7 @@ pub enum Mailing {
     Registration,
     Resend,
     Recovery,
+    EmailChange,
 }
 
 impl Mailing {
@@ -41,6 +42,7 @@ impl Mailing {
             Self::Registration => "registration",
             Self::Resend => "resend",
             Self::Recovery => "recovery",
+            Self::EmailChange => "email_change",
         }
     }
 }
@@ -106,7 +108,7 @@ impl Limits {
         Self(config.enabled.then(|| Arc::new(inner())))
     }
 
-    /// Before registration, resend and recovery: mails cost, and annoy. False when the account has got
+    /// Before registration, resend, recovery and a change of address: mails cost, and annoy. False when the account has got
     /// enough of them from all sides: then the caller is answered as ever and no mail is sent.
     ///
     /// # Errors
@@ -160,6 +162,16 @@ impl Limits {
             inner.counters.take(&[account, total]).await
         };
         Ok(taken?)
+    }
+
+    /// Before a password is verified that is to prove somebody who is signed in. A stolen access token must
+    /// not make guessing cheaper than the sign-in does, so it counts as a sign-in from an unknown address.
+    ///
+    /// # Errors
+    /// [`Exceeded`].
+    pub async fn proof(&self, ip: Option<IpAddr>, email: &Email) -> Result<(), Exceeded> {
+        self.sign_in_attempt(ip, email).await?;
+        self.sign_in_account(email, false).await
     }
 
     /// Before a bearer secret is looked up (refresh, activation, recovery), and after a service key that

@@ -6,6 +6,7 @@
 
 mod access_token;
 mod checks;
+mod device;
 mod introspection;
 mod jwt;
 mod key_rotation;
@@ -13,6 +14,7 @@ mod key_set;
 mod known_tokens;
 mod login;
 mod logout;
+mod own;
 mod pretence;
 mod refresh;
 mod rotation;
@@ -48,6 +50,9 @@ use known_tokens::KnownTokens;
 use signing_keys::SigningKeys;
 use socket_token::Ledger;
 
+pub use device::agent;
+pub use own::Alive;
+
 /// The longest name of a device, in characters.
 pub const MAX_DEVICE: usize = 100;
 /// The longest `User-Agent` that is kept, in characters.
@@ -70,6 +75,8 @@ pub enum Error {
     RefreshReused,
     #[error("the token was minted over a socket; refresh over HTTP first")]
     RefreshRequired,
+    #[error("there is no such session of yours")]
+    NotFound,
     #[error(transparent)]
     Limited(#[from] Exceeded),
     #[error(transparent)]
@@ -203,7 +210,9 @@ const fn refusal_code(error: &Error) -> Option<Code> {
         Error::SessionRevoked => Code::SessionRevoked,
         Error::RefreshReused => Code::RefreshReused,
         Error::RefreshRequired => Code::RefreshRequired,
-        Error::Limited(_) | Error::Overloaded(_) | Error::Store(_) | Error::Signing(_) => return None,
+        Error::NotFound | Error::Limited(_) | Error::Overloaded(_) | Error::Store(_) | Error::Signing(_) => {
+            return None;
+        }
     })
 }
 

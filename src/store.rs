@@ -16,6 +16,7 @@ pub mod audit;
 mod backend;
 mod error;
 pub mod journal;
+pub mod known_devices;
 pub mod mailbox;
 pub mod mailed_tokens;
 pub mod mails;

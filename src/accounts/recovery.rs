@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use super::{Accounts, Error, Grant, RECOVERY};
 use crate::audit::{self, Action, Origin, Record};
 use crate::email::Email;
-use crate::ids::UserId;
+use crate::ids::{SessionId, UserId};
 use crate::limits::Mailing;
 use crate::mail::Letter;
 use crate::secret::PlainToken;
@@ -122,7 +122,10 @@ impl Accounts {
         let now = users::find(&mut tx, token.user_id)
             .await?
             .ok_or(Error::TokenSpent)?;
-        let notice = Letter::PasswordChanged { name: now.name };
+        let notice = Letter::PasswordChanged {
+            name: now.name,
+            one_stays: false,
+        };
         self.cx
             .mail
             .enqueue(&mut tx, &token.email, Some(token.user_id), &notice)
@@ -170,20 +173,28 @@ impl Accounts {
         user: UserId,
         reason: EndReason,
     ) -> Result<(u64, Entry), store::Error> {
+        self.end_sessions_but(tx, user, None, reason).await
+    }
+
+    /// As [`end_sessions`](Self::end_sessions); `except` stays.
+    pub(super) async fn end_sessions_but(
+        &self,
+        tx: &mut Tx,
+        user: UserId,
+        except: Option<SessionId>,
+        reason: EndReason,
+    ) -> Result<(u64, Entry), store::Error> {
         let ending = Ending {
             reason,
             scope: EndScope::User,
             message: None,
         };
-        let which = Selection::User {
-            id: user,
-            except: None,
-        };
+        let which = Selection::User { id: user, except };
         let ended = sessions::end_many(tx, &which, &ending, self.cx.now()).await?;
         // Announced also when none was live: a sign-in may be about to open a socket.
         let change = Change::UserSessionsEnded {
             reason,
-            except: None,
+            except,
             message: None,
         };
         Ok((ended, self.append(tx, user, None, change).await?))

@@ -15,7 +15,7 @@ pub mod values;
 
 pub use bearer::{Bearer, CurrentUser};
 pub use body::{Json, OptionalJson};
-pub use fields::{Fault, Fields, Query, Read};
+pub use fields::{Fault, Fields, Patch, Query, Read};
 pub use form::TokenForm;
 pub use management::{HubRead, Introspect, KeysWrite, Management, RolesWrite, SessionsRevoke, UsersRead};
 pub use mode::NoMode;

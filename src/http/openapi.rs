@@ -25,7 +25,8 @@ pub struct Document(pub Bytes);
     components(schemas(problem::Body, problem::Fault)),
     modifiers(&Credentials),
     tags(
-        (name = "Account", description = "Registration, activation, recovery, one's own record"),
+        (name = "Account", description = "Registration, activation, recovery"),
+        (name = "Own account", description = "What a signed-in person does to their own account"),
         (name = "Sign-in", description = "Sessions and their tokens"),
         (name = "Management", description = "For signed-in managers inside `management.allow`, and for service keys"),
         (name = "Socket", description = "The connection over which decisions are pushed"),

@@ -16,7 +16,10 @@ use crate::error::Code;
 const TEMPLATES: &[(&str, &str)] = &[
     ("base.html", include_str!("pages/base.html")),
     ("activation.html", include_str!("pages/activation.html")),
+    ("device.html", include_str!("pages/device.html")),
     ("docs.html", include_str!("pages/docs.html")),
+    ("email.html", include_str!("pages/email.html")),
+    ("email_undo.html", include_str!("pages/email_undo.html")),
     ("home.html", include_str!("pages/home.html")),
     ("mailbox.html", include_str!("pages/mailbox.html")),
     ("problem.html", include_str!("pages/problem.html")),
@@ -91,6 +94,45 @@ pub async fn recovery(Extension(edge): Extension<Arc<Edge>>) -> Response {
     edge.pages.render("recovery.html", context! {})
 }
 
+/// Page behind the link that confirms a new address
+#[utoipa::path(
+    get,
+    path = "/email/{token}",
+    operation_id = "email_page",
+    tag = "Pages",
+    params(("token" = String, Path, description = "From the mail")),
+    responses(CommonProblems, (status = 200, description = "HTML; consumes nothing", content_type = "text/html", body = String))
+)]
+pub async fn email(Extension(edge): Extension<Arc<Edge>>) -> Response {
+    edge.pages.render("email.html", context! {})
+}
+
+/// Page behind the link that takes a change of address back
+#[utoipa::path(
+    get,
+    path = "/email-undo/{token}",
+    operation_id = "email_undo_page",
+    tag = "Pages",
+    params(("token" = String, Path, description = "From the mail")),
+    responses(CommonProblems, (status = 200, description = "HTML; consumes nothing", content_type = "text/html", body = String))
+)]
+pub async fn email_undo(Extension(edge): Extension<Arc<Edge>>) -> Response {
+    edge.pages.render("email_undo.html", context! {})
+}
+
+/// Page behind the link that signs a device out
+#[utoipa::path(
+    get,
+    path = "/device/{token}",
+    operation_id = "device_page",
+    tag = "Pages",
+    params(("token" = String, Path, description = "From the mail")),
+    responses(CommonProblems, (status = 200, description = "HTML; consumes nothing", content_type = "text/html", body = String))
+)]
+pub async fn device(Extension(edge): Extension<Arc<Edge>>) -> Response {
+    edge.pages.render("device.html", context! {})
+}
+
 /// Page that makes the first admin
 #[utoipa::path(
     get,
@@ -117,7 +159,15 @@ mod tests {
                 assert!(!source.contains(inline), "{inline} in {name}");
             }
         }
-        for name in ["activation.html", "recovery.html", "setup.html", "docs.html"] {
+        for name in [
+            "activation.html",
+            "device.html",
+            "docs.html",
+            "email.html",
+            "email_undo.html",
+            "recovery.html",
+            "setup.html",
+        ] {
             assert_eq!(edge.pages.render(name, context! {}).status(), 200, "{name}");
         }
     }

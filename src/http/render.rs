@@ -101,6 +101,6 @@ impl From<AuthState> for SiteRoleJson {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Status)]
 pub struct StatusJson {
-    /// `activation_sent`, `accepted`, `active`, `ok` or `ready`.
+    /// `activation_sent`, `accepted`, `active`, `changed`, `restored`, `ok` or `ready`.
     pub status: &'static str,
 }

@@ -16,9 +16,10 @@ use utoipa_axum::routes;
 use super::edge::Edge;
 use super::problem::{CommonProblems, get_only, method_not_allowed, not_found, oauth};
 use super::{
-    activation, assets, cors, dev_mailbox, docs, health, home, host, hub, introspection, jwks, logout, me,
-    middleware, openapi as document, pages, path, problems, recovery, refresh, registration, revocations,
-    server_metadata, service_keys, setup, sign_in, site_role, socket_token, token_revocation, users,
+    activation, assets, cors, dev_mailbox, docs, export, health, home, host, hub, introspection, jwks,
+    logout, me, middleware, openapi as document, own_email, own_password, own_sessions, pages, path,
+    problems, recovery, refresh, registration, revocations, server_metadata, service_keys, setup, sign_in,
+    site_role, socket_token, token_revocation, users,
 };
 use crate::app::App;
 use crate::socket;
@@ -37,6 +38,9 @@ fn public() -> Routes {
         .routes(routes!(token_revocation::revoke).layer(map_response(oauth::in_its_words)))
         .routes(routes!(recovery::request))
         .routes(routes!(recovery::recover))
+        .routes(routes!(own_email::confirm))
+        .routes(routes!(own_email::undo))
+        .routes(routes!(own_sessions::revoke_device))
         .routes(routes!(setup::set_up))
         .routes(routes!(jwks::read))
         .routes(routes!(server_metadata::read))
@@ -47,7 +51,12 @@ fn public() -> Routes {
 /// A signed-in person.
 fn user() -> Routes {
     Routes::default()
-        .routes(routes!(me::read))
+        .routes(routes!(me::read, me::update, me::delete))
+        .routes(routes!(own_password::change))
+        .routes(routes!(own_email::request))
+        .routes(routes!(own_sessions::list, own_sessions::end_others))
+        .routes(routes!(own_sessions::end))
+        .routes(routes!(export::export))
         .routes(routes!(site_role::read))
         // GET mints here, so HEAD is refused.
         .routes(routes!(socket_token::mint).map(|route| route.head(get_only).fallback(get_only)))
@@ -74,6 +83,9 @@ fn around() -> Routes {
         .routes(routes!(home::page))
         .routes(routes!(pages::activation))
         .routes(routes!(pages::recovery))
+        .routes(routes!(pages::email))
+        .routes(routes!(pages::email_undo))
+        .routes(routes!(pages::device))
         .routes(routes!(pages::setup))
         .routes(routes!(problems::page))
         .routes(routes!(document::read))

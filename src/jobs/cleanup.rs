@@ -4,7 +4,7 @@
 //! Erased are: mailed tokens and set-up tokens that expired, mails that were sent or given up a week ago,
 //! all but the newest 500 mails of the development mailbox, journal rows older than a day, nodes that
 //! died an hour ago, spent socket tokens that expired, sessions that ended and signing keys that verified last
-//! 30 days ago, and the counters of `limits` that are full again.
+//! 30 days ago, devices that were not used for a year, and the counters of `limits` that are full again.
 
 use std::time::Duration;
 
@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 use crate::context::Context;
 use crate::limits::Limits;
 use crate::store::{
-    self, journal, mailbox, mailed_tokens, mails, nodes, sessions, setup_tokens, signing_keys, socket_tokens,
+    self, journal, known_devices, mailbox, mailed_tokens, mails, nodes, sessions, setup_tokens, signing_keys,
+    socket_tokens,
 };
 
 /// How often the job runs. The first time is at the start.
@@ -29,6 +30,8 @@ const JOURNAL: Duration = Duration::from_hours(24);
 const DEAD: i64 = 3_600 * 1_000_000;
 /// How long a session or a signing key is kept after its end.
 const TOMBSTONES: Duration = Duration::from_hours(30 * 24);
+/// How long a device is known that nobody signs in from.
+const DEVICES: Duration = Duration::from_hours(365 * 24);
 /// How many sessions go at once: each takes its refresh tokens along.
 const BATCH: u32 = 1_000;
 
@@ -62,6 +65,7 @@ async fn purge(cx: &Context) -> Result<u64, store::Error> {
     rows += nodes::purge(&mut cx.db.single().await?, DEAD).await?;
     rows += socket_tokens::purge(&mut cx.db.single().await?, now).await?;
     rows += signing_keys::purge(&mut cx.db.single().await?, now - TOMBSTONES).await?;
+    rows += known_devices::purge(&mut cx.db.single().await?, now - DEVICES).await?;
     loop {
         let erased = sessions::purge(&mut cx.db.single().await?, now - TOMBSTONES, BATCH).await?;
         rows += erased;

@@ -35,16 +35,28 @@ const TEMPLATES: &[(&str, &str)] = templates![
     "button.html",
     "layout.html",
     "layout.txt",
+    "en/account_deleted.html",
+    "en/account_deleted.txt",
     "en/activation.html",
     "en/activation.txt",
     "en/already_registered.html",
     "en/already_registered.txt",
+    "en/email_change.html",
+    "en/email_change.txt",
+    "en/email_change_asked.html",
+    "en/email_change_asked.txt",
+    "en/email_changed.html",
+    "en/email_changed.txt",
     "en/invitation.html",
     "en/invitation.txt",
+    "en/new_device.html",
+    "en/new_device.txt",
     "en/password_changed.html",
     "en/password_changed.txt",
     "en/recovery.html",
     "en/recovery.txt",
+    "en/secured.html",
+    "en/secured.txt",
     "en/token_reuse.html",
     "en/token_reuse.txt",
 ];
@@ -72,13 +84,24 @@ impl Templates {
     pub(super) fn render(&self, letter: &Letter, site: &Site, links: &Links) -> Rendered {
         let link = letter.link(site, links);
         let (device, ip) = match letter {
-            Letter::TokenReuse { device, ip, .. } => (device.as_deref(), ip.as_deref()),
+            Letter::TokenReuse { device, ip, .. } | Letter::NewDevice { device, ip, .. } => {
+                (device.as_deref(), ip.as_deref())
+            }
             _ => (None, None),
         };
+        let wanted = match letter {
+            Letter::EmailChangeAsked { wanted, .. } | Letter::EmailChanged { wanted, .. } => {
+                Some(wanted.as_str())
+            }
+            _ => None,
+        };
+        let one_stays = matches!(letter, Letter::PasswordChanged { one_stays: true, .. });
         let values = context! {
             name => letter.name().filter(|name| is_presentable(name)),
             device => device.filter(|device| is_presentable(device)),
             ip,
+            wanted,
+            one_stays,
             link => link.as_deref(),
             site => site.url().host_str().unwrap_or_default(),
         };
@@ -130,6 +153,7 @@ fn is_invisible(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::email::Email;
     use crate::mail::outbox::tests::site;
     use crate::secret::{PlainToken, Rng};
 
@@ -156,9 +180,41 @@ mod tests {
             },
             Letter::Invitation {
                 name: name.clone(),
-                token,
+                token: token.clone(),
             },
-            Letter::PasswordChanged { name: name.clone() },
+            Letter::PasswordChanged {
+                name: name.clone(),
+                one_stays: true,
+            },
+            Letter::EmailChange {
+                name: name.clone(),
+                token: Some(token.clone()),
+            },
+            Letter::EmailChange {
+                name: name.clone(),
+                token: None,
+            },
+            Letter::EmailChangeAsked {
+                name: name.clone(),
+                wanted: Email::parse("new@example.org").unwrap(),
+                token: token.clone(),
+            },
+            Letter::EmailChanged {
+                name: name.clone(),
+                wanted: Email::parse("new@example.org").unwrap(),
+                token: token.clone(),
+            },
+            Letter::NewDevice {
+                name: name.clone(),
+                device: name.clone(),
+                ip: Some("192.0.2.1".into()),
+                token: token.clone(),
+            },
+            Letter::Secured {
+                name: name.clone(),
+                token: token.clone(),
+            },
+            Letter::AccountDeleted { name: name.clone() },
             Letter::TokenReuse {
                 name: name.clone(),
                 device: name,

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use super::access_token::Grant;
+use super::device::{self, Standing};
 use super::rotation::{FIRST_GENERATION, PREFIX};
 use super::{Error, MAX_DEVICE, MAX_USER_AGENT, Sessions, SignIn, TokenPair};
 use crate::audit::{self, Action, Origin, Record};
@@ -17,6 +18,7 @@ use crate::limits::Address;
 use crate::metric;
 use crate::secret::PlainToken;
 use crate::store::journal::{Change, Entry, NewEntry};
+use crate::store::known_devices::Device;
 use crate::store::sessions::{Candidate, NewSession};
 use crate::store::users::{Status, User};
 use crate::store::{self, Tx, journal, refresh_tokens, users};
@@ -27,11 +29,21 @@ const VERIFICATIONS: usize = 3;
 /// A password was typed (RFC 8176).
 const PASSWORD: &str = "pwd";
 
+/// How a session is to begin.
+struct Start<'a> {
+    /// What to call the device.
+    device: Option<&'a str>,
+    standing: Standing,
+    by: &'a Origin,
+}
+
 /// A session that has begun, before anybody was told.
 struct Started {
     session: NewSession,
     refresh_token: PlainToken,
     entry: Entry,
+    /// The owner is written to.
+    mailed: bool,
 }
 
 /// One of [`metric::SIGN_IN_OUTCOMES`].
@@ -71,8 +83,15 @@ impl Sessions {
         let mut candidate = {
             let mut read = self.cx.db.read().await?;
             let network = network(by).unwrap_or_default();
-            store::sessions::candidate(&mut read, &who.email, &network).await?
+            let device = Device {
+                network: &network,
+                agent: &device::agent(by.user_agent.as_deref()),
+            };
+            store::sessions::candidate(&mut read, &who.email, device).await?
         };
+        let standing = candidate
+            .as_ref()
+            .map_or(Standing::First, |found| self.standing(found));
         let known = candidate.as_ref().is_some_and(|candidate| candidate.known);
         self.limits.sign_in_account(&who.email, known).await?;
         for _ in 0..VERIFICATIONS {
@@ -80,12 +99,16 @@ impl Sessions {
             let refused = match self.verify(&who, user).await {
                 Err(error) => error,
                 Ok((user, rehashed)) => {
-                    let opening = self.open(user, rehashed.as_deref(), who.device.as_deref(), by);
-                    match opening.await? {
+                    let start = Start {
+                        device: who.device.as_deref(),
+                        standing,
+                        by,
+                    };
+                    match self.open(user, rehashed.as_deref(), start).await? {
                         Opening::Begun(pair) => return Ok(*pair),
                         Opening::Refused(error) => error,
                         Opening::OtherHash(user) => {
-                            candidate = Some(Candidate { user: *user, known });
+                            candidate = candidate.map(|found| Candidate { user: *user, ..found });
                             continue;
                         }
                     }
@@ -129,8 +152,7 @@ impl Sessions {
         &self,
         verified: &User,
         rehashed: Option<&str>,
-        device: Option<&str>,
-        by: &Origin,
+        start: Start<'_>,
     ) -> Result<Opening, Error> {
         let mut tx = self.cx.db.begin().await?;
         // The hash was verified outside of this transaction. A change of password or status that
@@ -148,20 +170,18 @@ impl Sessions {
         if let (Some(old), Some(new)) = (&user.password_hash, rehashed) {
             store::sessions::rehash(&mut tx, user.id, old, new).await?;
         }
-        let started = self.start(&mut tx, &user, device, by).await?;
+        let started = self.start(&mut tx, &user, start).await?;
         tx.commit().await?;
+        if started.mailed {
+            self.cx.mail.wake();
+        }
         self.cx.hub.announce(std::slice::from_ref(&started.entry)).await;
         Ok(Opening::Begun(Box::new(self.first_pair(started, user)?)))
     }
 
     /// Writes the session, its first refresh token, the journal and the audit log. The user is locked.
-    async fn start(
-        &self,
-        tx: &mut Tx,
-        user: &User,
-        device: Option<&str>,
-        by: &Origin,
-    ) -> Result<Started, Error> {
+    async fn start(&self, tx: &mut Tx, user: &User, start: Start<'_>) -> Result<Started, Error> {
+        let Start { device, standing, by } = start;
         let now = self.cx.now();
         let (idle_expires_at, expires_at) = self.lifetimes(now);
         let session = NewSession {
@@ -174,7 +194,7 @@ impl Sessions {
             ip: by.ip.map(|ip| ip.to_string()),
             network: network(by),
             user_agent: plain_text(by.user_agent.as_deref(), MAX_USER_AGENT),
-            device: plain_text(device, MAX_DEVICE),
+            device: plain_text(device, MAX_DEVICE).or_else(|| device::name_device(by.user_agent.as_deref()?)),
         };
         store::sessions::insert(tx, &session).await?;
         let refresh_token = PlainToken::generate(PREFIX, &self.cx.rng);
@@ -192,10 +212,12 @@ impl Sessions {
             .user(user.id)
             .session(session.id);
         audit::record(tx, &self.cx, by, record).await?;
+        let mailed = self.note_device(tx, user, &session, standing, by).await?;
         Ok(Started {
             session,
             refresh_token,
             entry,
+            mailed,
         })
     }
 
@@ -251,7 +273,7 @@ impl Sessions {
 }
 
 /// Where a sign-in comes from, as limits count it.
-fn network(by: &Origin) -> Option<String> {
+pub(super) fn network(by: &Origin) -> Option<String> {
     by.ip.map(|ip| Address::of(ip).to_string())
 }
 

@@ -16,6 +16,9 @@ use crate::store::{self, Tx, journal, refresh_tokens, users};
 #[derive(Clone, Copy)]
 pub(super) struct Proven {
     pub(super) user: UserId,
+    /// The session that asks.
+    pub(super) by: SessionId,
+    /// The one that ends, or that alone stays, as `scope` says.
     pub(super) session: SessionId,
     pub(super) scope: LogoutScope,
 }
@@ -30,20 +33,20 @@ impl Sessions {
     /// When storage fails; nothing has ended then.
     pub async fn log_out(&self, proof: LogoutProof, scope: LogoutScope, by: &Origin) -> Result<(), Error> {
         match self.prove(&proof, scope).await? {
-            Some(proven) => self.end_proven(proven, by).await,
+            Some(proven) => self.end_proven(proven, by).await.map(drop),
             None => Ok(()),
         }
     }
 
-    /// Ends what was proven to be the caller's, unless it has ended before.
-    pub(super) async fn end_proven(&self, proven: Proven, by: &Origin) -> Result<(), Error> {
+    /// Ends what `proven` names, and pushes. False, and nothing is done, when the session that asks has ended.
+    pub(super) async fn end_proven(&self, proven: Proven, by: &Origin) -> Result<bool, Error> {
         let now = self.cx.now();
         let mut tx = self.cx.db.begin().await?;
         users::lock(&mut tx, proven.user).await?;
-        let session = store::sessions::check(&mut tx, proven.session).await?;
+        let session = store::sessions::check(&mut tx, proven.by).await?;
         // A session that has ended has no right left to end others.
         if !session.is_some_and(|it| it.user_id == proven.user && it.ended(now).is_none()) {
-            return Ok(());
+            return Ok(false);
         }
         let (ended, change) = end(&mut tx, proven, now).await?;
         let mut entries = Vec::new();
@@ -64,13 +67,14 @@ impl Sessions {
         audit::record(&mut tx, &self.cx, by, record).await?;
         tx.commit().await?;
         self.cx.hub.announce(&entries).await;
-        Ok(())
+        Ok(true)
     }
 
     async fn prove(&self, proof: &LogoutProof, scope: LogoutScope) -> Result<Option<Proven>, Error> {
         match proof {
             LogoutProof::Access(bearer) => Ok(self.verify_access(bearer).await.map(|token| Proven {
                 user: token.user,
+                by: token.session,
                 session: token.session,
                 scope: match token.validity {
                     Validity::Live => scope,
@@ -94,6 +98,7 @@ impl Sessions {
         let newest = row.is_some_and(|row| row.rotated_at.is_none());
         Ok(owner.map(|(user, session)| Proven {
             user,
+            by: session,
             session,
             scope: if newest { scope } else { LogoutScope::Session },
         }))

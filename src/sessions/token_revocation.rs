@@ -17,7 +17,7 @@ impl Sessions {
     /// When storage fails; nothing has ended then.
     pub async fn revoke_token(&self, token: &PlainToken, by: &Origin) -> Result<(), Error> {
         match self.stands_for(token).await? {
-            Some(proven) => self.end_proven(proven, by).await,
+            Some(proven) => self.end_proven(proven, by).await.map(drop),
             None => Ok(()),
         }
     }
@@ -32,6 +32,7 @@ impl Sessions {
             let live = access.validity == Validity::Live;
             return Ok(live.then_some(Proven {
                 user: access.user,
+                by: access.session,
                 session: access.session,
                 scope,
             }));
@@ -39,6 +40,7 @@ impl Sessions {
         let socket = self.verify_socket_token(token).await.ok();
         Ok(socket.map(|socket| Proven {
             user: socket.user_id,
+            by: socket.session_id,
             session: socket.session_id,
             scope,
         }))

@@ -127,3 +127,36 @@ pub async fn purge(tx: &mut Tx, before: Timestamp) -> Result<u64, Error> {
     tx.takes_long();
     Ok(with_conn!(tx, conn => sqlx::query(SQL).bind(before.micros()).execute(conn).await?.rows_affected()))
 }
+
+/// Removes every mail about the user, sent or not. Answers how many went.
+pub async fn erase(tx: &mut Tx, user: UserId) -> Result<u64, Error> {
+    const SQL: &str = "delete from mails where user_id = $1";
+    Ok(with_conn!(tx, conn => sqlx::query(SQL).bind(user.uuid()).execute(conn).await?.rows_affected()))
+}
+
+/// A mail without its contents.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    pub id: MailId,
+    pub kind: String,
+    pub status: String,
+    pub created_at: Timestamp,
+    pub sent_at: Option<Timestamp>,
+}
+
+from_row!(Listed, |row| Listed {
+    id: MailId::from(row.try_get::<Uuid, _>("id")?),
+    kind: row.try_get("kind")?,
+    status: row.try_get("status")?,
+    created_at: Timestamp::from_micros(row.try_get("created_at")?),
+    sent_at: row
+        .try_get::<Option<i64>, _>("sent_at")?
+        .map(Timestamp::from_micros),
+});
+
+/// The mails about the user that are still on record, oldest first.
+pub async fn list_of(tx: &mut Tx, user: UserId) -> Result<Vec<Listed>, Error> {
+    const SQL: &str = "select id, kind, status, created_at, sent_at from mails where user_id = $1
+        order by created_at, id";
+    Ok(with_conn!(tx, conn => sqlx::query_as(SQL).bind(user.uuid()).fetch_all(conn).await?))
+}

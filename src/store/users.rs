@@ -1,5 +1,7 @@
 //! Statements on `users`.
 
+mod own;
+
 use serde::Serialize;
 
 use super::row::{corrupt, from_row};
@@ -7,6 +9,8 @@ use super::{Error, Tx, answered, with_conn};
 use crate::clock::Timestamp;
 use crate::email::Email;
 use crate::ids::UserId;
+
+pub use own::{erase, set_email, set_name};
 
 /// Whether an account may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

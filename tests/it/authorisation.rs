@@ -51,6 +51,20 @@ const TABLE: &str = "
     POST   /api/setup/{token}            -                410 410 410 410 410 410 410 410
     POST   /api/users                    -                202 202 202 202 202 202 202 202
     PUT    /api/users/{id}/site_role     roles:write      401 403 403 200 403 403 403 200
+    DELETE /api/users/me                 -                401 403 403 403 403 403 401 401
+    DELETE /api/users/me/sessions/{id}   -                401 404 404 404 404 404 401 401
+    GET    /api/users/me/export          -                401 200 200 200 200 200 401 401
+    GET    /api/users/me/sessions        -                401 200 200 200 200 200 401 401
+    GET    /device/{token}               -                200 200 200 200 200 200 200 200
+    GET    /email/{token}                -                200 200 200 200 200 200 200 200
+    GET    /email-undo/{token}           -                200 200 200 200 200 200 200 200
+    PATCH  /api/users/me                 -                401 200 200 200 200 200 401 401
+    POST   /api/auth/device-revoke/{token} -              410 410 410 410 410 410 410 410
+    POST   /api/users/email-undo/{token} -                410 410 410 410 410 410 410 410
+    POST   /api/users/me/email           -                401 403 403 403 403 403 401 401
+    POST   /api/users/me/email/{token}   -                410 410 410 410 410 410 410 410
+    POST   /api/users/me/password        -                401 403 403 403 403 403 401 401
+    DELETE /api/users/me/sessions        -                401 204 204 204 204 204 401 401
     POST   /api/auth/logout              -                401 204 204 204 204 204 204 204
 ";
 
@@ -83,6 +97,14 @@ fn body(name: &str, ada: &str) -> Option<Value> {
         "POST /api/auth/refresh" => json!({ "refresh_token": "pcr_of_nobody" }),
         "POST /api/auth/recovery/{token}" => json!({ "password": PASSWORD }),
         "POST /api/users" | "POST /api/setup/{token}" => json!({ "email": ADA, "password": PASSWORD }),
+        "PATCH /api/users/me" => json!({ "name": "Ada" }),
+        "DELETE /api/users/me" => json!({ "password": "not the caller's password" }),
+        "POST /api/users/me/password" => {
+            json!({ "current_password": "not the caller's password", "new_password": PASSWORD })
+        }
+        "POST /api/users/me/email" => {
+            json!({ "email": "new@example.org", "password": "not the caller's password" })
+        }
         "POST /api/revocations" => json!({ "user_id": ada, "reason": "a test", "dry_run": true }),
         "POST /api/service_keys" => json!({ "name": "another", "scopes": ["keys:write"] }),
         "PUT /api/users/{id}/site_role" => json!({ "role": "user" }),
@@ -113,7 +135,7 @@ async fn house() -> House {
     let (ada, user) = app.signed_in(ADA, "user").await;
     let (_, moderator) = app.signed_in("mo@example.org", "moderator").await;
     let (_, admin) = app.signed_in("boss@example.org", "admin").await;
-    let forwarding = app.sign_in("boss@example.org").await;
+    let (_, forwarding) = app.signed_in("deputy@example.org", "admin").await;
     let (_, outside) = elsewhere.signed_in("boss@example.org", "admin").await;
     let people = [
         None,

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex};
 use portcullis::accounts::Registration;
 use portcullis::audit::{Actor, Origin};
 use portcullis::email::Email;
+use portcullis::secret::PlainToken;
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Instrument, Subscriber};
@@ -62,6 +64,43 @@ async fn t09_answers_and_hashes_are_equal_for_every_address() {
         likenesses.dedup();
         assert_eq!(likenesses.len(), 1, "{path}: {likenesses:#?}");
     }
+}
+
+#[tokio::test]
+async fn t09_a_change_of_address_answers_and_works_the_same_for_every_address() {
+    let hub = TestApp::spawn().await;
+    settle(&hub).await;
+    let mut likenesses = Vec::new();
+    for (n, email) in TOWN.into_iter().enumerate() {
+        // Each asks anew, so that nothing of the one before is there to be ended.
+        let (_, asker) = hub.signed_in(&format!("asker{n}@example.org"), "user").await;
+        let tables = ["audit", "mails", "mailed_tokens"];
+        let (runs, mut before) = (hub.app.hasher.runs(), Vec::new());
+        for table in tables {
+            before.push(hub.count(table).await);
+        }
+        let body = full(email, PASSWORD);
+        let answer = hub
+            .post_as(&asker.access, "/api/users/me/email", body)
+            .await
+            .expect(202);
+        assert_eq!(hub.app.hasher.runs() - runs, 1, "{email}");
+        let mut written = Vec::new();
+        for (table, before) in tables.iter().zip(before) {
+            written.push(hub.count(table).await - before);
+        }
+        assert_eq!(written, [1, 2, 2], "{email}: {tables:?}");
+        likenesses.push(answer.likeness());
+        let wrong = full(email, "not the password of anybody");
+        let answer = hub.post_as(&asker.access, "/api/users/me/email", wrong).await;
+        answer.problem(403, "wrong_password");
+    }
+    likenesses.dedup();
+    assert_eq!(likenesses.len(), 1, "{likenesses:#?}");
+}
+
+fn full(email: &str, password: &str) -> Value {
+    json!({ "email": email, "password": password })
 }
 
 #[tokio::test]
@@ -145,14 +184,28 @@ async fn t09_the_same_statements_run_for_every_address() {
         .await;
     settle(&hub).await;
     let by = Origin::local(Actor::Anonymous);
+    let (_, asker) = hub.signed_in("asker@example.org", "user").await;
+    let current = hub
+        .app
+        .sessions
+        .authenticate(&PlainToken::presented(asker.access))
+        .await
+        .unwrap();
+    let password = SecretString::from(PASSWORD);
     let accounts = &hub.app.accounts;
     let (mut recoveries, mut resends, mut registrations) = (Vec::new(), Vec::new(), Vec::new());
+    let mut moves = Vec::new();
     for email in TOWN {
         let email = Email::parse(email).unwrap();
         let recovery = async { accounts.request_recovery(&email, &by).await.unwrap() };
         recoveries.push(statements.of(Box::pin(recovery)).await);
         let resend = async { accounts.resend_activation(&email, &by).await.unwrap() };
         resends.push(statements.of(Box::pin(resend)).await);
+        let change = async {
+            let request = accounts.request_email_change(&current, &email, Some(&password), &by);
+            request.await.unwrap();
+        };
+        moves.push(statements.of(Box::pin(change)).await);
         let who = Registration {
             email: email.clone(),
             password: PASSWORD.to_owned().into(),
@@ -165,6 +218,7 @@ async fn t09_the_same_statements_run_for_every_address() {
         ("recovery", recoveries, 4),
         ("resend", resends, 5),
         ("registration", registrations, 6),
+        ("change of address", moves, 10),
     ] {
         for (email, run) in TOWN.iter().zip(&runs) {
             assert!(run.len() >= least, "{name} {email}: {run:#?}");

@@ -8,7 +8,8 @@ use portcullis::email::Email;
 use serde_json::{Value, json};
 
 use crate::support::app::{TestApp, Tuning};
-use crate::support::people::PASSWORD;
+use crate::support::http::Answer;
+use crate::support::people::{PASSWORD, Pair};
 
 const ADA: &str = "ada@example.org";
 
@@ -85,6 +86,70 @@ async fn every_letter_reads_as_it_should() {
     hub.app.accounts.create(invited, &by).await.unwrap();
     let mail = hub.mail_to("grace@example.org", 1).await;
     insta::assert_snapshot!("invitation", written(&hub, &mail));
+}
+
+#[tokio::test]
+async fn every_letter_about_ones_own_account_reads_as_it_should() {
+    let hub = Tuning::new().manual_clock().spawn().await;
+    let clock = hub.clock.clone().unwrap();
+    let next = || clock.advance(Duration::from_secs(1));
+    hub.person("bob@example.org", "user").await;
+    let (_, ada) = hub.signed_in(ADA, "user").await;
+    let name = json!({ "name": "Ada Lovelace" });
+    hub.call("PATCH", "/api/users/me", Some(&ada.access), Some(&name))
+        .await
+        .expect(200);
+    let ask = |email: &'static str, bearer: String| {
+        let body = json!({ "email": email, "password": PASSWORD });
+        let hub = &hub;
+        async move {
+            hub.post_as(&bearer, "/api/users/me/email", body)
+                .await
+                .expect(202)
+        }
+    };
+    ask("bob@example.org", ada.access.clone()).await;
+    let taken = hub.mail_to("bob@example.org", 1).await;
+    insta::assert_snapshot!("email_taken", written(&hub, &taken));
+    next();
+    ask("new@example.org", ada.access.clone()).await;
+    let wanted = hub.mail_to("new@example.org", 1).await;
+    insta::assert_snapshot!("email_change", written(&hub, &wanted));
+    insta::assert_snapshot!("email_change_asked", written(&hub, &hub.mail_to(ADA, 2).await));
+    next();
+    let path = format!("/api/users/me/email/{}", wanted["token"].as_str().unwrap());
+    hub.post(&path, json!({})).await.expect(200);
+    let changed = hub.mail_to(ADA, 3).await;
+    insta::assert_snapshot!("email_changed", written(&hub, &changed));
+    next();
+    let path = format!("/api/users/email-undo/{}", changed["token"].as_str().unwrap());
+    hub.post(&path, json!({})).await.expect(200);
+    insta::assert_snapshot!("secured", written(&hub, &hub.mail_to(ADA, 4).await));
+    next();
+    let request = hub
+        .request(reqwest::Method::POST, "/api/auth")
+        .header(
+            "User-Agent",
+            "Mozilla/5.0 (X11; Linux x86_64; rv:141.0) Gecko/20100101 Firefox/141.0",
+        )
+        .json(&json!({ "email": ADA, "password": PASSWORD }));
+    let ada = Pair::of(&Answer::of(request).await.expect(200));
+    insta::assert_snapshot!("new_device", written(&hub, &hub.mail_to(ADA, 5).await));
+    next();
+    let body = json!({ "current_password": PASSWORD, "new_password": "a fresh passphrase nobody knew 4" });
+    hub.post_as(&ada.access, "/api/users/me/password", body)
+        .await
+        .expect(204);
+    insta::assert_snapshot!(
+        "password_changed_by_its_owner",
+        written(&hub, &hub.mail_to(ADA, 6).await)
+    );
+    next();
+    let proof = json!({ "password": "a fresh passphrase nobody knew 4" });
+    hub.call("DELETE", "/api/users/me", Some(&ada.access), Some(&proof))
+        .await
+        .expect(204);
+    insta::assert_snapshot!("account_deleted", written(&hub, &hub.mail_to(ADA, 7).await));
 }
 
 #[tokio::test]

@@ -7,10 +7,13 @@ use serde_json::json;
 use crate::support::app::{TestApp, Tuning};
 use crate::support::people::PASSWORD;
 
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 11] = [
     "/",
     "/activate/x",
     "/recovery/x",
+    "/email/x",
+    "/email-undo/x",
+    "/device/x",
     "/setup/x",
     "/problems/not_found",
     "/api/docs",

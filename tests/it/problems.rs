@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use portcullis::error::Code;
 use serde_json::{Value, json};
 
 use crate::support::app::{TestApp, Tuning};
 use crate::support::http::Answer;
-use crate::support::people::PASSWORD;
+use crate::support::people::{PASSWORD, Pair};
 
 const ADA: &str = "ada@example.org";
 /// What no single honest or dishonest request can bring about: a full queue of hashes (its own test), a
@@ -64,6 +65,11 @@ async fn plain(found: &mut BTreeMap<String, Answer>) {
     keep(Answer::of(preflight).await);
     keep(app.try_sign_in(ADA, "not the password of ada").await);
     keep(app.patch("/api/auth/activate/x").await);
+    let wrong = json!({ "password": "not the password of ada" });
+    keep(
+        app.call("DELETE", "/api/users/me", Some(&pair.access), Some(&wrong))
+            .await,
+    );
     let path = format!("/api/users/{}/site_role", boss.id);
     keep(app.put_as(&admin.access, &path, json!({ "role": "user" })).await);
 
@@ -115,6 +121,20 @@ async fn configured(found: &mut BTreeMap<String, Answer>) {
     panic!("nobody was told to wait");
 }
 
+/// What an account without a password answers whose owner signed in a while ago.
+async fn stale(found: &mut BTreeMap<String, Answer>) {
+    let app = Tuning::new().manual_clock().spawn().await;
+    let (_, pair) = app.signed_in(ADA, "user").await;
+    let sql = "update users set password_hash = null returning version";
+    assert_eq!(app.number(sql).await, 1);
+    app.clock.as_ref().unwrap().advance(Duration::from_mins(5));
+    let later = Pair::of(&app.try_refresh(&pair.refresh).await.expect(200));
+    let refused = app
+        .call("DELETE", "/api/users/me", Some(&later.access), None)
+        .await;
+    found.insert("reauthentication_required".to_owned(), refused);
+}
+
 /// One answer: its status, the headers that programs read, and its body.
 fn show(answer: &Answer, base: &str) -> String {
     let mut text = format!("{}\n", answer.status);
@@ -142,6 +162,7 @@ async fn every_code_that_can_be_provoked_has_the_body_of_the_contract() {
     let mut found = BTreeMap::new();
     plain(&mut found).await;
     configured(&mut found).await;
+    stale(&mut found).await;
     let missing: Vec<&str> = Code::ALL
         .iter()
         .map(|code| code.as_str())

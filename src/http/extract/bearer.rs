@@ -5,8 +5,10 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 
+use super::super::client::Client;
 use super::super::problem::Problem;
 use crate::app::App;
+use crate::audit::{Actor, Origin};
 use crate::error::Code;
 use crate::secret::PlainToken;
 use crate::sessions::Current;
@@ -29,6 +31,17 @@ impl<S: Sync> FromRequestParts<S> for Bearer {
 /// A signed-in person: the session was checked against SQL at this moment.
 #[derive(Debug)]
 pub struct CurrentUser(pub Current);
+
+impl CurrentUser {
+    /// The origin of an act by this person.
+    #[must_use]
+    pub fn origin(&self, client: &Client) -> Origin {
+        client.origin(Actor::User {
+            id: self.0.user_id,
+            session: self.0.session_id,
+        })
+    }
+}
 
 impl<S: Sync> FromRequestParts<S> for CurrentUser
 where

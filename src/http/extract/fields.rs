@@ -44,6 +44,16 @@ pub trait Read: Sized {
     fn read(fields: &mut Fields) -> Option<Self>;
 }
 
+/// What a change asks of one field.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Patch<T> {
+    /// It was left out.
+    Keep,
+    /// It is `null`.
+    Clear,
+    Set(T),
+}
+
 /// The fields not yet taken, and the faults found so far.
 #[derive(Debug, Default)]
 pub struct Fields {
@@ -94,6 +104,20 @@ impl Fields {
     pub fn optional<T>(&mut self, name: &str, read: impl FnOnce(Value) -> Result<T, Fault>) -> Option<T> {
         let value = self.left.remove(name).filter(|value| !value.is_null())?;
         self.keep(name, read(value))
+    }
+
+    /// A field of a change, where `null` is not the same as left out.
+    pub fn patch<T>(&mut self, name: &str, read: impl FnOnce(Value) -> Result<Option<T>, Fault>) -> Patch<T> {
+        match self.left.remove(name) {
+            None => Patch::Keep,
+            Some(Value::Null) => Patch::Clear,
+            // (After a fault nothing of the request is done.)
+            Some(value) => match self.keep(name, read(value)) {
+                Some(Some(value)) => Patch::Set(value),
+                Some(None) => Patch::Clear,
+                None => Patch::Keep,
+            },
+        }
     }
 
     /// Whether the field was sent and not taken yet.
@@ -197,6 +221,27 @@ mod tests {
             read(r#"{"name":null}"#).unwrap_err(),
             [("name".to_owned(), "required")]
         );
+    }
+
+    #[test]
+    fn in_a_change_null_empties_and_left_out_keeps() {
+        let patch = |json: &str| {
+            let tree = strict_json::parse(json.as_bytes()).unwrap();
+            let Value::Object(left) = tree.value else {
+                panic!("an object")
+            };
+            let mut fields = Fields {
+                left,
+                faults: Vec::new(),
+            };
+            let patch = fields.patch("name", values::text_or_empty(5));
+            (patch, fields.faults.len())
+        };
+        assert_eq!(patch("{}"), (Patch::Keep, 0));
+        assert_eq!(patch(r#"{"name":null}"#), (Patch::Clear, 0));
+        assert_eq!(patch(r#"{"name":" "}"#), (Patch::Clear, 0));
+        assert_eq!(patch(r#"{"name":"ada"}"#), (Patch::Set("ada".to_owned()), 0));
+        assert_eq!(patch(r#"{"name":1}"#), (Patch::Keep, 1));
     }
 
     #[test]

@@ -188,6 +188,20 @@ const TABLE: &[(Code, S, &str, &str, &str)] = &[
         "Check both, or recover the account.",
     ),
     (
+        Code::WrongPassword,
+        S::FORBIDDEN,
+        "Wrong password",
+        "this is not the password of the account",
+        "Ask the person to type the present password again, or recover the account.",
+    ),
+    (
+        Code::ReauthenticationRequired,
+        S::FORBIDDEN,
+        "Sign in again first",
+        "the account has no password, and the sign-in is older than five minutes",
+        "Let the person sign in again, then ask again with the new access token.",
+    ),
+    (
         Code::AccountInactive,
         S::FORBIDDEN,
         "The account is not active yet",

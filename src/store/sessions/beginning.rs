@@ -1,5 +1,6 @@
 //! Statements that begin a session: what a sign-in reads, and what it writes.
 
+use super::super::known_devices::Device;
 use super::super::row::{corrupt, from_row};
 use super::super::users::User;
 use super::super::{Error, Tx, with_conn};
@@ -58,23 +59,39 @@ pub struct Candidate {
     pub user: User,
     /// The account has had a session from the asking network.
     pub known: bool,
+    /// The account has been signed in to before, from any device.
+    pub signed_in_before: bool,
+    /// When it was last signed in to from the asking device.
+    pub device_seen_at: Option<Timestamp>,
 }
 
 from_row!(Candidate, |row| Candidate {
     user: <User as sqlx::FromRow<_>>::from_row(row)?,
     known: row.try_get("known")?,
+    signed_in_before: row.try_get("signed_in_before")?,
+    device_seen_at: row
+        .try_get::<Option<i64>, _>("device_seen_at")?
+        .map(Timestamp::from_micros),
 });
 
-/// The account with this address, as a sign-in from `network` sees it.
+/// The account with this address, as a sign-in from `device` sees it.
 ///
 /// # Errors
 /// When storage fails.
-pub async fn candidate(tx: &mut Tx, email: &Email, network: &str) -> Result<Option<Candidate>, Error> {
+pub async fn candidate(tx: &mut Tx, email: &Email, device: Device<'_>) -> Result<Option<Candidate>, Error> {
     const SQL: &str = "select u.*,
-        exists (select 1 from sessions s where s.user_id = u.id and s.network = $2) as known
+        exists (select 1 from sessions s where s.user_id = u.id and s.network = $2) as known,
+        exists (select 1 from known_devices d where d.user_id = u.id) as signed_in_before,
+        (select d.last_seen_at from known_devices d
+            where d.user_id = u.id and d.network = $2 and d.agent = $3) as device_seen_at
         from users u where u.email = $1";
     Ok(with_conn!(tx, conn => {
-        sqlx::query_as(SQL).bind(email.as_str()).bind(network).fetch_optional(conn).await?
+        sqlx::query_as(SQL)
+            .bind(email.as_str())
+            .bind(device.network)
+            .bind(device.agent)
+            .fetch_optional(conn)
+            .await?
     }))
 }
 

@@ -160,3 +160,46 @@ async fn caught_mails_are_kept_once_and_shown_newest_first() {
         assert!(left.iter().all(|mail| mail.subject != "old"));
     }
 }
+
+#[tokio::test]
+async fn the_mails_about_a_person_are_listed_and_erased() {
+    for scene in both().await {
+        let ada = scene.user(1, "ada@example.org").await;
+        let mut tx = scene.single().await;
+        let strangers = put(&mut tx, 1, 10).await;
+        for (count, created) in [(2, 30), (3, 20)] {
+            let mail = NewMail {
+                id: mail_id(count),
+                kind: "recovery",
+                user_id: Some(ada),
+                content: b"sealed",
+                created_at: at(created),
+            };
+            mails::insert(&mut tx, &mail).await.unwrap();
+        }
+        mails::mark_sent(&mut tx, mail_id(3), at(40)).await.unwrap();
+        let list = mails::list_of(&mut tx, ada).await.unwrap();
+        let about: Vec<_> = list
+            .iter()
+            .map(|mail| {
+                (
+                    mail.id,
+                    mail.kind.as_str(),
+                    mail.status.as_str(),
+                    mail.created_at,
+                    mail.sent_at,
+                )
+            })
+            .collect();
+        assert_eq!(
+            about,
+            [
+                (mail_id(3), "recovery", "sent", at(20), Some(at(40))),
+                (mail_id(2), "recovery", "waiting", at(30), None),
+            ]
+        );
+        assert_eq!(mails::erase(&mut tx, ada).await.unwrap(), 2);
+        assert_eq!(mails::erase(&mut tx, ada).await.unwrap(), 0);
+        assert_eq!(claim(&mut tx, 50, 60).await.unwrap().id, strangers, "others stay");
+    }
+}

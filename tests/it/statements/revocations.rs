@@ -229,3 +229,39 @@ async fn the_owner_of_a_session_is_found_also_when_it_has_ended() {
         );
     }
 }
+
+#[tokio::test]
+async fn the_log_about_a_person_is_read_in_pages() {
+    for scene in both().await {
+        let mut tx = scene.single().await;
+        for number in [103, 101, 102] {
+            audit::insert(&mut tx, &log_line(number)).await.unwrap();
+        }
+        let of_another = audit::Row {
+            user_id: Some(Uuid::from_u128(2).into()),
+            ..log_line(104)
+        };
+        audit::insert(&mut tx, &of_another).await.unwrap();
+        let ada = UserId::from(Uuid::from_u128(1));
+        let (mut read, mut after) = (Vec::new(), None);
+        loop {
+            let page = audit::of_user(&mut tx, ada, after, 2).await.unwrap();
+            let Some(last) = page.last() else { break };
+            after = Some(last.id);
+            read.extend(page);
+        }
+        let numbers: Vec<u128> = read.iter().map(|line| line.id.uuid().as_u128()).collect();
+        assert_eq!(numbers, [101, 102, 103]);
+        let line = &read[0];
+        assert_eq!(
+            (line.at, line.action.as_str(), line.outcome.as_str()),
+            (at(6), "session.revoke", "ok")
+        );
+        assert_eq!(
+            (line.actor.as_str(), line.ip.as_deref()),
+            ("operator", Some("192.0.2.1"))
+        );
+        assert_eq!((line.session_id, line.request_id.as_deref()), (None, None));
+        assert_eq!(line.details, r#"{"reason":"left"}"#);
+    }
+}

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use portcullis::ids::{SessionId, TokenId, UserId};
+use portcullis::store::known_devices::Device;
 use portcullis::store::sessions::{EndReason, EndScope, Ending, NewSession, Selection, Unspent};
 use portcullis::store::users::Status;
-use portcullis::store::{refresh_tokens, sessions, socket_tokens, users};
+use portcullis::store::{known_devices, refresh_tokens, sessions, socket_tokens, users};
 use uuid::Uuid;
 
 use super::{Scene, at, both, email, hash, number};
@@ -243,16 +244,41 @@ async fn a_sign_in_reads_who_it_may_be_and_replaces_a_hash_that_nobody_changed()
         scene.session(11, ada).await;
         let mut tx = scene.single().await;
         let address = email("ada@example.org");
+        let device = |network| Device {
+            network,
+            agent: "Firefox on Linux",
+        };
         for (network, known) in [("192.0.2.1", true), ("192.0.2.2", false)] {
-            let who = sessions::candidate(&mut tx, &address, network)
+            let who = sessions::candidate(&mut tx, &address, device(network))
                 .await
                 .unwrap()
                 .unwrap();
             assert_eq!((who.user.id, who.known), (ada, known));
             assert_eq!(who.user.status, Status::Active);
+            assert_eq!((who.signed_in_before, who.device_seen_at), (false, None));
+        }
+        known_devices::remember(&mut tx, ada, device("192.0.2.1"), at(15))
+            .await
+            .unwrap();
+        let other = Device {
+            network: "192.0.2.1",
+            agent: "curl",
+        };
+        for (device, seen) in [
+            (device("192.0.2.1"), Some(at(15))),
+            (device("192.0.2.2"), None),
+            (other, None),
+        ] {
+            let who = sessions::candidate(&mut tx, &address, device)
+                .await
+                .unwrap()
+                .unwrap();
+            assert_eq!((who.signed_in_before, who.device_seen_at), (true, seen));
         }
         let nobody = email("nobody@example.org");
-        let who = sessions::candidate(&mut tx, &nobody, "192.0.2.1").await.unwrap();
+        let who = sessions::candidate(&mut tx, &nobody, device("192.0.2.1"))
+            .await
+            .unwrap();
         assert!(who.is_none());
 
         assert!(
@@ -261,7 +287,10 @@ async fn a_sign_in_reads_who_it_may_be_and_replaces_a_hash_that_nobody_changed()
                 .unwrap()
         );
         assert!(!sessions::rehash(&mut tx, ada, "old hash", "worse").await.unwrap());
-        let who = sessions::candidate(&mut tx, &address, "").await.unwrap().unwrap();
+        let who = sessions::candidate(&mut tx, &address, device(""))
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(who.user.password_hash.as_deref(), Some("better"));
     }
 }
@@ -376,5 +405,69 @@ async fn a_socket_opens_on_the_own_session_alone_and_sees_how_it_ended() {
             .session
             .unwrap();
         assert_eq!(ended.ending, Some(ending));
+    }
+}
+
+#[tokio::test]
+async fn sessions_are_listed_for_their_owner_and_buried_without_a_trace_of_the_person() {
+    for scene in both().await {
+        let ada = scene.user(1, "ada@example.org").await;
+        let bob = scene.user(2, "bob@example.org").await;
+        for (number, user) in [(11, ada), (12, ada), (21, bob)] {
+            let id = scene.session(number, user).await;
+            let mut tx = scene.single().await;
+            let token = hash(&number.to_string());
+            refresh_tokens::insert(&mut tx, &token, id, 1, at(10))
+                .await
+                .unwrap();
+        }
+        let mut tx = scene.single().await;
+        let how = ending(EndReason::AccountDeleted, EndScope::User);
+        sessions::end(&mut tx, session_id(11), &how, at(20))
+            .await
+            .unwrap();
+        let ids = |list: Vec<sessions::Listed>| list.into_iter().map(|it| it.id).collect::<Vec<_>>();
+        let live = sessions::list_live(&mut tx, ada, at(30)).await.unwrap();
+        assert_eq!(ids(live), [session_id(12)]);
+        assert!(
+            sessions::list_live(&mut tx, ada, at(100))
+                .await
+                .unwrap()
+                .is_empty()
+        );
+        let all = sessions::list_all(&mut tx, ada).await.unwrap();
+        assert_eq!(all[1].revoked_reason.as_deref(), Some("account_deleted"));
+        assert_eq!(
+            (all[1].ip.as_deref(), all[1].device.as_deref()),
+            (Some("192.0.2.1"), Some("a phone"))
+        );
+        assert_eq!(ids(all), [session_id(12), session_id(11)]);
+        let place = sessions::place(&mut tx, session_id(11)).await.unwrap();
+        assert_eq!(place, Some(("192.0.2.1".to_owned(), None)));
+        assert_eq!(sessions::place(&mut tx, session_id(404)).await.unwrap(), None);
+
+        sessions::bury(&mut tx, ada).await.unwrap();
+        let all = sessions::list_all(&mut tx, ada).await.unwrap();
+        assert_eq!(all.len(), 2);
+        for buried in all {
+            assert_eq!((buried.ip, buried.user_agent, buried.device), (None, None, None));
+        }
+        let network = sessions::place(&mut tx, session_id(12)).await.unwrap();
+        assert_eq!(network, Some((String::new(), None)));
+        assert_eq!(
+            number(&mut tx, "select count(*) from refresh_tokens").await,
+            1,
+            "bob's"
+        );
+        assert_eq!(
+            number(
+                &mut tx,
+                "select count(*) from sessions where revoked_message is not null"
+            )
+            .await,
+            0
+        );
+        let bobs = sessions::list_all(&mut tx, bob).await.unwrap();
+        assert_eq!(bobs[0].ip.as_deref(), Some("192.0.2.1"));
     }
 }

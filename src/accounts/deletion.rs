@@ -1,0 +1,88 @@
+//! Deleting an account: the person goes, and what must outlive it stays by ids alone.
+//!
+//! Erased are the record with its credentials, mailed tokens and known devices, the mails about the person
+//! that are still on record, the refresh tokens, and from each session where it was begun and on what. What is
+//! left of a session is a tombstone, erased 30 days later as every other; the audit log keeps its rows, which
+//! name people by their ids.
+
+use secrecy::SecretString;
+
+use super::proof::Typed;
+use super::{Accounts, Error};
+use crate::audit::{self, Action, Actor, Origin, Record};
+use crate::mail::Letter;
+use crate::roles::ADMIN;
+use crate::sessions::Current;
+use crate::store::journal::Entry;
+use crate::store::sessions::{self, EndReason};
+use crate::store::users::{self, Status, User};
+use crate::store::{self, Tx, mails};
+
+impl Accounts {
+    /// DELETE /api/users/me.
+    ///
+    /// # Errors
+    /// [`Error::WrongPassword`], [`Error::ReauthenticationRequired`], [`Error::LastAdmin`]; [`Error::Conflict`]
+    /// when the password was changed meanwhile; [`Error::Invalid`], [`Error::SessionEnded`],
+    /// [`Error::Limited`], [`Error::Overloaded`], [`Error::Store`].
+    pub async fn delete_own(
+        &self,
+        caller: &Current,
+        password: Option<&SecretString>,
+        by: &Origin,
+    ) -> Result<(), Error> {
+        let result = self.try_delete_own(caller, password, by).await;
+        self.audited(Action::UserDelete, Some(caller.user_id), by, result)
+            .await
+    }
+
+    async fn try_delete_own(
+        &self,
+        caller: &Current,
+        password: Option<&SecretString>,
+        by: &Origin,
+    ) -> Result<(), Error> {
+        let field = "password";
+        let proven = self.prove(caller, Typed { field, password }, by).await?;
+        let mut tx = self.cx.db.begin().await?;
+        let user = self.hold(&mut tx, caller, &proven).await?;
+        let entry = self.erase(&mut tx, &user, by).await?;
+        tx.commit().await?;
+        self.cx.mail.wake();
+        self.cx.hub.announce(&[entry]).await;
+        Ok(())
+    }
+
+    /// Erases `user`, whose row is locked, whoever asks for it: that the asker may is the caller's to know.
+    /// After the commit the caller wakes the mail job, for the goodbye, and announces the entry.
+    ///
+    /// # Errors
+    /// [`Error::LastAdmin`], [`Error::Store`].
+    pub(super) async fn erase(&self, tx: &mut Tx, user: &User, by: &Origin) -> Result<Entry, Error> {
+        if user.site_role == ADMIN && user.status == Status::Active {
+            // Two that leave as the last two admins must not pass each other. After the user's own row, as
+            // where a role is given.
+            store::roles::lock(tx, ADMIN).await?;
+            if users::count_active_in_role(tx, ADMIN).await? <= 1 {
+                return Err(Error::LastAdmin);
+            }
+        }
+        let (ended, entry) = self.end_sessions(tx, user.id, EndReason::AccountDeleted).await?;
+        sessions::bury(tx, user.id).await?;
+        mails::erase(tx, user.id).await?;
+        users::erase(tx, user.id).await?;
+        if user.status != Status::Pending {
+            // Nobody's mail by then: its row tells only that there was one.
+            let goodbye = Letter::AccountDeleted {
+                name: user.name.clone(),
+            };
+            self.cx.mail.enqueue(tx, &user.email, None, &goodbye).await?;
+        }
+        let own = matches!(by.actor, Actor::User { id, .. } if id == user.id);
+        let row = Record::done(Action::UserDelete)
+            .user(user.id)
+            .details(serde_json::json!({ "sessions_revoked": ended, "own": own }));
+        audit::record(tx, &self.cx, by, row).await?;
+        Ok(entry)
+    }
+}

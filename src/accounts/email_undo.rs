@@ -1,0 +1,97 @@
+//! "It was not me": the old address takes a change of address back, before or after it was confirmed.
+//!
+//! Whoever asked for the change knew the password. So everybody is signed out, whatever else was asked for by
+//! mail ends, and the owner gets a link to choose another password. The password itself stays: the account
+//! must not be out of reach for an owner who clicked by mistake.
+
+use super::{Accounts, Error, Grant, RECOVERY};
+use crate::audit::{self, Action, Origin, Record};
+use crate::email::Email;
+use crate::mail::Letter;
+use crate::secret::PlainToken;
+use crate::store::journal::{Change, StateReason};
+use crate::store::mailed_tokens::{self, MailedToken, Purpose};
+use crate::store::sessions::EndReason;
+use crate::store::users::{self, Status, User};
+use crate::store::{self, Tx};
+
+impl Accounts {
+    /// POST /api/users/email-undo/{token}: the account has the address again that the token was mailed to.
+    ///
+    /// # Errors
+    /// [`Error::TokenSpent`] for every token that cannot be redeemed; [`Error::Conflict`] when another account
+    /// has the address by now; [`Error::Limited`], [`Error::Store`].
+    pub async fn undo_email_change(&self, token: &PlainToken, by: &Origin) -> Result<(), Error> {
+        let found = self.find_token(token, Purpose::EmailUndo, by).await?;
+        let user = found.as_ref().map(|found| found.user_id);
+        let result = match found {
+            Some(found) => self.try_undo(token, &found, by).await,
+            None => Err(Error::TokenSpent),
+        };
+        self.audited(Action::EmailUndo, user, by, result).await
+    }
+
+    async fn try_undo(&self, token: &PlainToken, found: &MailedToken, by: &Origin) -> Result<(), Error> {
+        let now = self.cx.now();
+        let mut tx = self.cx.db.begin().await?;
+        self.lock_address(&mut tx, &found.email).await?;
+        let user = users::find_locked(&mut tx, found.user_id)
+            .await?
+            .ok_or(Error::TokenSpent)?;
+        let token = mailed_tokens::consume(&mut tx, &token.hash(), Purpose::EmailUndo, now)
+            .await?
+            .ok_or(Error::TokenSpent)?;
+        // What came later is taken back with it: a thief's own address must not take it again.
+        mailed_tokens::end_since(&mut tx, user.id, Purpose::EmailUndo, token.created_at).await?;
+        mailed_tokens::end_to(&mut tx, user.id, Purpose::EmailUndo, &token.email).await?;
+        mailed_tokens::end_all(&mut tx, user.id).await?;
+        let returned = user.email != token.email;
+        let reason = if returned {
+            EndReason::EmailChanged
+        } else {
+            EndReason::Revoked
+        };
+        let (ended, goodbye) = self.end_sessions(&mut tx, user.id, reason).await?;
+        let mut entries = vec![goodbye];
+        if returned {
+            let version = self
+                .take_address(&mut tx, user.id, &token.email, by)
+                .await?
+                .ok_or(Error::Conflict("another account has this address by now"))?;
+            let change = Change::State {
+                reason: StateReason::EmailChanged,
+            };
+            entries.push(self.append(&mut tx, user.id, Some(version), change).await?);
+        }
+        self.offer_password(&mut tx, &user, &token.email).await?;
+        let row = Record::done(Action::EmailUndo)
+            .user(user.id)
+            .details(serde_json::json!({ "sessions_revoked": ended, "returned": returned }));
+        audit::record(&mut tx, &self.cx, by, row).await?;
+        tx.commit().await?;
+        self.cx.mail.wake();
+        self.cx.hub.announce(&entries).await;
+        Ok(())
+    }
+
+    /// Mails a link by which the owner, at `email`, can choose another password.
+    pub(super) async fn offer_password(
+        &self,
+        tx: &mut Tx,
+        user: &User,
+        email: &Email,
+    ) -> Result<(), store::Error> {
+        if user.status != Status::Active {
+            return Ok(());
+        }
+        let token = self
+            .replace_token(tx, Purpose::Recovery, user.id, email, Grant::bare(RECOVERY))
+            .await?;
+        let letter = Letter::Secured {
+            name: user.name.clone(),
+            token,
+        };
+        self.cx.mail.enqueue(tx, email, Some(user.id), &letter).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,44 @@
+//! Statements by which people change or erase their own record.
+
+use super::super::{Error, Tx, with_conn};
+use super::User;
+use crate::clock::Timestamp;
+use crate::email::Email;
+use crate::ids::UserId;
+
+/// Gives the user another name, or none; answers the record as it is now.
+pub async fn set_name(
+    tx: &mut Tx,
+    id: UserId,
+    name: Option<&str>,
+    now: Timestamp,
+) -> Result<Option<User>, Error> {
+    const SQL: &str = "update users set name = $2, updated_at = $3 where id = $1 returning *";
+    Ok(with_conn!(tx, conn => {
+        sqlx::query_as(SQL).bind(id.uuid()).bind(name).bind(now.micros()).fetch_optional(conn).await?
+    }))
+}
+
+/// Gives the account an address that was proven; answers the new version, or `None` for one that was never
+/// activated. Another account with the address is [`Error::Constraint`].
+pub async fn set_email(tx: &mut Tx, id: UserId, email: &Email, now: Timestamp) -> Result<Option<i64>, Error> {
+    const SQL: &str = "update users set email = $2, email_verified = true, version = version + 1,
+        updated_at = $3 where id = $1 and status <> 'pending' returning version";
+    Ok(with_conn!(tx, conn => {
+        sqlx::query_scalar(SQL)
+            .bind(id.uuid())
+            .bind(email.as_str())
+            .bind(now.micros())
+            .fetch_optional(conn)
+            .await?
+    }))
+}
+
+/// Erases the record, and with it what belongs to it alone: mailed tokens, known devices. Answers whether
+/// there was one.
+pub async fn erase(tx: &mut Tx, id: UserId) -> Result<bool, Error> {
+    const SQL: &str = "delete from users where id = $1";
+    let erased =
+        with_conn!(tx, conn => sqlx::query(SQL).bind(id.uuid()).execute(conn).await?.rows_affected());
+    Ok(erased == 1)
+}
