@@ -1,4 +1,4 @@
-//! Accounts: registration, activation, recovery, the first admin, and what operators do to users.
+//! Accounts: registration, activation, recovery, the first admin, and what managers and operators do to users.
 //!
 //! Called by `http/` and `cli/`. Each act is one transaction with its audit row; what sockets must hear
 //! of is announced after the commit. Locks are taken in one order everywhere: role, user, then the rest.
@@ -7,9 +7,11 @@
 //! They open nothing: they take effect with the activation token that carries the same.
 
 mod activation;
+mod management;
 mod operator;
 mod recovery;
 mod registration;
+mod removal;
 mod setup;
 
 use std::time::Duration;
@@ -24,11 +26,13 @@ use crate::ids::UserId;
 use crate::limits::{Exceeded, Limits};
 use crate::mail::Letter;
 use crate::password::{self, Hasher, Overloaded, Password};
+use crate::roles::{Permission, Unconfirmed};
 use crate::secret::PlainToken;
 use crate::store::journal::{self, Change, Entry, NewEntry};
 use crate::store::mailed_tokens::{self, NewToken, Purpose};
 use crate::store::{self, Tx, users};
 
+pub use management::{AccountChange, NameChange};
 pub use operator::NewUser;
 
 /// How long a token lives that proves an address.
@@ -56,6 +60,12 @@ pub enum Error {
     Conflict(&'static str),
     #[error("this would leave nobody with the role `admin`")]
     LastAdmin,
+    /// Whom the act is about holds a permission which the caller lacks.
+    #[error("this needs a permission that you do not hold: {0}")]
+    Lacking(Permission),
+    /// The caller lost the right, or its credential, since the request came in.
+    #[error(transparent)]
+    Caller(#[from] Unconfirmed),
     #[error(transparent)]
     Limited(#[from] Exceeded),
     #[error(transparent)]
@@ -73,6 +83,8 @@ impl Error {
             Self::TokenSpent => Some(Code::TokenSpent),
             Self::Conflict(_) => Some(Code::Conflict),
             Self::LastAdmin => Some(Code::LastAdmin),
+            Self::Lacking(_) => Some(Code::Forbidden),
+            Self::Caller(caller) => caller.code(),
             Self::Invalid(_) | Self::NotFound | Self::Limited(_) | Self::Overloaded(_) | Self::Store(_) => {
                 None
             }

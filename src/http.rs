@@ -7,6 +7,7 @@
 
 mod activation;
 mod assets;
+mod audit;
 pub mod client;
 mod cors;
 mod dev_mailbox;
@@ -20,6 +21,7 @@ mod host;
 mod hub;
 mod jwks;
 mod logout;
+mod mails;
 mod me;
 mod middleware;
 mod openapi;
@@ -32,9 +34,11 @@ mod refresh;
 mod registration;
 mod render;
 mod revocations;
+mod roles;
 mod router;
 pub mod serve;
 mod service_keys;
+mod sessions;
 mod setup;
 mod sign_in;
 mod site_role;

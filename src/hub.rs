@@ -10,6 +10,7 @@ pub mod bus;
 pub mod counters;
 pub mod epoch;
 pub mod frame;
+mod holders;
 pub mod journal;
 pub mod lease;
 pub mod nodes;
@@ -289,7 +290,10 @@ impl Hub {
         let (reason, scope, message) = match &entry.change {
             Change::SessionEnded { reason, message } => (*reason, EndScope::Session, message.clone()),
             Change::UserSessionsEnded { reason, message, .. } => (*reason, EndScope::User, message.clone()),
-            Change::State { .. } | Change::SessionCreated { .. } | Change::Bulk => return,
+            Change::State { .. }
+            | Change::SessionCreated { .. }
+            | Change::RoleUpdated { .. }
+            | Change::Bulk => return,
         };
         let ending = Ending {
             reason,

@@ -10,6 +10,7 @@ mod jwt;
 mod known_tokens;
 mod login;
 mod logout;
+pub mod overview;
 mod refresh;
 mod rotation;
 mod signing_keys;

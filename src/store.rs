@@ -21,6 +21,7 @@ pub mod mails;
 pub mod meta;
 pub mod migrate;
 pub mod nodes;
+mod page;
 mod pools;
 pub mod refresh_tokens;
 pub mod revocations;
@@ -35,6 +36,7 @@ mod unit;
 pub mod users;
 
 pub use error::Error;
+pub use page::Page;
 pub use pools::Db;
 pub use unit::{PostgresHandle, SqliteHandle, Tx};
 

@@ -9,12 +9,17 @@ mod fields;
 mod management;
 mod mode;
 mod path;
+mod slice;
 mod strict_json;
 pub mod values;
 
 pub use bearer::{Bearer, CurrentUser};
 pub use body::{Json, OptionalJson};
 pub use fields::{Fault, Fields, Query, Read};
-pub use management::{HubRead, KeysWrite, Management, RolesWrite, SessionsRevoke, UsersRead};
+pub use management::{
+    AuditRead, HubRead, KeysWrite, Management, RolesRead, RolesWrite, SessionsRead, SessionsRevoke,
+    UsersRead, UsersWrite,
+};
 pub use mode::NoMode;
-pub use path::{PathId, PathToken};
+pub use path::{PathId, PathText, PathToken};
+pub use slice::Slice;

@@ -16,9 +16,9 @@ use utoipa_axum::routes;
 use super::edge::Edge;
 use super::problem::{CommonProblems, get_only, method_not_allowed, not_found};
 use super::{
-    activation, assets, cors, dev_mailbox, docs, health, home, host, hub, jwks, logout, me, middleware,
-    openapi as document, pages, path, problems, recovery, refresh, registration, revocations, service_keys,
-    setup, sign_in, site_role, socket_token, users,
+    activation, assets, audit, cors, dev_mailbox, docs, health, home, host, hub, jwks, logout, mails, me,
+    middleware, openapi as document, pages, path, problems, recovery, refresh, registration, revocations,
+    roles, service_keys, sessions, setup, sign_in, site_role, socket_token, users,
 };
 use crate::app::App;
 use crate::socket;
@@ -56,11 +56,17 @@ fn user() -> Routes {
 fn management() -> Routes {
     Routes::default()
         .routes(routes!(users::list))
-        .routes(routes!(users::read))
+        .routes(routes!(users::read, users::change, users::remove))
         .routes(routes!(site_role::assign))
+        .routes(routes!(sessions::of_user))
+        .routes(routes!(sessions::list))
+        .routes(routes!(roles::list))
+        .routes(routes!(roles::read, roles::write, roles::delete))
         .routes(routes!(revocations::revoke))
         .routes(routes!(revocations::receipt))
         .routes(routes!(hub::read))
+        .routes(routes!(mails::list))
+        .routes(routes!(audit::list))
         .routes(routes!(service_keys::list, service_keys::create))
         .routes(routes!(service_keys::read, service_keys::revoke))
 }

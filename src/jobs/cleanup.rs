@@ -3,7 +3,8 @@
 //!
 //! Erased are: mailed tokens and set-up tokens that expired, mails that were sent or given up a week ago,
 //! all but the newest 500 mails of the development mailbox, journal rows older than a day, nodes that
-//! died an hour ago, spent socket tokens that expired, sessions that ended 30 days ago, and the counters of `limits` that are full again.
+//! died an hour ago, spent socket tokens that expired, sessions that ended 30 days ago, lines of the audit log
+//! older than 400 days, and the counters of `limits` that are full again.
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::context::Context;
 use crate::limits::Limits;
 use crate::store::{
-    self, journal, mailbox, mailed_tokens, mails, nodes, sessions, setup_tokens, socket_tokens,
+    self, audit, journal, mailbox, mailed_tokens, mails, nodes, sessions, setup_tokens, socket_tokens,
 };
 
 /// How often the job runs. The first time is at the start.
@@ -28,7 +29,9 @@ const JOURNAL: Duration = Duration::from_hours(24);
 const DEAD: i64 = 3_600 * 1_000_000;
 /// How long a session is kept after its end.
 const TOMBSTONES: Duration = Duration::from_hours(30 * 24);
-/// How many sessions go at once: each takes its refresh tokens along.
+/// How long the audit log is kept. The database itself refuses to erase what is younger than a year.
+const AUDIT: Duration = Duration::from_hours(400 * 24);
+/// How many rows go at once: each session takes its refresh tokens along.
 const BATCH: u32 = 1_000;
 
 /// Cleans up until `token` is cancelled.
@@ -61,9 +64,10 @@ async fn purge(cx: &Context) -> Result<u64, store::Error> {
     rows += nodes::purge(&mut cx.db.single().await?, DEAD).await?;
     rows += socket_tokens::purge(&mut cx.db.single().await?, now).await?;
     loop {
-        let erased = sessions::purge(&mut cx.db.single().await?, now - TOMBSTONES, BATCH).await?;
-        rows += erased;
-        if erased == 0 {
+        let sessions = sessions::purge(&mut cx.db.single().await?, now - TOMBSTONES, BATCH).await?;
+        let lines = audit::purge(&mut cx.db.single().await?, now - AUDIT, BATCH).await?;
+        rows += sessions + lines;
+        if sessions + lines == 0 {
             return Ok(rows);
         }
     }

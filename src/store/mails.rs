@@ -1,9 +1,11 @@
 //! Statements on `mails`, the outbox. Contents are sealed before they come here, and erased when a mail
 //! was sent or given up.
 
+use serde::Serialize;
 use uuid::Uuid;
 
-use super::row::from_row;
+use super::page::{self, Page};
+use super::row::{corrupt, from_row};
 use super::{Error, Tx, with_conn};
 use crate::clock::Timestamp;
 use crate::ids::{MailId, UserId};
@@ -126,4 +128,89 @@ pub async fn purge(tx: &mut Tx, before: Timestamp) -> Result<u64, Error> {
     const SQL: &str = "delete from mails where status <> 'waiting' and created_at < $1";
     tx.takes_long();
     Ok(with_conn!(tx, conn => sqlx::query(SQL).bind(before.micros()).execute(conn).await?.rows_affected()))
+}
+
+/// What became of a mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// To be sent, for the first time or again.
+    Waiting,
+    Sent,
+    /// Given up.
+    Failed,
+}
+
+impl Status {
+    fn from_column(text: &str) -> sqlx::Result<Self> {
+        match text {
+            "waiting" => Ok(Self::Waiting),
+            "sent" => Ok(Self::Sent),
+            "failed" => Ok(Self::Failed),
+            other => Err(corrupt(format!("unknown status {other:?} of a mail"))),
+        }
+    }
+}
+
+/// A mail without its content.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    pub id: MailId,
+    pub kind: String,
+    pub user_id: Option<UserId>,
+    pub status: Status,
+    pub attempts: i64,
+    pub next_attempt_at: Timestamp,
+    /// Why the newest attempt failed.
+    pub last_error: Option<String>,
+    pub created_at: Timestamp,
+    pub sent_at: Option<Timestamp>,
+}
+
+from_row!(Listed, |row| Listed {
+    id: MailId::from(row.try_get::<Uuid, _>("id")?),
+    kind: row.try_get("kind")?,
+    user_id: row.try_get::<Option<Uuid>, _>("user_id")?.map(UserId::from),
+    status: Status::from_column(row.try_get("status")?)?,
+    attempts: row.try_get("attempts")?,
+    next_attempt_at: Timestamp::from_micros(row.try_get("next_attempt_at")?),
+    last_error: row.try_get("last_error")?,
+    created_at: Timestamp::from_micros(row.try_get("created_at")?),
+    sent_at: row
+        .try_get::<Option<i64>, _>("sent_at")?
+        .map(Timestamp::from_micros),
+});
+
+macro_rules! list {
+    ($which:literal) => {
+        concat!(
+            "select id, kind, user_id, status, attempts, next_attempt_at, last_error, created_at, sent_at
+            from mails where id < $1 and kind <> $3",
+            $which,
+            " order by id desc limit $2"
+        )
+    };
+}
+
+/// At most `limit` mails that are not of the kind `but`, the newest first, those before `cursor` when given.
+pub async fn list(
+    tx: &mut Tx,
+    status: Option<Status>,
+    but: &str,
+    cursor: Option<MailId>,
+    limit: u32,
+) -> Result<Page<Listed, MailId>, Error> {
+    // As literals: those that wait, and those that failed, have indexes of their own.
+    let sql = match status {
+        None => list!(""),
+        Some(Status::Waiting) => list!(" and status = 'waiting'"),
+        Some(Status::Sent) => list!(" and status = 'sent'"),
+        Some(Status::Failed) => list!(" and status = 'failed'"),
+    };
+    let before = page::before(cursor.map(MailId::uuid));
+    let rows = with_conn!(tx, conn => {
+        let query = sqlx::query_as(sql).bind(before).bind(page::one_more(limit)).bind(but);
+        query.fetch_all(conn).await?
+    });
+    Ok(Page::of(rows, limit, |mail: &Listed| mail.id))
 }

@@ -2,6 +2,7 @@
 
 mod beginning;
 mod ending;
+mod listing;
 mod opening;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::ids::{SessionId, UserId};
 pub use beginning::{Candidate, NewSession, candidate, insert, rehash};
 pub(in crate::store) use ending::end_where;
 pub use ending::{Selection, count_live, end, end_many, lock_owner, purge};
+pub use listing::{Listed, find_live, list_live};
 pub use opening::{Found, Unspent, open};
 
 /// Why a session ended, as `signed_out` frames say it.

@@ -1,5 +1,9 @@
 //! Statements on `users`.
 
+mod erasing;
+mod holders;
+mod listing;
+
 use serde::Serialize;
 
 use super::row::{corrupt, from_row};
@@ -7,6 +11,10 @@ use super::{Error, Tx, answered, with_conn};
 use crate::clock::Timestamp;
 use crate::email::Email;
 use crate::ids::UserId;
+
+pub use erasing::erase;
+pub use holders::{auth_states, grow_versions};
+pub use listing::{Filter, list};
 
 /// Whether an account may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -146,6 +154,15 @@ pub async fn set_site_role(
     Ok(with_conn!(tx, conn => {
         sqlx::query_scalar(SQL).bind(id.uuid()).bind(role).bind(now.micros()).fetch_optional(conn).await?
     }))
+}
+
+/// Gives the user another name, or none.
+pub async fn set_name(tx: &mut Tx, id: UserId, name: Option<&str>, now: Timestamp) -> Result<(), Error> {
+    const SQL: &str = "update users set name = $2, updated_at = $3 where id = $1";
+    with_conn!(tx, conn => {
+        sqlx::query(SQL).bind(id.uuid()).bind(name).bind(now.micros()).execute(conn).await?;
+    });
+    Ok(())
 }
 
 /// How many active users hold the role.
@@ -330,17 +347,4 @@ pub async fn any_in_role(tx: &mut Tx, role: &str) -> Result<bool, Error> {
     const SQL: &str = "select count(*) from users where site_role = $1";
     let count: i64 = with_conn!(tx, conn => sqlx::query_scalar(SQL).bind(role).fetch_one(conn).await?);
     Ok(count > 0)
-}
-
-/// The newest users first, at most `limit`, those before `before` when given.
-pub async fn list(tx: &mut Tx, before: Option<UserId>, limit: u32) -> Result<Vec<User>, Error> {
-    const FIRST: &str = "select * from users order by created_at desc, id desc limit $1";
-    const NEXT: &str = "select * from users
-        where (created_at, id) < (select created_at, id from users where id = $2)
-        order by created_at desc, id desc limit $1";
-    let limit = i64::from(limit);
-    Ok(with_conn!(tx, conn => match before {
-        None => sqlx::query_as(FIRST).bind(limit).fetch_all(conn).await?,
-        Some(id) => sqlx::query_as(NEXT).bind(limit).bind(id.uuid()).fetch_all(conn).await?,
-    }))
 }

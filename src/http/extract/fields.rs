@@ -96,6 +96,11 @@ impl Fields {
         self.keep(name, read(value))
     }
 
+    /// Whether the field was sent as `null`, which takes away what it stands for where a route says so.
+    pub fn is_null(&self, name: &str) -> bool {
+        self.left.get(name).is_some_and(Value::is_null)
+    }
+
     /// Whether the field was sent and not taken yet.
     pub fn holds(&self, name: &str) -> bool {
         self.left.get(name).is_some_and(|value| !value.is_null())

@@ -54,6 +54,8 @@ impl From<accounts::Error> for Problem {
             Error::NotFound => Self::new(Code::NotFound).detail("there is no such user"),
             Error::Conflict(detail) => Self::new(Code::Conflict).detail(detail),
             Error::LastAdmin => Self::new(Code::LastAdmin),
+            Error::Lacking(permission) => lacking(permission),
+            Error::Caller(refusal) => refusal.into(),
             Error::Limited(limit) => limit.into(),
             Error::Overloaded(overloaded) => overloaded.into(),
             Error::Store(error) => error.into(),
@@ -96,6 +98,8 @@ impl From<roles::Error> for Problem {
         use roles::Error;
         match error {
             Error::UserNotFound => Self::new(Code::NotFound).detail("there is no such user"),
+            Error::NotFound => Self::new(Code::NotFound).detail("there is no such role"),
+            Error::Conflict(detail) => Self::new(Code::Conflict).detail(detail),
             Error::Invalid(errors) => Self::fields(errors),
             Error::Lacking(permission) => lacking(permission),
             Error::LastAdmin => Self::new(Code::LastAdmin),
@@ -121,8 +125,8 @@ impl From<service_keys::Error> for Problem {
     fn from(error: service_keys::Error) -> Self {
         use service_keys::Error;
         match error {
-            Error::Invalid => Self::new(Code::InvalidToken),
-            Error::Address => {
+            Error::Invalid(_) => Self::new(Code::InvalidToken),
+            Error::Address(_) => {
                 Self::new(Code::AddressNotAllowed).detail("the service key may not be used from this address")
             }
             Error::NotFound => Self::new(Code::NotFound).detail("there is no such service key"),

@@ -62,5 +62,6 @@ set!(
     /// What a route for managers and backends may answer.
     ManagementProblems:
     "401" "`authentication_required`, `invalid_token`, `session_revoked`, with `WWW-Authenticate`",
-    "403" "`forbidden`, with the permission that was missing; `address_not_allowed`"
+    "403" "`forbidden`, with the permission that was missing; `address_not_allowed`",
+    "429" "`rate_limited`: too many refusals, with `Retry-After`"
 );

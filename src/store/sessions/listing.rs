@@ -1,0 +1,98 @@
+//! Lists of live sessions, newest first, for people who look: one user's, everybody's, or some that are known
+//! by their ids. A live one has neither been ended nor run out.
+
+use uuid::Uuid;
+
+use super::super::page::{self, Page};
+use super::super::row::{corrupt, from_row};
+use super::super::{Error, Tx, answered, with_conn};
+use crate::clock::Timestamp;
+use crate::ids::{SessionId, UserId};
+
+/// A live session, as people see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    pub id: SessionId,
+    pub user_id: UserId,
+    pub created_at: Timestamp,
+    pub last_seen_at: Timestamp,
+    pub ip: String,
+    pub user_agent: Option<String>,
+    pub device: Option<String>,
+}
+
+from_row!(Listed, |row| Listed {
+    id: SessionId::from(row.try_get::<Uuid, _>("id")?),
+    user_id: UserId::from(row.try_get::<Uuid, _>("user_id")?),
+    created_at: Timestamp::from_micros(row.try_get("created_at")?),
+    last_seen_at: Timestamp::from_micros(row.try_get("last_seen_at")?),
+    ip: row.try_get("ip")?,
+    user_agent: row.try_get("user_agent")?,
+    device: row.try_get("device")?,
+});
+
+macro_rules! live {
+    ($which:literal) => {
+        concat!(
+            "select id, user_id, created_at, last_seen_at, ip, user_agent, device from sessions
+            where revoked_at is null and expires_at > $1 and idle_expires_at > $1",
+            $which,
+            " order by id desc"
+        )
+    };
+}
+
+macro_rules! page {
+    ($which:literal) => {
+        concat!(live!($which), " limit $3")
+    };
+}
+
+/// At most `limit` live sessions, those of `user` when given, those older than `cursor` when given.
+pub async fn list_live(
+    tx: &mut Tx,
+    user: Option<UserId>,
+    cursor: Option<SessionId>,
+    limit: u32,
+    now: Timestamp,
+) -> Result<Page<Listed, SessionId>, Error> {
+    // The ids are UUID v7, so the newest is the largest.
+    const ALL: &str = page!(" and id < $2");
+    const USER: &str = page!(" and id < $2 and user_id = $4");
+    let before = page::before(cursor.map(SessionId::uuid));
+    let rows = with_conn!(tx, conn => {
+        let sql = if user.is_some() { USER } else { ALL };
+        let query = sqlx::query_as(sql).bind(now.micros()).bind(before).bind(page::one_more(limit));
+        let query = match user {
+            Some(user) => query.bind(user.uuid()),
+            None => query,
+        };
+        query.fetch_all(conn).await?
+    });
+    Ok(Page::of(rows, limit, |session: &Listed| session.id))
+}
+
+/// Those among `ids` that are live.
+pub async fn find_live(tx: &mut Tx, ids: &[SessionId], now: Timestamp) -> Result<Vec<Listed>, Error> {
+    const POSTGRES: &str = live!(" and id = any($2)");
+    // SQLite has no arrays: the ids travel as one JSON text.
+    const SQLITE: &str = live!(" and id in (select unhex(value) from json_each($2))");
+    Ok(match tx {
+        Tx::Postgres(handle) => {
+            let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+            answered!(handle, conn => {
+                sqlx::query_as(POSTGRES).bind(now.micros()).bind(ids).fetch_all(conn).await?
+            })
+        }
+        Tx::Sqlite(handle) => {
+            let conn: &mut sqlx::SqliteConnection = handle;
+            let ids: Vec<String> = ids.iter().map(|id| id.uuid().simple().to_string()).collect();
+            let ids = serde_json::to_string(&ids).map_err(corrupt)?;
+            sqlx::query_as(SQLITE)
+                .bind(now.micros())
+                .bind(ids)
+                .fetch_all(conn)
+                .await?
+        }
+    })
+}
