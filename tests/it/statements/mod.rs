@@ -7,6 +7,7 @@ mod journal;
 mod keys;
 mod locks;
 mod mail;
+mod management;
 mod nodes;
 mod revocations;
 mod sessions;
