@@ -32,7 +32,9 @@ async fn t11_users_are_listed_by_role_status_and_text_and_wildcards_are_plain() 
         let bob = scene.user(20, "bob_100@example.org").await;
         let eve = scene.user(30, "eve@example.com").await;
         let mut tx = scene.single().await;
-        users::set_name(&mut tx, ada, None, at(40)).await.unwrap();
+        for nameless in [ada, bob] {
+            users::set_name(&mut tx, nameless, None, at(40)).await.unwrap();
+        }
         users::set_name(&mut tx, eve, Some(r"O'Hara 50% \ Éva"), at(40))
             .await
             .unwrap();
