@@ -22,6 +22,8 @@ pub mod meta;
 pub mod migrate;
 pub mod nodes;
 mod page;
+#[cfg(test)]
+mod plans;
 mod pools;
 pub mod refresh_tokens;
 pub mod revocations;

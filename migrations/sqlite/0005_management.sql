@@ -3,7 +3,7 @@ create index users_role_and_id on users (site_role, id);
 drop index users_site_role;
 create index users_status_and_id on users (status, id);
 drop index users_created_at;
-create index mails_failed on mails (id) where status = 'failed';
+create index mails_status_and_id on mails (status, id);
 create index audit_user_and_time on audit (user_id, at, id);
 drop index audit_user_id;
 -- Sign-ins and refreshes are found by their time: they are most of the log, and pay for no further index.

@@ -142,6 +142,14 @@ pub enum Status {
 }
 
 impl Status {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Sent => "sent",
+            Self::Failed => "failed",
+        }
+    }
+
     fn from_column(text: &str) -> sqlx::Result<Self> {
         match text {
             "waiting" => Ok(Self::Waiting),
@@ -200,17 +208,33 @@ pub async fn list(
     cursor: Option<MailId>,
     limit: u32,
 ) -> Result<Page<Listed, MailId>, Error> {
-    // As literals: those that wait, and those that failed, have indexes of their own.
-    let sql = match status {
-        None => list!(""),
-        Some(Status::Waiting) => list!(" and status = 'waiting'"),
-        Some(Status::Sent) => list!(" and status = 'sent'"),
-        Some(Status::Failed) => list!(" and status = 'failed'"),
-    };
     let before = page::before(cursor.map(MailId::uuid));
     let rows = with_conn!(tx, conn => {
+        let sql = if status.is_some() { list!(" and status = $4") } else { list!("") };
         let query = sqlx::query_as(sql).bind(before).bind(page::one_more(limit)).bind(but);
+        let query = match status {
+            Some(status) => query.bind(status.as_str()),
+            None => query,
+        };
         query.fetch_all(conn).await?
     });
     Ok(Page::of(rows, limit, |mail: &Listed| mail.id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plans::plan;
+
+    #[tokio::test]
+    async fn an_index_carries_each_list() {
+        for (sql, index) in [
+            (list!(""), "sqlite_autoindex_mails_1 (id<?)"),
+            (
+                list!(" and status = $4"),
+                "mails_status_and_id (status=? AND id<?)",
+            ),
+        ] {
+            assert_eq!(plan(sql).await, format!("SEARCH mails USING INDEX {index}"));
+        }
+    }
 }

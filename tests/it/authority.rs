@@ -178,7 +178,7 @@ async fn t21_who_lost_the_right_while_the_body_is_on_its_way_revokes_nothing() {
 }
 
 /// Waits until somebody waits for what `holder` has locked. On SQLite whoever writes waits for any writer.
-async fn somebody_waits_for(hub: &TestApp, holder: &mut Tx) {
+pub async fn somebody_waits_for(hub: &TestApp, holder: &mut Tx) {
     const BLOCKED: &str = "select count(*) from pg_stat_activity where $1 = any(pg_blocking_pids(pid))";
     let Tx::Postgres(holder) = holder else { return };
     let pid: i32 = sqlx::query_scalar("select pg_backend_pid()")

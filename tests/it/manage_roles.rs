@@ -1,8 +1,10 @@
 //! Roles: which there are, what they hold, and that everybody who holds one hears of a change at once.
 
 use portcullis::roles::Permission::{self, RolesRead, RolesWrite, UsersRead};
+use portcullis::store::users;
 use serde_json::{Value, json};
 
+use crate::authority::somebody_waits_for;
 use crate::support::app::{TestApp, Tuning};
 use crate::support::http::Answer;
 use crate::support::socket::{Heard, TestSocket};
@@ -351,6 +353,35 @@ async fn t04_who_is_given_a_role_while_it_changes_ends_up_knowing_what_it_holds(
             );
         }
     }
+}
+
+#[tokio::test]
+async fn t04_a_change_of_a_role_waits_for_who_is_about_to_give_it() {
+    let hub = TestApp::spawn().await;
+    let key = hub.backend().await;
+    hub.write_role(&key, "editor", json!(["app.0"])).await.expect(200);
+    let (ada, pair) = hub.signed_in("ada@example.org", "user").await;
+    let mut holder = hub.app.cx.db.begin().await.unwrap();
+    let id = ada.id.parse().unwrap();
+    let given = users::set_site_role(&mut holder, id, "editor", hub.now()).await;
+    assert_eq!(given.unwrap(), Some(2));
+    let change = hub.write_role(&key, "editor", json!(["app.1"]));
+    let give = async {
+        somebody_waits_for(&hub, &mut holder).await;
+        holder.commit().await.unwrap();
+    };
+    let (changed, ()) = tokio::join!(change, give);
+    changed.expect(200);
+    // Otherwise she would have the new permissions under the version that stands for the old ones.
+    let state = hub
+        .get_as(&pair.access, "/api/auth/site_role")
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(
+        state,
+        json!({ "role": "editor", "permissions": ["app.1"], "version": 3 })
+    );
 }
 
 #[tokio::test]

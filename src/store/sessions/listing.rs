@@ -96,3 +96,23 @@ pub async fn find_live(tx: &mut Tx, ids: &[SessionId], now: Timestamp) -> Result
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::plans::plan;
+
+    #[tokio::test]
+    async fn an_index_carries_each_list() {
+        let all = plan(page!(" and id < $2")).await;
+        assert_eq!(
+            all,
+            "SEARCH sessions USING INDEX sqlite_autoindex_sessions_1 (id<?)"
+        );
+        // One user has few: they are sorted.
+        let one = plan(page!(" and id < $2 and user_id = $4")).await;
+        assert!(
+            one.starts_with("SEARCH sessions USING INDEX sessions_user_id (user_id=?)"),
+            "{one}"
+        );
+    }
+}

@@ -76,7 +76,25 @@ fn pattern(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::plans::plan;
     use super::*;
+
+    #[tokio::test]
+    async fn an_index_carries_each_list() {
+        for (sql, index) in [
+            (list!(""), "sqlite_autoindex_users_1 (id<?)"),
+            (
+                list!(" and site_role = $4"),
+                "users_role_and_id (site_role=? AND id<?)",
+            ),
+            (
+                list!(" and status = $4"),
+                "users_status_and_id (status=? AND id<?)",
+            ),
+        ] {
+            assert_eq!(plan(sql).await, format!("SEARCH users USING INDEX {index}"));
+        }
+    }
 
     #[test]
     fn t11_wildcards_in_a_text_stand_for_themselves() {
