@@ -3,6 +3,7 @@
 //! what its statements do; the last test here finds the statement that nobody plays.
 
 mod accounts;
+mod audit;
 mod journal;
 mod keys;
 mod locks;
