@@ -1,5 +1,5 @@
 //! Accounts: registration, activation, recovery, the first admin, import, what people do to their own account,
-//! and what operators do to users.
+//! and what managers and operators do to users.
 //!
 //! Called by `http/` and `cli/`. Each act is one transaction with its audit row; what sockets must hear
 //! of is announced after the commit. Locks are taken in one order everywhere: role, user, then the rest.
@@ -14,12 +14,14 @@ mod email_change;
 mod email_undo;
 mod export;
 mod import;
+mod management;
 mod operator;
 mod password_change;
 mod profile;
 mod proof;
 mod recovery;
 mod registration;
+mod removal;
 mod setup;
 
 use std::time::Duration;
@@ -34,6 +36,7 @@ use crate::ids::{SessionId, UserId};
 use crate::limits::{Exceeded, Limits};
 use crate::mail::Letter;
 use crate::password::{Hasher, Overloaded, Password};
+use crate::roles::{Permission, Unconfirmed};
 use crate::secret::PlainToken;
 use crate::store::journal::{self, Change, Entry, NewEntry};
 use crate::store::mailed_tokens::{self, NewToken, Purpose};
@@ -41,6 +44,7 @@ use crate::store::{self, Tx, users};
 
 pub use export::Export;
 pub use import::{Described, Outcome, Person};
+pub use management::{AccountChange, NameChange};
 pub use operator::NewUser;
 pub use password_change::PasswordChange;
 
@@ -75,6 +79,12 @@ pub enum Error {
     WrongPassword,
     #[error("the account has no password, and the sign-in is too old")]
     ReauthenticationRequired,
+    /// Whom the act is about holds a permission which the caller lacks.
+    #[error("this needs a permission that you do not hold: {0}")]
+    Lacking(Permission),
+    /// The caller lost the right, or its credential, since the request came in.
+    #[error(transparent)]
+    Caller(#[from] Unconfirmed),
     #[error(transparent)]
     Limited(#[from] Exceeded),
     #[error(transparent)]
@@ -95,6 +105,8 @@ impl Error {
             Self::SessionEnded => Some(Code::SessionRevoked),
             Self::WrongPassword => Some(Code::WrongPassword),
             Self::ReauthenticationRequired => Some(Code::ReauthenticationRequired),
+            Self::Lacking(_) => Some(Code::Forbidden),
+            Self::Caller(caller) => caller.code(),
             Self::Invalid(_) | Self::NotFound | Self::Limited(_) | Self::Overloaded(_) | Self::Store(_) => {
                 None
             }

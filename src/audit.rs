@@ -1,4 +1,5 @@
-//! The audit log: who did what, from where, and how it ended. Append-only.
+//! The audit log: who did what, from where, and how it ended. Append-only, also in the eyes of the database;
+//! docs/SECURITY.md lists every action.
 //!
 //! Services write a row in the transaction of the act itself, so an act and its trace stand or fall
 //! together; a refused act is written in a transaction of its own.
@@ -10,7 +11,8 @@ use serde_json::Value;
 
 use crate::context::Context;
 use crate::ids::{AuditId, ServiceKeyId, SessionId, UserId};
-use crate::store::{self, Tx};
+use crate::store::audit::{Filter, Line};
+use crate::store::{self, Page, Tx};
 
 /// Who acts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +74,12 @@ macro_rules! actions {
             /// Every action there is.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
+            /// The action of this name.
+            #[must_use]
+            pub fn named(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|action| action.as_str() == text)
+            }
+
             /// The name in the log.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
@@ -95,6 +103,8 @@ actions! {
     EmailRequest = "email.request",
     EmailChange = "email.change",
     EmailUndo = "email.undo",
+    RoleWrite = "role.write",
+    RoleDelete = "role.delete",
     ActivationResend = "activation.resend",
     RecoveryRequest = "recovery.request",
     RecoveryComplete = "recovery.complete",
@@ -108,6 +118,7 @@ actions! {
     KeyRevoke = "key.revoke",
     SigningKeyRotate = "signing_key.rotate",
     SigningKeyWithdraw = "signing_key.withdraw",
+    ManagementRefuse = "management.refuse",
 }
 
 /// One line of the log.
@@ -173,6 +184,28 @@ impl Record {
 /// When storage fails; the act must fail with it.
 pub async fn record(tx: &mut Tx, cx: &Context, by: &Origin, record: Record) -> Result<(), store::Error> {
     store::audit::insert(tx, &row(cx, by, &record)).await
+}
+
+/// Writes `record` by itself: of an act that was refused, and so has no transaction to be part of.
+///
+/// # Errors
+/// When storage fails.
+pub async fn write(cx: &Context, by: &Origin, record: Record) -> Result<(), store::Error> {
+    // One statement is a transaction of its own.
+    store::audit::insert(&mut cx.db.single().await?, &row(cx, by, &record)).await
+}
+
+/// Lines of the log, the newest first: at most `limit`, those before `cursor` when given.
+///
+/// # Errors
+/// When storage fails.
+pub async fn list(
+    cx: &Context,
+    which: Filter,
+    cursor: Option<AuditId>,
+    limit: u32,
+) -> Result<Page<Line, AuditId>, store::Error> {
+    store::audit::list(&mut cx.db.read().await?, which, cursor, limit).await
 }
 
 /// `record` as it is stored, for who writes it by a statement that does more than that.

@@ -7,6 +7,7 @@
 
 mod activation;
 mod assets;
+mod audit;
 pub mod client;
 mod cors;
 mod dev_mailbox;
@@ -22,6 +23,7 @@ mod hub;
 mod introspection;
 mod jwks;
 mod logout;
+mod mails;
 mod me;
 mod middleware;
 mod openapi;
@@ -37,10 +39,12 @@ mod refresh;
 mod registration;
 mod render;
 mod revocations;
+mod roles;
 mod router;
 pub mod serve;
 mod server_metadata;
 mod service_keys;
+mod sessions;
 mod setup;
 mod sign_in;
 mod site_role;

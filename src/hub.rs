@@ -11,6 +11,7 @@ pub mod bus;
 pub mod counters;
 pub mod epoch;
 pub mod frame;
+mod holders;
 pub mod journal;
 pub mod lease;
 pub mod nodes;
@@ -301,9 +302,11 @@ impl Hub {
         let (reason, scope, message) = match &entry.change {
             Change::SessionEnded { reason, message } => (*reason, EndScope::Session, message.clone()),
             Change::UserSessionsEnded { reason, message, .. } => (*reason, EndScope::User, message.clone()),
-            Change::State { .. } | Change::SessionCreated { .. } | Change::Bulk | Change::SigningKeys => {
-                return;
-            }
+            Change::State { .. }
+            | Change::SessionCreated { .. }
+            | Change::RoleUpdated { .. }
+            | Change::Bulk
+            | Change::SigningKeys => return,
         };
         let ending = Ending {
             reason,

@@ -12,4 +12,4 @@ mod render;
 pub use letter::Letter;
 pub use mailbox::{CaughtMail, caught};
 pub use mailer::{DeliveryError, Mailer, SetUpError};
-pub use outbox::{Content, Mail, Outbox};
+pub use outbox::{Content, Mail, Outbox, listed};

@@ -273,8 +273,7 @@ impl Revocation {
         };
         let details = json!({ "revocation_id": row.id, "selector": selector, "reason": request.reason });
         let mut record = Record::done(Action::SessionRevoke).details(details);
-        // A session's own line names the session alone; whose it is stands in the journal.
-        record.user = user.filter(|_| session.is_none());
+        record.user = user;
         record.session = session;
         Act {
             audit: audit::row(&self.cx, by, &record),

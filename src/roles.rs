@@ -1,9 +1,11 @@
-//! Site roles and permissions: who may do what, and giving a user another role.
+//! Site roles and permissions: who may do what, what a role holds, and giving a user another role.
 //!
 //! A change of role is one transaction (user, version, journal, audit), then a push: connected clients
 //! see the new state, with a version that only grows.
 
 mod authority;
+mod names;
+mod writing;
 
 use std::fmt;
 use std::str::FromStr;
@@ -21,6 +23,7 @@ use crate::store::users::AuthState;
 use crate::store::{self, Tx, journal, users};
 
 pub use authority::{Authority, Unconfirmed};
+pub use names::{InvalidName, Name, PATTERN};
 
 /// The role with every permission. Somebody active must hold it.
 pub const ADMIN: &str = "admin";
@@ -82,11 +85,15 @@ impl FromStr for Permission {
     }
 }
 
-/// Why a change of role was refused.
+/// Why an act on a role was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("there is no such user")]
     UserNotFound,
+    #[error("there is no such role")]
+    NotFound,
+    #[error("{0}")]
+    Conflict(&'static str),
     #[error("a field is wrong")]
     Invalid(Vec<FieldError>),
     /// The role that is given or taken away holds a permission which the caller lacks.
@@ -107,8 +114,9 @@ impl Error {
         match self {
             Self::Lacking(_) => Some(Code::Forbidden),
             Self::LastAdmin => Some(Code::LastAdmin),
+            Self::Conflict(_) => Some(Code::Conflict),
             Self::Caller(caller) => caller.code(),
-            Self::UserNotFound | Self::Invalid(_) | Self::Store(_) => None,
+            Self::UserNotFound | Self::NotFound | Self::Invalid(_) | Self::Store(_) => None,
         }
     }
 }
@@ -149,16 +157,21 @@ impl Roles {
     /// [`Error`]; nothing has changed then, unless the answer to the commit was lost.
     pub async fn assign(&self, user: UserId, role: &str, by: &Origin) -> Result<AuthState, Error> {
         let result = self.try_assign(user, role, by).await;
+        self.audited(Action::UserRole, Some(user), by, result).await
+    }
+
+    /// Writes a refusal to the audit log, in a transaction of its own, and hands the result on.
+    async fn audited<T>(
+        &self,
+        action: Action,
+        user: Option<UserId>,
+        by: &Origin,
+        result: Result<T, Error>,
+    ) -> Result<T, Error> {
         if let Some(code) = result.as_ref().err().and_then(Error::audited) {
-            let mut tx = self.cx.db.begin().await?;
-            audit::record(
-                &mut tx,
-                &self.cx,
-                by,
-                Record::refused(Action::UserRole, code).user(user),
-            )
-            .await?;
-            tx.commit().await?;
+            let mut record = Record::refused(action, code);
+            record.user = user;
+            audit::write(&self.cx, by, record).await?;
         }
         result
     }

@@ -72,10 +72,11 @@ pub struct NewServiceKey {
 /// Why an act with a service key was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// With the key's id, where there is one of this id: its secret was another one, or its time is over.
     #[error("the service key is unknown, expired or revoked")]
-    Invalid,
+    Invalid(Option<ServiceKeyId>),
     #[error("the service key may not be used from this address")]
-    Address,
+    Address(ServiceKeyId),
     #[error("there is no such service key")]
     NotFound,
     #[error("a field is wrong")]
@@ -98,8 +99,8 @@ impl Error {
         match self {
             Self::Lacking(_) => Some(Code::Forbidden),
             Self::Caller(caller) => caller.code(),
-            Self::Invalid
-            | Self::Address
+            Self::Invalid(_)
+            | Self::Address(_)
             | Self::NotFound
             | Self::Fields(_)
             | Self::Limited(_)
@@ -255,31 +256,36 @@ impl ServiceKeys {
         };
         let row = self.find_live(&mut tx, presented).await?;
         drop(tx);
-        let Some(row) = row else {
-            self.limits.token(Some(ip)).await?;
-            return Err(Error::Invalid);
+        let row = match row {
+            Ok(row) => row,
+            Err(known) => {
+                self.limits.token(Some(ip)).await?;
+                return Err(Error::Invalid(known));
+            }
         };
         if !allows(&row.allow, ip, certain) {
-            return Err(Error::Address);
+            return Err(Error::Address(row.id));
         }
         Ok(row.into())
     }
 
-    /// The key whose secret was presented, unless it is over.
+    /// The key whose secret was presented, unless it is over. Otherwise the id of the key that was meant.
     async fn find_live(
         &self,
         tx: &mut Tx,
         presented: &PlainToken,
-    ) -> Result<Option<service_keys::Row>, store::Error> {
+    ) -> Result<Result<service_keys::Row, Option<ServiceKeyId>>, store::Error> {
         let Some((id, secret)) = parse(presented.expose()) else {
-            return Ok(None);
+            return Ok(Err(None));
         };
         let row = service_keys::find(tx, id).await?;
         let given = TokenHash::of(secret.as_bytes());
         // An unknown id costs the same comparison, with a hash that no secret has.
         let stored = row.as_ref().map_or([0; 32].as_slice(), |row| &row.secret_hash);
         let matches = given.matches(stored);
-        Ok(row.filter(|row| matches && row.is_live(self.cx.now())))
+        let known = row.as_ref().map(|row| row.id);
+        let live = row.filter(|row| matches && row.is_live(self.cx.now()));
+        Ok(live.ok_or(known))
     }
 }
 

@@ -14,6 +14,7 @@ mod key_set;
 mod known_tokens;
 mod login;
 mod logout;
+pub mod overview;
 mod own;
 mod pretence;
 mod refresh;
@@ -51,7 +52,6 @@ use signing_keys::SigningKeys;
 use socket_token::Ledger;
 
 pub use device::agent;
-pub use own::Alive;
 
 /// The longest name of a device, in characters.
 pub const MAX_DEVICE: usize = 100;

@@ -23,6 +23,9 @@ pub mod mails;
 pub mod meta;
 pub mod migrate;
 pub mod nodes;
+mod page;
+#[cfg(test)]
+mod plans;
 mod pools;
 pub mod refresh_tokens;
 pub mod revocations;
@@ -37,6 +40,7 @@ mod unit;
 pub mod users;
 
 pub use error::Error;
+pub use page::Page;
 pub use pools::Db;
 pub use unit::{PostgresHandle, SqliteHandle, Tx};
 

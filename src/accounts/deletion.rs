@@ -1,4 +1,4 @@
-//! Deleting an account: the person goes, and what must outlive it stays by ids alone.
+//! Deleting an account, by its owner or by a manager: the person goes, and what must outlive it stays by ids alone.
 //!
 //! Erased are the record with its credentials, mailed tokens and known devices, the mails about the person
 //! that are still on record, the refresh tokens, and from each session where it was begun and on what. What is
@@ -7,6 +7,7 @@
 
 use secrecy::SecretString;
 
+use super::management::spare_last_admin;
 use super::proof::Typed;
 use super::{Accounts, Error};
 use crate::audit::{self, Action, Actor, Origin, Record};
@@ -14,9 +15,9 @@ use crate::mail::Letter;
 use crate::roles::ADMIN;
 use crate::sessions::Current;
 use crate::store::journal::Entry;
-use crate::store::sessions::{self, EndReason};
-use crate::store::users::{self, Status, User};
-use crate::store::{self, Tx, mails};
+use crate::store::sessions::EndReason;
+use crate::store::users::{self, User};
+use crate::store::{self, Tx};
 
 impl Accounts {
     /// DELETE /api/users/me.
@@ -46,42 +47,36 @@ impl Accounts {
         let proven = self.prove(caller, Typed { field, password }, by).await?;
         let mut tx = self.cx.db.begin().await?;
         let user = self.hold(&mut tx, caller, &proven).await?;
+        if user.site_role == ADMIN {
+            // Two that leave as the last two admins must not pass each other. After the user's own row, as
+            // where a role is given.
+            store::roles::lock(&mut tx, ADMIN).await?;
+        }
         let entry = self.erase(&mut tx, &user, by).await?;
+        let goodbye = Letter::AccountDeleted {
+            name: user.name.clone(),
+        };
+        // Nobody's mail by now: its row tells only that there was one.
+        self.cx.mail.enqueue(&mut tx, &user.email, None, &goodbye).await?;
         tx.commit().await?;
         self.cx.mail.wake();
         self.cx.hub.announce(&[entry]).await;
         Ok(())
     }
 
-    /// Erases `user`, whose row is locked, whoever asks for it: that the asker may is the caller's to know.
-    /// After the commit the caller wakes the mail job, for the goodbye, and announces the entry.
+    /// Erases `user`, who is locked, and whose role is where it is `admin`. Whether the one who asks may do so
+    /// is the caller's to know, and so is announcing the entry after the commit.
     ///
     /// # Errors
     /// [`Error::LastAdmin`], [`Error::Store`].
     pub(super) async fn erase(&self, tx: &mut Tx, user: &User, by: &Origin) -> Result<Entry, Error> {
-        if user.site_role == ADMIN && user.status == Status::Active {
-            // Two that leave as the last two admins must not pass each other. After the user's own row, as
-            // where a role is given.
-            store::roles::lock(tx, ADMIN).await?;
-            if users::count_active_in_role(tx, ADMIN).await? <= 1 {
-                return Err(Error::LastAdmin);
-            }
-        }
+        spare_last_admin(tx, user).await?;
         let (ended, entry) = self.end_sessions(tx, user.id, EndReason::AccountDeleted).await?;
-        sessions::bury(tx, user.id).await?;
-        mails::erase(tx, user.id).await?;
         users::erase(tx, user.id).await?;
-        if user.status != Status::Pending {
-            // Nobody's mail by then: its row tells only that there was one.
-            let goodbye = Letter::AccountDeleted {
-                name: user.name.clone(),
-            };
-            self.cx.mail.enqueue(tx, &user.email, None, &goodbye).await?;
-        }
         let own = matches!(by.actor, Actor::User { id, .. } if id == user.id);
-        let row = Record::done(Action::UserDelete)
-            .user(user.id)
-            .details(serde_json::json!({ "sessions_revoked": ended, "own": own }));
+        let details =
+            serde_json::json!({ "status": user.status.as_str(), "sessions_revoked": ended, "own": own });
+        let row = Record::done(Action::UserDelete).user(user.id).details(details);
         audit::record(tx, &self.cx, by, row).await?;
         Ok(entry)
     }

@@ -21,7 +21,6 @@ use crate::secret::PlainToken;
 use crate::sessions::Current;
 use crate::store::journal::{Change, StateReason};
 use crate::store::mailed_tokens::{self, MailedToken, Purpose};
-use crate::store::mails;
 use crate::store::sessions::EndReason;
 use crate::store::users::{self, Status};
 use crate::store::{self, Tx};
@@ -201,7 +200,6 @@ impl Accounts {
     ) -> Result<Option<i64>, Error> {
         match users::find_by_email_locked(tx, email).await? {
             Some(owner) if owner.status == Status::Pending => {
-                mails::erase(tx, owner.id).await?;
                 users::erase(tx, owner.id).await?;
                 let details = serde_json::json!({ "address_taken_by": user });
                 let row = Record::done(Action::UserDelete).user(owner.id).details(details);

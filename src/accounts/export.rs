@@ -47,7 +47,11 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn export_log(&self, user: UserId, after: Option<AuditId>) -> Result<Vec<Line>, Error> {
+    pub async fn export_log(
+        &self,
+        user: UserId,
+        after: Option<(Timestamp, AuditId)>,
+    ) -> Result<Vec<Line>, Error> {
         Ok(audit::of_user(&mut self.cx.db.read().await?, user, after, PAGE).await?)
     }
 }

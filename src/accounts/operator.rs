@@ -1,4 +1,4 @@
-//! What operators do to users: create, find, list, disable, enable.
+//! What operators do to users: create and find them.
 
 use secrecy::SecretString;
 
@@ -8,15 +8,9 @@ use crate::email::Email;
 use crate::error::FieldError;
 use crate::ids::UserId;
 use crate::mail::Letter;
-use crate::roles::ADMIN;
-use crate::store::journal::{Change, StateReason};
-use crate::store::mailed_tokens::{self, Purpose};
-use crate::store::sessions::EndReason;
+use crate::store::mailed_tokens::Purpose;
 use crate::store::users::{self, Status, User};
 use crate::store::{self, Tx};
-
-/// The most users that one call lists.
-const MAX_PAGE: u32 = 200;
 
 /// The user that an operator creates.
 ///
@@ -179,76 +173,5 @@ impl Accounts {
         users::find_by_email(&mut self.cx.db.read().await?, email)
             .await?
             .ok_or(Error::NotFound)
-    }
-
-    /// The newest users first, at most `limit` (200), those before the user `before` when given.
-    ///
-    /// # Errors
-    /// [`Error::Store`].
-    pub async fn list(&self, before: Option<UserId>, limit: u32) -> Result<Vec<User>, Error> {
-        Ok(users::list(&mut self.cx.db.read().await?, before, limit.min(MAX_PAGE)).await?)
-    }
-
-    /// Disables or enables; disabling ends every session and every mailed token of the user. Both are
-    /// pushed. A user that is so already stays as it is.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`]; [`Error::Conflict`] for an account never activated; [`Error::LastAdmin`]; [`Error::Store`].
-    pub async fn set_disabled(&self, id: UserId, disabled: bool, by: &Origin) -> Result<User, Error> {
-        let result = self.try_set_disabled(id, disabled, by).await;
-        self.audited(Action::UserStatus, Some(id), by, result).await
-    }
-
-    async fn try_set_disabled(&self, id: UserId, disabled: bool, by: &Origin) -> Result<User, Error> {
-        let (from, to) = if disabled {
-            (Status::Active, Status::Disabled)
-        } else {
-            (Status::Disabled, Status::Active)
-        };
-        let mut tx = self.cx.db.begin().await?;
-        let user = users::find_locked(&mut tx, id).await?.ok_or(Error::NotFound)?;
-        if user.status == Status::Pending {
-            return Err(Error::Conflict("the account was never activated"));
-        }
-        if user.status == to {
-            return Ok(user);
-        }
-        if disabled && user.site_role == ADMIN {
-            // Two that disable the last two admins must not pass each other. After the user's own row, as
-            // where a role is given: two acts would wait for each other otherwise.
-            store::roles::lock(&mut tx, ADMIN).await?;
-            if users::count_active_in_role(&mut tx, ADMIN).await? <= 1 {
-                return Err(Error::LastAdmin);
-            }
-        }
-        let version = users::set_status(&mut tx, id, from, to, self.cx.now())
-            .await?
-            .ok_or(Error::NotFound)?;
-        let mut entries = Vec::new();
-        if disabled {
-            // Before the new state: the sockets close with the reason, and need no state any more.
-            entries.push(
-                self.end_sessions(&mut tx, id, EndReason::AccountDisabled)
-                    .await?
-                    .1,
-            );
-            mailed_tokens::end_all(&mut tx, id).await?;
-        }
-        let change = Change::State {
-            reason: StateReason::StatusChanged,
-        };
-        entries.push(self.append(&mut tx, id, Some(version), change).await?);
-        let details = serde_json::json!({ "from": from.as_str(), "to": to.as_str(), "version": version });
-        audit::record(
-            &mut tx,
-            &self.cx,
-            by,
-            Record::done(Action::UserStatus).user(id).details(details),
-        )
-        .await?;
-        let user = users::find(&mut tx, id).await?.ok_or(Error::NotFound)?;
-        tx.commit().await?;
-        self.cx.hub.announce(&entries).await;
-        Ok(user)
     }
 }

@@ -16,7 +16,7 @@ use crate::config::Loaded;
 use crate::email::Email;
 use crate::revocation::{Request, Selector, Wait};
 use crate::roles;
-use crate::store::users::User;
+use crate::store::users::{Filter, User};
 
 /// Users read at once by `user list`.
 const PAGE: u32 = 200;
@@ -95,13 +95,13 @@ fn told(error: accounts::Error) -> anyhow::Error {
 }
 
 async fn list(app: &App, as_json: bool) -> anyhow::Result<()> {
-    let mut users: Vec<User> = Vec::new();
+    let (mut users, mut cursor): (Vec<User>, _) = (Vec::new(), None);
     loop {
-        let before = users.last().map(|user| user.id);
-        let page = app.accounts.list(before, PAGE).await.map_err(told)?;
-        let more = page.len() >= PAGE as usize;
-        users.extend(page);
-        if !more {
+        let page = app.accounts.list(&Filter::default(), cursor, PAGE).await;
+        let page = page.map_err(told)?;
+        users.extend(page.items);
+        cursor = page.next;
+        if cursor.is_none() {
             break;
         }
     }

@@ -54,7 +54,7 @@ fn log(accounts: Accounts, user: UserId) -> impl Stream<Item = Result<String, ac
         let accounts = accounts.clone();
         async move {
             let page = accounts.export_log(user, after).await?;
-            let Some(last) = page.last().map(|line| line.id) else {
+            let Some(last) = page.last().map(|line| (line.at, line.id)) else {
                 return Ok(None);
             };
             let mut text = String::new();

@@ -10,6 +10,7 @@ mod form;
 mod management;
 mod mode;
 mod path;
+mod slice;
 mod strict_json;
 pub mod values;
 
@@ -17,6 +18,10 @@ pub use bearer::{Bearer, CurrentUser};
 pub use body::{Json, OptionalJson};
 pub use fields::{Fault, Fields, Patch, Query, Read};
 pub use form::TokenForm;
-pub use management::{HubRead, Introspect, KeysWrite, Management, RolesWrite, SessionsRevoke, UsersRead};
+pub use management::{
+    AuditRead, HubRead, Introspect, KeysWrite, Management, RolesRead, RolesWrite, SessionsRead,
+    SessionsRevoke, UsersRead, UsersWrite,
+};
 pub use mode::NoMode;
-pub use path::{PathId, PathToken};
+pub use path::{PathId, PathText, PathToken};
+pub use slice::Slice;

@@ -1,7 +1,5 @@
 //! One's own sessions: where one is signed in, and signing that out.
 
-use std::net::IpAddr;
-
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
@@ -10,11 +8,11 @@ use utoipa::ToSchema;
 use super::client::Client;
 use super::extract::{CurrentUser, Json, PathId, PathToken};
 use super::problem::{CommonProblems, LimitProblems, Problem, UserProblems};
+use super::sessions::ConnectionJson;
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::hub::presence::Live;
-use crate::ids::{ConnectionId, NodeId, SessionId};
-use crate::sessions::Alive;
+use crate::ids::SessionId;
+use crate::sessions::overview::Shown;
 
 /// A live session.
 #[derive(Serialize, ToSchema)]
@@ -38,33 +36,8 @@ pub struct SessionJson {
     connections: Vec<ConnectionJson>,
 }
 
-/// An open socket.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Connection)]
-pub struct ConnectionJson {
-    #[schema(value_type = uuid::Uuid)]
-    id: ConnectionId,
-    #[schema(value_type = uuid::Uuid)]
-    node: NodeId,
-    #[schema(value_type = String, format = DateTime)]
-    since: Timestamp,
-    #[schema(value_type = Option<String>)]
-    ip: Option<IpAddr>,
-}
-
-impl From<Live> for ConnectionJson {
-    fn from(live: Live) -> Self {
-        Self {
-            id: live.connection,
-            node: live.node,
-            since: live.since,
-            ip: live.ip,
-        }
-    }
-}
-
 impl SessionJson {
-    fn of(Alive { session, connections }: Alive, caller: SessionId) -> Self {
+    fn of(Shown { session, connections }: Shown, caller: SessionId) -> Self {
         Self {
             id: session.id,
             created_at: session.created_at,
@@ -98,11 +71,14 @@ pub async fn list(
     State(app): State<App>,
     CurrentUser(current): CurrentUser,
 ) -> Result<Json<SessionsJson>, Problem> {
-    let alive = app.sessions.list(current.user_id).await?.into_iter();
-    let items = alive
-        .map(|alive| SessionJson::of(alive, current.session_id))
-        .collect();
-    Ok(Json(SessionsJson { items }))
+    // None when the account was deleted meanwhile.
+    let sessions = app.sessions.of_user(current.user_id).await?.unwrap_or_default();
+    let items = sessions
+        .into_iter()
+        .map(|shown| SessionJson::of(shown, current.session_id));
+    Ok(Json(SessionsJson {
+        items: items.collect(),
+    }))
 }
 
 /// End one of one's own sessions

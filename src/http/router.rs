@@ -16,10 +16,10 @@ use utoipa_axum::routes;
 use super::edge::Edge;
 use super::problem::{CommonProblems, get_only, method_not_allowed, not_found, oauth};
 use super::{
-    activation, assets, cors, dev_mailbox, docs, export, health, home, host, hub, introspection, jwks,
-    logout, me, middleware, openapi as document, own_email, own_password, own_sessions, pages, path,
-    problems, recovery, refresh, registration, revocations, server_metadata, service_keys, setup, sign_in,
-    site_role, socket_token, token_revocation, users,
+    activation, assets, audit, cors, dev_mailbox, docs, export, health, home, host, hub, introspection, jwks,
+    logout, mails, me, middleware, openapi as document, own_email, own_password, own_sessions, pages, path,
+    problems, recovery, refresh, registration, revocations, roles, server_metadata, service_keys, sessions,
+    setup, sign_in, site_role, socket_token, token_revocation, users,
 };
 use crate::app::App;
 use crate::socket;
@@ -67,12 +67,18 @@ fn user() -> Routes {
 fn management() -> Routes {
     Routes::default()
         .routes(routes!(users::list))
-        .routes(routes!(users::read))
+        .routes(routes!(users::read, users::change, users::remove))
         .routes(routes!(site_role::assign))
+        .routes(routes!(sessions::of_user))
+        .routes(routes!(sessions::list))
+        .routes(routes!(roles::list))
+        .routes(routes!(roles::read, roles::write, roles::delete))
         .routes(routes!(revocations::revoke))
         .routes(routes!(revocations::receipt))
         .routes(routes!(hub::read))
         .routes(routes!(introspection::introspect).layer(map_response(oauth::in_its_words)))
+        .routes(routes!(mails::list))
+        .routes(routes!(audit::list))
         .routes(routes!(service_keys::list, service_keys::create))
         .routes(routes!(service_keys::read, service_keys::revoke))
 }

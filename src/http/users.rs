@@ -1,37 +1,65 @@
-//! Users, as managers see them.
+//! Users, as managers see and change them.
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::extract::{Fields, Json, Management, PathId, Query, Read, UsersRead, values};
-use super::problem::{CommonProblems, ManagementProblems, Problem};
+use super::extract::{
+    Fields, Json, Management, Patch, PathId, Query, Read, Slice, UsersRead, UsersWrite, values,
+};
+use super::problem::{BodyProblems, CommonProblems, ManagementProblems, Problem};
 use super::render::UserJson;
+use crate::accounts::{AccountChange, NameChange};
 use crate::app::App;
 use crate::ids::UserId;
+use crate::store::users::{Filter, Status};
 
-const MAX_LIMIT: u32 = 200;
-const DEFAULT_LIMIT: u32 = 50;
+/// The longest text that is searched for, in characters; the longest name of a role.
+const MAX_TEXT: usize = 254;
+const MAX_ROLE: usize = 64;
+const STATUSES: &[(&str, Status)] = &[
+    ("pending", Status::Pending),
+    ("active", Status::Active),
+    ("disabled", Status::Disabled),
+];
+/// What a manager may set: whether the account is disabled.
+const CHOICES: &[(&str, bool)] = &[("active", false), ("disabled", true)];
 
-/// Which page of the list.
+/// Which page of which users.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct ListQuery {
+#[expect(dead_code, reason = "only its description is used")]
+pub struct ListParams {
     /// `next_cursor` of the page before.
-    #[param(value_type = Option<String>)]
-    cursor: Option<UserId>,
+    cursor: Option<String>,
     /// How many at most; 50 unless set.
-    #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
-    limit: u32,
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+    /// Stands anywhere in the address or the name.
+    #[param(max_length = 254)]
+    q: Option<String>,
+    role: Option<String>,
+    #[param(pattern = "^(pending|active|disabled)$")]
+    status: Option<String>,
+}
+
+/// What [`ListParams`] describes.
+#[derive(Debug)]
+pub struct ListQuery {
+    slice: Slice<UserId>,
+    which: Filter,
 }
 
 impl Read for ListQuery {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let cursor = fields.optional("cursor", values::id);
-        let limit = fields
-            .optional("limit", values::digits(1..=MAX_LIMIT))
-            .unwrap_or(DEFAULT_LIMIT);
-        Some(Self { cursor, limit })
+        let slice = Slice::read(fields);
+        let which = Filter {
+            text: fields.optional("q", values::text_or_empty(MAX_TEXT)).flatten(),
+            role: fields.optional("role", values::text(MAX_ROLE)),
+            status: fields.optional("status", values::word(STATUSES)),
+        };
+        Some(Self { slice, which })
     }
 }
 
@@ -40,7 +68,8 @@ impl Read for ListQuery {
 pub struct UserList {
     items: Vec<UserJson>,
     /// Leads to the next page; `null` on the last.
-    next_cursor: Option<String>,
+    #[schema(value_type = Option<String>)]
+    next_cursor: Option<UserId>,
 }
 
 /// List users
@@ -52,7 +81,7 @@ pub struct UserList {
     operation_id = "list_users",
     tag = "Management",
     security(("access_token" = []), ("service_key" = ["users:read"])),
-    params(ListQuery),
+    params(ListParams),
     responses(
         CommonProblems,
         ManagementProblems,
@@ -63,18 +92,12 @@ pub struct UserList {
 pub async fn list(
     State(app): State<App>,
     _: Management<UsersRead>,
-    Query(query): Query<ListQuery>,
+    Query(ListQuery { slice, which }): Query<ListQuery>,
 ) -> Result<Json<UserList>, Problem> {
-    let users = app.accounts.list(query.cursor, query.limit).await?;
-    let mut next = users.last().map(|user| user.id);
-    // A full page may be the last one: its reader should not have to ask for an empty one.
-    if users.len() < query.limit as usize || app.accounts.list(next, 1).await?.is_empty() {
-        next = None;
-    }
-    let next_cursor = next.map(|id| id.to_string());
+    let page = app.accounts.list(&which, slice.cursor, slice.limit).await?;
     Ok(Json(UserList {
-        items: users.into_iter().map(Into::into).collect(),
-        next_cursor,
+        items: page.items.into_iter().map(Into::into).collect(),
+        next_cursor: page.next,
     }))
 }
 
@@ -101,4 +124,93 @@ pub async fn read(
     PathId(id): PathId<UserId>,
 ) -> Result<Json<UserJson>, Problem> {
     Ok(Json(app.accounts.find(id).await?.into()))
+}
+
+/// What is changed; what is left out stays as it is.
+#[derive(Debug)]
+pub struct UserChangeBody(AccountChange);
+
+/// The schema of [`UserChangeBody`].
+#[derive(ToSchema)]
+#[schema(as = UserChangeBody)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub struct UserChangeSchema {
+    /// `null` takes the name away.
+    #[schema(max_length = 100)]
+    name: Option<String>,
+    /// Disabling ends every session of the user.
+    #[schema(pattern = "^(active|disabled)$")]
+    status: Option<String>,
+}
+
+impl Read for UserChangeBody {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        // What a name may be is for the service to say, as at registration.
+        let name = match fields.patch("name", |name| values::string(name).map(Some)) {
+            Patch::Keep => None,
+            Patch::Clear => Some(NameChange::Clear),
+            Patch::Set(name) => Some(NameChange::Set(name)),
+        };
+        let disabled = fields.optional("status", values::word(CHOICES));
+        Some(Self(AccountChange { name, disabled }))
+    }
+}
+
+/// Change a user
+///
+/// Needs `users:write`, and every built-in permission that the user holds. Disabling ends every session of
+/// the user; the new state is pushed to the user's sockets.
+#[utoipa::path(
+    patch,
+    path = "/api/users/{id}",
+    operation_id = "change_user",
+    tag = "Management",
+    security(("access_token" = []), ("service_key" = ["users:write"])),
+    params(("id" = uuid::Uuid, Path, description = "The user's id")),
+    request_body = UserChangeSchema,
+    responses(
+        CommonProblems,
+        BodyProblems,
+        ManagementProblems,
+        (status = 200, description = "The user as it is now", body = UserJson),
+        (status = 404, description = "`not_found`", body = super::problem::Body, content_type = "application/problem+json"),
+        (status = 409, description = "`conflict` for an account never activated; `last_admin`", body = super::problem::Body, content_type = "application/problem+json"),
+    )
+)]
+pub async fn change(
+    State(app): State<App>,
+    caller: Management<UsersWrite>,
+    PathId(id): PathId<UserId>,
+    Json(UserChangeBody(change)): Json<UserChangeBody>,
+) -> Result<Json<UserJson>, Problem> {
+    let user = app.accounts.change(id, change, &caller.origin).await?;
+    Ok(Json(user.into()))
+}
+
+/// Delete a user
+///
+/// Needs `users:write`, and every built-in permission that the user holds. Ends every session, and erases
+/// the person: the audit log names the id alone.
+#[utoipa::path(
+    delete,
+    path = "/api/users/{id}",
+    operation_id = "delete_user",
+    tag = "Management",
+    security(("access_token" = []), ("service_key" = ["users:write"])),
+    params(("id" = uuid::Uuid, Path, description = "The user's id")),
+    responses(
+        CommonProblems,
+        ManagementProblems,
+        (status = 204, description = "The person is erased"),
+        (status = 404, description = "`not_found`", body = super::problem::Body, content_type = "application/problem+json"),
+        (status = 409, description = "`last_admin`", body = super::problem::Body, content_type = "application/problem+json"),
+    )
+)]
+pub async fn remove(
+    State(app): State<App>,
+    caller: Management<UsersWrite>,
+    PathId(id): PathId<UserId>,
+) -> Result<StatusCode, Problem> {
+    app.accounts.remove(id, &caller.origin).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -195,6 +195,9 @@ impl Tail {
             hub.sweep(&tally).await?;
         }
         for (at, entry) in entries.iter().enumerate() {
+            if let Change::RoleUpdated { role } = &entry.change {
+                hub.push_to_holders(role, entry.position.sequence).await?;
+            }
             let Some(user) = entry.user_id.filter(|user| hub.0.registry.has(*user)) else {
                 continue;
             };
@@ -262,7 +265,7 @@ fn concerns(entry: &Entry, session: SessionId) -> bool {
     match &entry.change {
         Change::SessionCreated { .. } | Change::SessionEnded { .. } => entry.session_id != Some(session),
         Change::UserSessionsEnded { except, .. } => *except == Some(session),
-        Change::State { .. } | Change::Bulk | Change::SigningKeys => false,
+        Change::State { .. } | Change::RoleUpdated { .. } | Change::Bulk | Change::SigningKeys => false,
     }
 }
 
@@ -280,7 +283,9 @@ fn frame_of(entry: &Entry) -> Option<Arc<str>> {
         Change::UserSessionsEnded { reason, .. } => {
             ("session.revoked", json!({ "session_id": null, "reason": reason }))
         }
-        Change::State { .. } | Change::Bulk | Change::SigningKeys => return None,
+        Change::State { .. } | Change::RoleUpdated { .. } | Change::Bulk | Change::SigningKeys => {
+            return None;
+        }
     };
     let sequence = entry.position.sequence;
     Some(

@@ -10,7 +10,7 @@ mod local;
 mod redis;
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -78,6 +78,50 @@ impl Presence {
         }
         present.sort_by_key(|live| (live.since, live.connection));
         present
+    }
+
+    /// The connections of `users` by their session, the oldest first, as in [`of`](Self::of).
+    async fn by_session(&self, hub: &Hub, users: &[UserId]) -> HashMap<SessionId, Vec<Live>> {
+        let mut present: Vec<Live> = users.iter().flat_map(|user| local::of(hub, *user)).collect();
+        if let Self::Redis(lists) = self
+            && let Ok(listed) = lists.read(users).await
+        {
+            let elsewhere = listed.into_iter().flatten();
+            present.extend(elsewhere.filter(|live| live.node != hub.node() && hub.is_live(live.node)));
+        }
+        present.sort_by_key(|live| (live.since, live.connection));
+        let mut by_session: HashMap<SessionId, Vec<Live>> = HashMap::new();
+        for live in present {
+            by_session.entry(live.session).or_default().push(live);
+        }
+        by_session
+    }
+}
+
+impl Hub {
+    /// The connections of `users` on all nodes, by their session, each with the oldest first.
+    pub async fn connections(&self, users: &[UserId]) -> HashMap<SessionId, Vec<Live>> {
+        self.0.presence.by_session(self, users).await
+    }
+
+    /// Every session that has a connection, on whichever node.
+    pub async fn connected_sessions(&self) -> BTreeSet<SessionId> {
+        let mut sessions = BTreeSet::new();
+        self.0.registry.for_each(|socket| {
+            if socket.was_checked() {
+                sessions.insert(socket.session_id);
+            }
+        });
+        if let Presence::Redis(lists) = &self.0.presence {
+            let counts = |node| node != self.node() && self.is_live(node);
+            if let Ok(users) = lists.users(counts).await
+                && let Ok(listed) = lists.read(&users).await
+            {
+                let elsewhere = listed.into_iter().flatten().filter(|live| counts(live.node));
+                sessions.extend(elsewhere.map(|live| live.session));
+            }
+        }
+        sessions
     }
 }
 

@@ -4,7 +4,8 @@
 //! Erased are: mailed tokens and set-up tokens that expired, mails that were sent or given up a week ago,
 //! all but the newest 500 mails of the development mailbox, journal rows older than a day, nodes that
 //! died an hour ago, spent socket tokens that expired, sessions that ended and signing keys that verified last
-//! 30 days ago, devices that were not used for a year, and the counters of `limits` that are full again.
+//! 30 days ago, devices that were not used for a year, lines of the audit log older than 400 days, and the
+//! counters of `limits` that are full again.
 
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use crate::context::Context;
 use crate::limits::Limits;
 use crate::store::{
-    self, journal, known_devices, mailbox, mailed_tokens, mails, nodes, sessions, setup_tokens, signing_keys,
-    socket_tokens,
+    self, audit, journal, known_devices, mailbox, mailed_tokens, mails, nodes, sessions, setup_tokens,
+    signing_keys, socket_tokens,
 };
 
 /// How often the job runs. The first time is at the start.
@@ -32,7 +33,9 @@ const DEAD: i64 = 3_600 * 1_000_000;
 const TOMBSTONES: Duration = Duration::from_hours(30 * 24);
 /// How long a device is known that nobody signs in from.
 const DEVICES: Duration = Duration::from_hours(365 * 24);
-/// How many sessions go at once: each takes its refresh tokens along.
+/// How long the audit log is kept. The database itself refuses to erase what is younger than a year.
+const AUDIT: Duration = Duration::from_hours(400 * 24);
+/// How many rows go at once: each session takes its refresh tokens along.
 const BATCH: u32 = 1_000;
 
 /// Cleans up until `token` is cancelled.
@@ -67,9 +70,10 @@ async fn purge(cx: &Context) -> Result<u64, store::Error> {
     rows += signing_keys::purge(&mut cx.db.single().await?, now - TOMBSTONES).await?;
     rows += known_devices::purge(&mut cx.db.single().await?, now - DEVICES).await?;
     loop {
-        let erased = sessions::purge(&mut cx.db.single().await?, now - TOMBSTONES, BATCH).await?;
-        rows += erased;
-        if erased == 0 {
+        let sessions = sessions::purge(&mut cx.db.single().await?, now - TOMBSTONES, BATCH).await?;
+        let lines = audit::purge(&mut cx.db.single().await?, now - AUDIT, BATCH).await?;
+        rows += sessions + lines;
+        if sessions + lines == 0 {
             return Ok(rows);
         }
     }

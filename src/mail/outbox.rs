@@ -17,8 +17,8 @@ use crate::config::{Config, Site};
 use crate::email::Email;
 use crate::ids::{MailId, UserId};
 use crate::secret::{MasterKey, OpenError, Rng};
-use crate::store::mails::{self, Claimed, NewMail};
-use crate::store::{self, Tx};
+use crate::store::mails::{self, Claimed, Listed, NewMail, Status};
+use crate::store::{self, Db, Page, Tx};
 
 /// What the sealing key is derived for.
 const PURPOSE: &str = "mail";
@@ -189,6 +189,20 @@ impl Outbox {
     pub fn due(&self) -> Arc<Notify> {
         Arc::clone(&self.0.due)
     }
+}
+
+/// The mails of the outbox without their contents and without decoys, the newest first: at most `limit`, those older than `cursor`
+/// when given.
+///
+/// # Errors
+/// When storage fails.
+pub async fn listed(
+    db: &Db,
+    status: Option<Status>,
+    cursor: Option<MailId>,
+    limit: u32,
+) -> Result<Page<Listed, MailId>, store::Error> {
+    mails::list(&mut db.read().await?, status, DECOY, cursor, limit).await
 }
 
 #[cfg(test)]

@@ -1,44 +1,12 @@
-//! The sessions of one person: listed with their live connections, and ended by their owner.
-
-use std::collections::HashMap;
-use std::sync::Arc;
+//! The sessions of one person, ended by their owner.
 
 use super::logout::Proven;
 use super::{Current, Error, LogoutScope, Sessions};
 use crate::audit::Origin;
-use crate::hub::presence::{IsLive, Live};
-use crate::ids::{SessionId, UserId};
+use crate::ids::SessionId;
 use crate::store;
-use crate::store::sessions::Listed;
-
-/// A live session with its sockets, on all nodes.
-#[derive(Clone, Debug)]
-pub struct Alive {
-    pub session: Listed,
-    pub connections: Vec<Live>,
-}
 
 impl Sessions {
-    /// The live sessions of `user`, the newest first, each with its sockets as far as they are known here.
-    ///
-    /// # Errors
-    /// When storage fails.
-    pub async fn list(&self, user: UserId) -> Result<Vec<Alive>, Error> {
-        let listed = store::sessions::list_live(&mut self.cx.db.read().await?, user, self.cx.now()).await?;
-        let hub = &self.cx.hub;
-        let others = hub.clone();
-        let is_live: IsLive = Arc::new(move |node| others.is_live(node));
-        let mut connections: HashMap<SessionId, Vec<Live>> = HashMap::new();
-        for live in hub.presence().of(hub, user, &is_live).await {
-            connections.entry(live.session).or_default().push(live);
-        }
-        let with_connections = |session: Listed| Alive {
-            connections: connections.remove(&session.id).unwrap_or_default(),
-            session,
-        };
-        Ok(listed.into_iter().map(with_connections).collect())
-    }
-
     /// Ends one session of the caller's. One that has ended is no error; one of somebody else is as unknown
     /// as one that never was.
     ///

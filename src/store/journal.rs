@@ -20,6 +20,7 @@ pub use snapshot::Snapshot;
 
 /// The most rows that one read takes.
 const BATCH: i64 = 1_000;
+const ROLE_UPDATED: &str = "role_updated";
 
 /// Why an auth state changed, as `state` frames say it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +60,8 @@ pub enum Change {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<String>,
     },
+    /// The permissions of the role changed: the auth state of everybody who holds it.
+    RoleUpdated { role: String },
     /// Sessions of many users ended. Names none of them: whoever reads it compares all its sockets
     /// with SQL, so sessions born later are spared.
     Bulk,
@@ -87,6 +90,7 @@ impl Change {
             Self::SessionCreated { .. } => "session_created",
             Self::SessionEnded { .. } => "session_ended",
             Self::UserSessionsEnded { .. } => "user_sessions_ended",
+            Self::RoleUpdated { .. } => ROLE_UPDATED,
             Self::Bulk => "bulk",
             Self::SigningKeys => "signing_keys",
         }
@@ -303,6 +307,15 @@ pub async fn read_for(tx: &mut Tx, user: UserId, sequence: i64, limit: i64) -> R
         and epoch = (select value from meta where key = 'epoch') order by sequence limit $3";
     Ok(with_conn!(tx, conn => {
         sqlx::query_as(SQL).bind(user.uuid()).bind(sequence).bind(limit).fetch_all(conn).await?
+    }))
+}
+
+/// Whether the row of this number is one of [`Change::RoleUpdated`], which concerns many users and names none.
+pub async fn is_of_role(tx: &mut Tx, sequence: i64) -> Result<bool, Error> {
+    const SQL: &str = "select exists (select 1 from journal where sequence = $1 and kind = $2
+        and epoch = (select value from meta where key = 'epoch'))";
+    Ok(with_conn!(tx, conn => {
+        sqlx::query_scalar(SQL).bind(sequence).bind(ROLE_UPDATED).fetch_one(conn).await?
     }))
 }
 

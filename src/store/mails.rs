@@ -1,9 +1,11 @@
 //! Statements on `mails`, the outbox. Contents are sealed before they come here, and erased when a mail
 //! was sent or given up.
 
+use serde::Serialize;
 use uuid::Uuid;
 
-use super::row::from_row;
+use super::page::{self, Page};
+use super::row::{corrupt, from_row};
 use super::{Error, Tx, with_conn};
 use crate::clock::Timestamp;
 use crate::ids::{MailId, UserId};
@@ -128,18 +130,47 @@ pub async fn purge(tx: &mut Tx, before: Timestamp) -> Result<u64, Error> {
     Ok(with_conn!(tx, conn => sqlx::query(SQL).bind(before.micros()).execute(conn).await?.rows_affected()))
 }
 
-/// Removes every mail about the user, sent or not. Answers how many went.
-pub async fn erase(tx: &mut Tx, user: UserId) -> Result<u64, Error> {
-    const SQL: &str = "delete from mails where user_id = $1";
-    Ok(with_conn!(tx, conn => sqlx::query(SQL).bind(user.uuid()).execute(conn).await?.rows_affected()))
+/// What became of a mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// To be sent, for the first time or again.
+    Waiting,
+    Sent,
+    /// Given up.
+    Failed,
 }
 
-/// A mail without its contents.
+impl Status {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Sent => "sent",
+            Self::Failed => "failed",
+        }
+    }
+
+    fn from_column(text: &str) -> sqlx::Result<Self> {
+        match text {
+            "waiting" => Ok(Self::Waiting),
+            "sent" => Ok(Self::Sent),
+            "failed" => Ok(Self::Failed),
+            other => Err(corrupt(format!("unknown status {other:?} of a mail"))),
+        }
+    }
+}
+
+/// A mail without its content.
 #[derive(Clone, Debug)]
 pub struct Listed {
     pub id: MailId,
     pub kind: String,
-    pub status: String,
+    pub user_id: Option<UserId>,
+    pub status: Status,
+    pub attempts: i64,
+    pub next_attempt_at: Timestamp,
+    /// Why the newest attempt failed.
+    pub last_error: Option<String>,
     pub created_at: Timestamp,
     pub sent_at: Option<Timestamp>,
 }
@@ -147,16 +178,71 @@ pub struct Listed {
 from_row!(Listed, |row| Listed {
     id: MailId::from(row.try_get::<Uuid, _>("id")?),
     kind: row.try_get("kind")?,
-    status: row.try_get("status")?,
+    user_id: row.try_get::<Option<Uuid>, _>("user_id")?.map(UserId::from),
+    status: Status::from_column(row.try_get("status")?)?,
+    attempts: row.try_get("attempts")?,
+    next_attempt_at: Timestamp::from_micros(row.try_get("next_attempt_at")?),
+    last_error: row.try_get("last_error")?,
     created_at: Timestamp::from_micros(row.try_get("created_at")?),
     sent_at: row
         .try_get::<Option<i64>, _>("sent_at")?
         .map(Timestamp::from_micros),
 });
 
+macro_rules! list {
+    ($which:literal) => {
+        concat!(
+            "select id, kind, user_id, status, attempts, next_attempt_at, last_error, created_at, sent_at
+            from mails where id < $1 and kind <> $3",
+            $which,
+            " order by id desc limit $2"
+        )
+    };
+}
+
+/// At most `limit` mails that are not of the kind `but`, the newest first, those before `cursor` when given.
+pub async fn list(
+    tx: &mut Tx,
+    status: Option<Status>,
+    but: &str,
+    cursor: Option<MailId>,
+    limit: u32,
+) -> Result<Page<Listed, MailId>, Error> {
+    let before = page::before(cursor.map(MailId::uuid));
+    let rows = with_conn!(tx, conn => {
+        let sql = if status.is_some() { list!(" and status = $4") } else { list!("") };
+        let query = sqlx::query_as(sql).bind(before).bind(page::one_more(limit)).bind(but);
+        let query = match status {
+            Some(status) => query.bind(status.as_str()),
+            None => query,
+        };
+        query.fetch_all(conn).await?
+    });
+    Ok(Page::of(rows, limit, |mail: &Listed| mail.id))
+}
+
 /// The mails about the user that are still on record, oldest first.
 pub async fn list_of(tx: &mut Tx, user: UserId) -> Result<Vec<Listed>, Error> {
-    const SQL: &str = "select id, kind, status, created_at, sent_at from mails where user_id = $1
-        order by created_at, id";
+    const SQL: &str =
+        "select id, kind, user_id, status, attempts, next_attempt_at, last_error, created_at, sent_at
+        from mails where user_id = $1 order by created_at, id";
     Ok(with_conn!(tx, conn => sqlx::query_as(SQL).bind(user.uuid()).fetch_all(conn).await?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plans::plan;
+
+    #[tokio::test]
+    async fn an_index_carries_each_list() {
+        for (sql, index) in [
+            (list!(""), "sqlite_autoindex_mails_1 (id<?)"),
+            (
+                list!(" and status = $4"),
+                "mails_status_and_id (status=? AND id<?)",
+            ),
+        ] {
+            assert_eq!(plan(sql).await, format!("SEARCH mails USING INDEX {index}"));
+        }
+    }
 }

@@ -20,10 +20,10 @@ macro_rules! migrations {
 
 /// Every migration of PostgreSQL: number, name, text.
 pub const POSTGRES: &[(i64, &str, &str)] =
-    &migrations!("postgres": 1 "0001_base", 2 "0002_nodes", 3 "0003_own_account",);
+    &migrations!("postgres": 1 "0001_base", 2 "0002_nodes", 3 "0003_own_account", 4 "0004_management",);
 /// Every migration of SQLite: the same numbers and names.
 pub const SQLITE: &[(i64, &str, &str)] =
-    &migrations!("sqlite": 1 "0001_base", 2 "0002_nodes", 3 "0003_own_account",);
+    &migrations!("sqlite": 1 "0001_base", 2 "0002_nodes", 3 "0003_own_account", 4 "0004_management",);
 
 /// Runs what has not been run yet. Safe when several processes start at once.
 ///

@@ -22,19 +22,60 @@ pub async fn find(tx: &mut Tx, name: &str) -> Result<Option<Role>, Error> {
     Ok(with_conn!(tx, conn => sqlx::query_as(SQL).bind(name).fetch_optional(conn).await?))
 }
 
-/// Makes the role unless one of this name exists.
+/// Every role, by name.
+pub async fn list(tx: &mut Tx) -> Result<Vec<Role>, Error> {
+    const SQL: &str = "select name, permissions from roles order by name";
+    Ok(with_conn!(tx, conn => sqlx::query_as(SQL).fetch_all(conn).await?))
+}
+
+/// As [`find`], and until the transaction ends nobody is given the role, or changes it: whoever gives it (a
+/// foreign key sees to that) waits for us, or we for them.
+pub async fn find_exclusively(tx: &mut Tx, name: &str) -> Result<Option<Role>, Error> {
+    const POSTGRES: &str = "select name, permissions from roles where name = $1 for update";
+    match tx {
+        Tx::Postgres(handle) => Ok(answered!(handle, conn => {
+            sqlx::query_as(POSTGRES).bind(name).fetch_optional(conn).await?
+        })),
+        Tx::Sqlite(_) => find(tx, name).await,
+    }
+}
+
+/// Makes the role unless one of this name exists; answers whether it was made.
 pub async fn insert_missing(
     tx: &mut Tx,
     name: &str,
     permissions: &[String],
     now: Timestamp,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     const SQL: &str = "insert into roles (name, permissions, created_at, updated_at)
         values ($1, $2, $3, $3) on conflict (name) do nothing";
+    let permissions = serde_json::to_string(permissions).map_err(corrupt)?;
+    let made = with_conn!(tx, conn => {
+        let query = sqlx::query(SQL).bind(name).bind(&permissions).bind(now.micros());
+        query.execute(conn).await?.rows_affected()
+    });
+    Ok(made == 1)
+}
+
+/// Gives the role other permissions.
+pub async fn set_permissions(
+    tx: &mut Tx,
+    name: &str,
+    permissions: &[String],
+    now: Timestamp,
+) -> Result<(), Error> {
+    const SQL: &str = "update roles set permissions = $2, updated_at = $3 where name = $1";
     let permissions = serde_json::to_string(permissions).map_err(corrupt)?;
     with_conn!(tx, conn => {
         sqlx::query(SQL).bind(name).bind(&permissions).bind(now.micros()).execute(conn).await?;
     });
+    Ok(())
+}
+
+/// Erases the role, which nobody may hold.
+pub async fn delete(tx: &mut Tx, name: &str) -> Result<(), Error> {
+    const SQL: &str = "delete from roles where name = $1";
+    with_conn!(tx, conn => { sqlx::query(SQL).bind(name).execute(conn).await?; });
     Ok(())
 }
 

@@ -1,5 +1,8 @@
 //! Statements on `users`.
 
+mod erasing;
+mod holders;
+mod listing;
 mod own;
 
 use serde::Serialize;
@@ -10,7 +13,10 @@ use crate::clock::Timestamp;
 use crate::email::Email;
 use crate::ids::UserId;
 
-pub use own::{erase, set_email, set_name};
+pub use erasing::erase;
+pub use holders::{auth_states, grow_versions};
+pub use listing::{Filter, list};
+pub use own::{set_email, set_name};
 
 /// Whether an account may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -334,19 +340,6 @@ pub async fn any_in_role(tx: &mut Tx, role: &str) -> Result<bool, Error> {
     const SQL: &str = "select count(*) from users where site_role = $1";
     let count: i64 = with_conn!(tx, conn => sqlx::query_scalar(SQL).bind(role).fetch_one(conn).await?);
     Ok(count > 0)
-}
-
-/// The newest users first, at most `limit`, those before `before` when given.
-pub async fn list(tx: &mut Tx, before: Option<UserId>, limit: u32) -> Result<Vec<User>, Error> {
-    const FIRST: &str = "select * from users order by created_at desc, id desc limit $1";
-    const NEXT: &str = "select * from users
-        where (created_at, id) < (select created_at, id from users where id = $2)
-        order by created_at desc, id desc limit $1";
-    let limit = i64::from(limit);
-    Ok(with_conn!(tx, conn => match before {
-        None => sqlx::query_as(FIRST).bind(limit).fetch_all(conn).await?,
-        Some(id) => sqlx::query_as(NEXT).bind(limit).bind(id.uuid()).fetch_all(conn).await?,
-    }))
 }
 
 /// How many users have a password hash of which cost: what stands in front of a hash of other software, or an

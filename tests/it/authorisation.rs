@@ -14,22 +14,30 @@ const ADA: &str = "ada@example.org";
 /// somebody who is not trusted, one outside of `management.allow`, a service key that has every scope but
 /// the one that is needed, and one that has this scope alone.
 const TABLE: &str = "
+    DELETE /api/roles/{name}             roles:write      401 403 403 404 403 403 403 404
     DELETE /api/service_keys/{id}        keys:write       401 403 403 404 403 403 403 404
+    DELETE /api/users/{id}               users:write      401 403 403 404 403 403 403 404
     GET    /                             -                200 200 200 200 200 200 200 200
     GET    /.well-known/jwks.json        -                200 200 200 200 200 200 200 200
     GET    /.well-known/oauth-authorization-server - 200 200 200 200 200 200 200 200
     GET    /activate/{token}             -                200 200 200 200 200 200 200 200
+    GET    /api/audit                    audit:read       401 403 403 200 403 403 403 200
     GET    /api/auth/site_role           -                401 200 200 200 200 200 401 401
     GET    /api/auth/socket              -                401 200 200 200 200 200 401 401
     GET    /api/docs                     -                200 200 200 200 200 200 200 200
     GET    /api/openapi.json             -                200 200 200 200 200 200 200 200
     GET    /api/hub                      hub:read         401 403 200 200 403 403 403 200
+    GET    /api/mails                    hub:read         401 403 200 200 403 403 403 200
     GET    /api/revocations/{id}         sessions:revoke  401 403 404 404 403 403 403 404
+    GET    /api/roles                    roles:read       401 403 403 200 403 403 403 200
+    GET    /api/roles/{name}             roles:read       401 403 403 404 403 403 403 404
     GET    /api/service_keys             keys:write       401 403 403 200 403 403 403 200
     GET    /api/service_keys/{id}        keys:write       401 403 403 404 403 403 403 404
+    GET    /api/sessions                 sessions:read    401 403 200 200 403 403 403 200
     GET    /api/users                    users:read       401 403 200 200 403 403 403 200
     GET    /api/users/me                 -                401 200 200 200 200 200 401 401
     GET    /api/users/{id}               users:read       401 403 200 200 403 403 403 200
+    GET    /api/users/{id}/sessions      sessions:read    401 403 200 200 403 403 403 200
     GET    /dev/mailbox                  -                200 200 200 200 404 200 200 200
     GET    /dev/mailbox.json             -                200 200 200 200 404 200 200 200
     GET    /healthz                      -                200 200 200 200 200 200 200 200
@@ -39,6 +47,7 @@ const TABLE: &str = "
     GET    /setup/{token}                -                200 200 200 200 200 200 200 200
     GET    /ws                           -                400 400 400 400 400 400 400 400
     PATCH  /api/auth/activate/{token}    -                410 410 410 410 410 410 410 410
+    PATCH  /api/users/{id}               users:write      401 403 403 200 403 403 403 200
     POST   /api/auth                     -                401 401 401 401 401 401 401 401
     POST   /api/auth/activate            -                202 202 202 202 202 202 202 202
     POST   /api/auth/recovery            -                202 202 202 202 202 202 202 202
@@ -50,6 +59,7 @@ const TABLE: &str = "
     POST   /api/service_keys             keys:write       401 403 403 201 403 403 403 201
     POST   /api/setup/{token}            -                410 410 410 410 410 410 410 410
     POST   /api/users                    -                202 202 202 202 202 202 202 202
+    PUT    /api/roles/{name}             roles:write      401 403 403 200 403 403 403 200
     PUT    /api/users/{id}/site_role     roles:write      401 403 403 200 403 403 403 200
     DELETE /api/users/me                 -                401 403 403 403 403 403 401 401
     DELETE /api/users/me/sessions/{id}   -                401 404 404 404 404 404 401 401
@@ -97,7 +107,7 @@ fn body(name: &str, ada: &str) -> Option<Value> {
         "POST /api/auth/refresh" => json!({ "refresh_token": "pcr_of_nobody" }),
         "POST /api/auth/recovery/{token}" => json!({ "password": PASSWORD }),
         "POST /api/users" | "POST /api/setup/{token}" => json!({ "email": ADA, "password": PASSWORD }),
-        "PATCH /api/users/me" => json!({ "name": "Ada" }),
+        "PATCH /api/users/me" | "PATCH /api/users/{id}" => json!({ "name": "Ada" }),
         "DELETE /api/users/me" => json!({ "password": "not the caller's password" }),
         "POST /api/users/me/password" => {
             json!({ "current_password": "not the caller's password", "new_password": PASSWORD })
@@ -108,6 +118,7 @@ fn body(name: &str, ada: &str) -> Option<Value> {
         "POST /api/revocations" => json!({ "user_id": ada, "reason": "a test", "dry_run": true }),
         "POST /api/service_keys" => json!({ "name": "another", "scopes": ["keys:write"] }),
         "PUT /api/users/{id}/site_role" => json!({ "role": "user" }),
+        "PUT /api/roles/{name}" => json!({ "permissions": [] }),
         _ => return None,
     };
     Some(body)
@@ -174,7 +185,9 @@ impl House {
     async fn call(&self, operation: &Operation, column: usize, needs: Option<Permission>) -> Answer {
         let app = if column == 5 { &self.elsewhere } else { &self.app };
         let name = operation.name();
-        let path = if name.ends_with("/api/users/{id}") || name.ends_with("site_role") {
+        // Ada stays: the rows that follow are about her.
+        let about_ada = operation.path.starts_with("/api/users/{id}") && operation.method != "DELETE";
+        let path = if about_ada {
             operation.path.replace("{id}", &self.ada)
         } else {
             operation.address()
@@ -233,6 +246,150 @@ async fn t21_every_route_answers_every_kind_of_caller_as_listed() {
             if answer.status == 401 {
                 assert!(answer.header("www-authenticate").is_some(), "{about}");
             }
+        }
+    }
+}
+
+/// The permissions that a service key needs for each route, as the document says.
+#[tokio::test]
+async fn t21_a_service_key_opens_what_its_one_scope_is_for_and_nothing_else() {
+    let house = house().await;
+    let mut keys = Vec::new();
+    for permission in Permission::ALL {
+        keys.push((permission.as_str(), house.app.service_key(&[*permission]).await));
+    }
+    let mut opened = std::collections::BTreeSet::new();
+    for operation in house.app.operations().await {
+        let name = operation.name();
+        let asks = operation.about["security"].is_array() && name != "POST /api/auth/logout";
+        for (scope, key) in &keys {
+            // Of nobody, so that what is opened changes nothing.
+            let body = body(&name, crate::support::document::NOBODY);
+            let path = operation.address();
+            let answer = house.app.call(&operation.method, &path, Some(key), body.as_ref());
+            let answer = answer.await;
+            let about = format!("{name} by {scope}: {}", answer.text());
+            match operation.scopes() {
+                Some(scopes) if scopes.iter().any(|known| known == scope) => {
+                    assert!(![401, 403].contains(&answer.status), "{about}");
+                    opened.insert(*scope);
+                }
+                Some(scopes) => {
+                    let problem = refusal(&answer, &name, "forbidden");
+                    let detail = problem["detail"].as_str().unwrap();
+                    assert!(detail.contains(&format!("`{}`", scopes[0])), "{about}");
+                }
+                // A route of people takes no service key, whatever its scopes.
+                None if asks => assert_eq!(answer.status, 401, "{about}"),
+                None => {}
+            }
+        }
+    }
+    let unused: Vec<_> = keys.iter().filter(|(scope, _)| !opened.contains(scope)).collect();
+    assert!(unused.is_empty(), "{unused:?}");
+}
+
+/// The 403 of a route, which those of OAuth say in JSON of their own kind.
+fn refusal(answer: &Answer, name: &str, code: &str) -> Value {
+    if !FORMS.contains(&name) {
+        return answer.problem(403, code);
+    }
+    let body = answer.json();
+    assert_eq!((answer.status, &body["code"]), (403, &json!(code)), "{body}");
+    body
+}
+
+/// Ids and names that belong to Ada, or to nobody: Bob, who holds no permission, gets nothing by them.
+#[tokio::test]
+async fn t28_what_belongs_to_another_person_is_not_there() {
+    let app = TestApp::spawn().await;
+    let (ada, adas) = app.signed_in(ADA, "user").await;
+    let (_, bob) = app.signed_in("bob@example.org", "user").await;
+    let (_socket, ready) = app.open(&adas.access).await;
+    let socket = ready["connection_id"].as_str().unwrap();
+    let before = app
+        .texts("select cast(version as text) || site_role || status from users order by id")
+        .await;
+    for operation in app.operations().await {
+        let name = operation.name();
+        if !operation.path.contains("{id}") && !operation.path.contains("{name}") {
+            continue;
+        }
+        for id in [ada.id.as_str(), &adas.session, socket] {
+            let path = operation.path.replace("{id}", id).replace("{name}", "user");
+            let body = body(&name, &ada.id);
+            let answer = app
+                .call(&operation.method, &path, Some(&bob.access), body.as_ref())
+                .await;
+            assert!(
+                [403, 404].contains(&answer.status),
+                "{name} of {id}: {}",
+                answer.text()
+            );
+            assert!(!answer.text().contains(ADA), "{name}");
+        }
+    }
+    app.get_as(&adas.access, "/api/users/me").await.expect(200);
+    let after = app
+        .texts("select cast(version as text) || site_role || status from users order by id")
+        .await;
+    assert_eq!(after, before);
+}
+
+/// What somebody writes into a request to look like somebody nearer.
+const FORGED: &[(&str, &str)] = &[
+    ("x-forwarded-for", "127.0.0.1"),
+    ("x-forwarded-for", "::1"),
+    ("x-forwarded-for", ""),
+    ("X-Forwarded-For", "127.0.0.1, 127.0.0.1"),
+    ("forwarded", "for=127.0.0.1"),
+    ("forwarded", "for=\"[::1]\";proto=https"),
+    ("x-forwarded-host", "localhost"),
+    ("x-forwarded-proto", "https"),
+    ("x-forwarded-port", "443"),
+    ("x-forwarded-by", "127.0.0.1"),
+];
+/// What nobody reads, and so changes nothing.
+const UNREAD: &[(&str, &str)] = &[
+    ("x-real-ip", "203.0.113.9"),
+    ("x-client-ip", "203.0.113.9"),
+    ("true-client-ip", "203.0.113.9"),
+    ("cf-connecting-ip", "203.0.113.9"),
+    ("via", "1.1 203.0.113.9"),
+];
+
+#[tokio::test]
+async fn t21_no_header_brings_a_stranger_nearer_to_any_route_of_management() {
+    let house = house().await;
+    let (inside, outside) = (
+        house.people[3].as_ref().unwrap(),
+        house.people[5].as_ref().unwrap(),
+    );
+    for operation in house.app.operations().await {
+        let name = operation.name();
+        if operation.scopes().is_none() {
+            continue;
+        }
+        let ask = |app: &TestApp, bearer: &str, header: (&str, &str)| {
+            let request = app.request(operation.method.parse().unwrap(), &operation.address());
+            let request = request.bearer_auth(bearer).header(header.0, header.1);
+            match body(&name, crate::support::document::NOBODY) {
+                Some(body) => Answer::of(request.json(&body)),
+                None => Answer::of(request),
+            }
+        };
+        for header in FORGED {
+            // This machine is inside; who forwards for somebody unknown is not.
+            let answer = ask(&house.app, inside, *header).await;
+            refusal(&answer, &name, "address_not_allowed");
+        }
+        for header in FORGED.iter().chain(UNREAD) {
+            let answer = ask(&house.elsewhere, outside, *header).await;
+            refusal(&answer, &name, "address_not_allowed");
+        }
+        for header in UNREAD {
+            let answer = ask(&house.app, inside, *header).await;
+            assert_ne!(answer.status, 403, "{name} {header:?}: {}", answer.text());
         }
     }
 }

@@ -178,7 +178,7 @@ async fn t21_who_lost_the_right_while_the_body_is_on_its_way_revokes_nothing() {
 }
 
 /// Waits until somebody waits for what `holder` has locked. On SQLite whoever writes waits for any writer.
-async fn somebody_waits_for(hub: &TestApp, holder: &mut Tx) {
+pub async fn somebody_waits_for(hub: &TestApp, holder: &mut Tx) {
     const BLOCKED: &str = "select count(*) from pg_stat_activity where $1 = any(pg_blocking_pids(pid))";
     let Tx::Postgres(holder) = holder else { return };
     let pid: i32 = sqlx::query_scalar("select pg_backend_pid()")
@@ -249,6 +249,84 @@ async fn t21_who_lost_the_right_while_the_act_waits_for_a_lock_makes_no_admin() 
     let (answer, ()) = tokio::join!(act, demotion);
     answer.problem(403, "forbidden");
     assert_eq!(role_of(&hub, &ada.id).await, "user");
+}
+
+#[tokio::test]
+async fn t21_who_lost_the_right_while_the_act_waits_for_a_lock_touches_no_account() {
+    let hub = TestApp::spawn().await;
+    let (person, ada) = hub.signed_in("ada@example.org", "user").await;
+    hub.person("chief@example.org", "admin").await;
+    let path = format!("/api/users/{}", person.id);
+    let disable = json!({ "status": "disabled" });
+    for (method, body) in [("PATCH", Some(&disable)), ("DELETE", None)] {
+        let (boss, pair) = hub.signed_in(&format!("{method}@example.org"), "admin").await;
+        let mut holder = hub.app.cx.db.begin().await.unwrap();
+        users::lock(&mut holder, person.id.parse().unwrap())
+            .await
+            .unwrap();
+        let act = hub.call(method, &path, Some(&pair.access), body);
+        let demotion = async {
+            somebody_waits_for(&hub, &mut holder).await;
+            let boss = boss.id.parse().unwrap();
+            users::set_site_role(&mut holder, boss, "user", hub.now())
+                .await
+                .unwrap();
+            holder.commit().await.unwrap();
+        };
+        let (answer, ()) = tokio::join!(act, demotion);
+        answer.problem(403, "forbidden");
+    }
+    hub.get_as(&ada.access, "/api/users/me").await.expect(200);
+}
+
+#[tokio::test]
+async fn t21_who_lost_the_right_while_the_act_waits_for_a_lock_writes_no_role() {
+    let hub = TestApp::spawn().await;
+    hub.person("chief@example.org", "admin").await;
+    let permissions = json!({ "permissions": ["app.x"] });
+    for (method, body) in [("PUT", Some(&permissions)), ("DELETE", None)] {
+        let (boss, pair) = hub.signed_in(&format!("{method}@example.org"), "admin").await;
+        let mut holder = hub.app.cx.db.begin().await.unwrap();
+        let role = roles::find_exclusively(&mut holder, "moderator").await.unwrap();
+        let act = hub.call(method, "/api/roles/moderator", Some(&pair.access), body);
+        let demotion = async {
+            somebody_waits_for(&hub, &mut holder).await;
+            let boss = boss.id.parse().unwrap();
+            users::set_site_role(&mut holder, boss, "user", hub.now())
+                .await
+                .unwrap();
+            holder.commit().await.unwrap();
+        };
+        let (answer, ()) = tokio::join!(act, demotion);
+        answer.problem(403, "forbidden");
+        let now = roles::find(&mut hub.app.cx.db.read().await.unwrap(), "moderator").await;
+        assert_eq!(now.unwrap(), role);
+    }
+}
+
+#[tokio::test]
+async fn t21_who_is_promoted_while_an_account_is_about_to_be_touched_is_out_of_reach() {
+    let hub = TestApp::spawn().await;
+    let key = hub.service_key(&[Permission::UsersWrite]).await;
+    let person = hub.person("ada@example.org", "user").await;
+    let path = format!("/api/users/{}", person.id);
+    let disable = json!({ "status": "disabled" });
+    for (method, body) in [("PATCH", Some(&disable)), ("DELETE", None)] {
+        let id = person.id.parse().unwrap();
+        let mut holder = hub.app.cx.db.begin().await.unwrap();
+        users::lock(&mut holder, id).await.unwrap();
+        let act = hub.call(method, &path, Some(&key), body);
+        let promotion = async {
+            somebody_waits_for(&hub, &mut holder).await;
+            users::set_site_role(&mut holder, id, "moderator", hub.now())
+                .await
+                .unwrap();
+            holder.commit().await.unwrap();
+        };
+        let (answer, ()) = tokio::join!(act, promotion);
+        answer.problem(403, "forbidden");
+    }
+    assert_eq!(role_of(&hub, &person.id).await, "moderator");
 }
 
 #[tokio::test]

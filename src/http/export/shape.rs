@@ -1,7 +1,7 @@
 //! How an export looks: the shapes of its lists, as JSON and in the `OpenAPI` document.
 
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::super::render::UserJson;
@@ -96,7 +96,8 @@ pub struct MailJson {
     #[schema(value_type = uuid::Uuid)]
     id: MailId,
     kind: String,
-    status: String,
+    #[schema(value_type = String)]
+    status: mails::Status,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -119,7 +120,7 @@ pub struct LineJson {
     outcome: String,
     request_id: Option<String>,
     #[schema(value_type = Object)]
-    details: Option<Box<RawValue>>,
+    details: Value,
 }
 
 impl From<Listed> for PastSessionJson {
@@ -186,7 +187,7 @@ impl From<Line> for LineJson {
             ip: line.ip,
             outcome: line.outcome,
             request_id: line.request_id,
-            details: RawValue::from_string(line.details).ok(),
+            details: line.details,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Ids and tokens in the path.
+//! Ids, names and tokens in the path.
 
 use std::str::FromStr;
 
@@ -23,6 +23,19 @@ impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for PathId<T> {
         let text = Path::<String>::from_request_parts(parts, state).await.ok();
         let id = text.and_then(|Path(text)| text.parse().ok());
         id.map(Self).ok_or_else(|| Problem::new(Code::NotFound))
+    }
+}
+
+/// A name in the path that the handler judges. What cannot be read as text is an empty one.
+#[derive(Debug)]
+pub struct PathText(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathText {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let text = Path::<String>::from_request_parts(parts, state).await;
+        Ok(Self(text.map(|Path(text)| text).unwrap_or_default()))
     }
 }
 

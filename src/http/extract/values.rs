@@ -14,7 +14,8 @@ const MAX_PASSWORD: usize = 1024;
 /// The longest bearer token in a body, in bytes.
 const MAX_TOKEN: usize = 8192;
 
-fn string(value: Value) -> Result<String, Fault> {
+/// Any text, for a service to judge.
+pub fn string(value: Value) -> Result<String, Fault> {
     match value {
         Value::String(text) => Ok(text),
         _ => Err(Fault::kind("a string")),

@@ -57,6 +57,8 @@ impl From<accounts::Error> for Problem {
             Error::SessionEnded => Self::new(Code::SessionRevoked),
             Error::WrongPassword => Self::new(Code::WrongPassword),
             Error::ReauthenticationRequired => Self::new(Code::ReauthenticationRequired),
+            Error::Lacking(permission) => lacking(permission),
+            Error::Caller(refusal) => refusal.into(),
             Error::Limited(limit) => limit.into(),
             Error::Overloaded(overloaded) => overloaded.into(),
             Error::Store(error) => error.into(),
@@ -100,6 +102,8 @@ impl From<roles::Error> for Problem {
         use roles::Error;
         match error {
             Error::UserNotFound => Self::new(Code::NotFound).detail("there is no such user"),
+            Error::NotFound => Self::new(Code::NotFound).detail("there is no such role"),
+            Error::Conflict(detail) => Self::new(Code::Conflict).detail(detail),
             Error::Invalid(errors) => Self::fields(errors),
             Error::Lacking(permission) => lacking(permission),
             Error::LastAdmin => Self::new(Code::LastAdmin),
@@ -125,8 +129,8 @@ impl From<service_keys::Error> for Problem {
     fn from(error: service_keys::Error) -> Self {
         use service_keys::Error;
         match error {
-            Error::Invalid => Self::new(Code::InvalidToken),
-            Error::Address => {
+            Error::Invalid(_) => Self::new(Code::InvalidToken),
+            Error::Address(_) => {
                 Self::new(Code::AddressNotAllowed).detail("the service key may not be used from this address")
             }
             Error::NotFound => Self::new(Code::NotFound).detail("there is no such service key"),

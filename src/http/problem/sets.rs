@@ -69,7 +69,8 @@ set!(
     /// What a route for managers and backends may answer.
     ManagementProblems:
     "401" "`authentication_required`, `invalid_token`, `session_revoked`, with `WWW-Authenticate`",
-    "403" "`forbidden`, with the permission that was missing; `address_not_allowed`"
+    "403" "`forbidden`, with the permission that was missing; `address_not_allowed`",
+    "429" "`rate_limited`: too many refusals, with `Retry-After`"
 );
 set!(
     /// What a route that takes a form of OAuth may answer.
@@ -81,5 +82,6 @@ set!(
     /// What such a route for managers and backends may answer.
     OAuthCallerProblems in OAUTH:
     "401" "`invalid_client`: `authentication_required`, `invalid_token`, `session_revoked`, with `WWW-Authenticate`",
-    "403" "`unauthorized_client`: `forbidden`, with the permission that was missing; `address_not_allowed`"
+    "403" "`unauthorized_client`: `forbidden`, with the permission that was missing; `address_not_allowed`",
+    "429" "`temporarily_unavailable`: `rate_limited`: too many refusals, with `Retry-After`"
 );

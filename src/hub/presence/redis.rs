@@ -213,6 +213,25 @@ impl Lists {
         Ok(present)
     }
 
+    /// The users that the nodes which `counts` have connections of.
+    pub(super) async fn users(&self, counts: impl Fn(NodeId) -> bool) -> Result<Vec<UserId>, Away> {
+        fn read<T: std::str::FromStr>(ids: &[Vec<u8>]) -> impl Iterator<Item = T> {
+            ids.iter()
+                .filter_map(|id| std::str::from_utf8(id).ok()?.parse().ok())
+        }
+        let mut all = redis::cmd("SMEMBERS");
+        all.arg(self.nodes_key());
+        let nodes: Vec<Vec<u8>> = self.call(all).await?;
+        let mut users = Vec::new();
+        for node in read::<NodeId>(&nodes).filter(|node| counts(*node)) {
+            let mut of_node = redis::cmd("SMEMBERS");
+            of_node.arg(self.node_key(node));
+            let named: Vec<Vec<u8>> = self.call(of_node).await?;
+            users.extend(read::<UserId>(&named));
+        }
+        Ok(users)
+    }
+
     /// Removes the entries that name `node`, but for those that `keep` has a use for, and then the list of
     /// its users. The nodes' list is left to the caller.
     pub(super) async fn clear(

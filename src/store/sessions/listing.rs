@@ -1,16 +1,19 @@
-//! Statements that list a person's sessions, and those that take the person out of them.
+//! Lists of sessions, newest first, for people who look: the live ones of one user, of everybody, or some that
+//! are known by their ids, and all that are on record of one user. A live one has neither been ended nor run out.
 
 use uuid::Uuid;
 
+use super::super::page::{self, Page};
 use super::super::row::{corrupt, from_row};
-use super::super::{Error, Tx, with_conn};
+use super::super::{Error, Tx, answered, with_conn};
 use crate::clock::Timestamp;
 use crate::ids::{SessionId, UserId};
 
-/// A session, as its owner sees it.
-#[derive(Clone, Debug)]
+/// A session, as people see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
     pub id: SessionId,
+    pub user_id: UserId,
     pub created_at: Timestamp,
     pub authenticated_at: Timestamp,
     pub amr: Vec<String>,
@@ -26,6 +29,7 @@ pub struct Listed {
 
 from_row!(Listed, |row| Listed {
     id: SessionId::from(row.try_get::<Uuid, _>("id")?),
+    user_id: UserId::from(row.try_get::<Uuid, _>("user_id")?),
     created_at: Timestamp::from_micros(row.try_get("created_at")?),
     authenticated_at: Timestamp::from_micros(row.try_get("authenticated_at")?),
     amr: serde_json::from_str(row.try_get("amr")?).map_err(corrupt)?,
@@ -41,55 +45,109 @@ from_row!(Listed, |row| Listed {
     device: row.try_get("device")?,
 });
 
-/// The user's sessions that are live at `now`, the newest first.
-///
-/// # Errors
-/// When storage fails.
-pub async fn list_live(tx: &mut Tx, user: UserId, now: Timestamp) -> Result<Vec<Listed>, Error> {
-    const SQL: &str =
-        "select id, created_at, authenticated_at, amr, last_seen_at, idle_expires_at, expires_at,
-        revoked_at, revoked_reason, ip, user_agent, device from sessions
-        where user_id = $1 and revoked_at is null and expires_at > $2 and idle_expires_at > $2
-        order by created_at desc, id desc";
-    Ok(with_conn!(tx, conn => {
-        sqlx::query_as(SQL).bind(user.uuid()).bind(now.micros()).fetch_all(conn).await?
-    }))
+macro_rules! listed {
+    ($which:expr) => {
+        concat!(
+            "select id, user_id, created_at, authenticated_at, amr, last_seen_at, idle_expires_at, expires_at,
+            revoked_at, revoked_reason, ip, user_agent, device from sessions where ",
+            $which,
+            " order by id desc"
+        )
+    };
+}
+
+macro_rules! live {
+    ($which:literal) => {
+        listed!(concat!(
+            "revoked_at is null and expires_at > $1 and idle_expires_at > $1",
+            $which
+        ))
+    };
+}
+
+macro_rules! page {
+    ($which:literal) => {
+        concat!(live!($which), " limit $3")
+    };
+}
+
+/// At most `limit` live sessions, those of `user` when given, those older than `cursor` when given.
+pub async fn list_live(
+    tx: &mut Tx,
+    user: Option<UserId>,
+    cursor: Option<SessionId>,
+    limit: u32,
+    now: Timestamp,
+) -> Result<Page<Listed, SessionId>, Error> {
+    // The ids are UUID v7, so the newest is the largest.
+    const ALL: &str = page!(" and id < $2");
+    const USER: &str = page!(" and id < $2 and user_id = $4");
+    let before = page::before(cursor.map(SessionId::uuid));
+    let rows = with_conn!(tx, conn => {
+        let sql = if user.is_some() { USER } else { ALL };
+        let query = sqlx::query_as(sql).bind(now.micros()).bind(before).bind(page::one_more(limit));
+        let query = match user {
+            Some(user) => query.bind(user.uuid()),
+            None => query,
+        };
+        query.fetch_all(conn).await?
+    });
+    Ok(Page::of(rows, limit, |session: &Listed| session.id))
+}
+
+/// Those among `ids` that are live.
+pub async fn find_live(tx: &mut Tx, ids: &[SessionId], now: Timestamp) -> Result<Vec<Listed>, Error> {
+    const POSTGRES: &str = live!(" and id = any($2)");
+    // SQLite has no arrays: the ids travel as one JSON text.
+    const SQLITE: &str = live!(" and id in (select unhex(value) from json_each($2))");
+    Ok(match tx {
+        Tx::Postgres(handle) => {
+            let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+            answered!(handle, conn => {
+                sqlx::query_as(POSTGRES).bind(now.micros()).bind(ids).fetch_all(conn).await?
+            })
+        }
+        Tx::Sqlite(handle) => {
+            let conn: &mut sqlx::SqliteConnection = handle;
+            let ids: Vec<String> = ids.iter().map(|id| id.uuid().simple().to_string()).collect();
+            let ids = serde_json::to_string(&ids).map_err(corrupt)?;
+            sqlx::query_as(SQLITE)
+                .bind(now.micros())
+                .bind(ids)
+                .fetch_all(conn)
+                .await?
+        }
+    })
 }
 
 /// The user's sessions that are on record, ended ones included, the newest first.
-///
-/// # Errors
-/// When storage fails.
 pub async fn list_all(tx: &mut Tx, user: UserId) -> Result<Vec<Listed>, Error> {
-    const SQL: &str =
-        "select id, created_at, authenticated_at, amr, last_seen_at, idle_expires_at, expires_at,
-        revoked_at, revoked_reason, ip, user_agent, device from sessions
-        where user_id = $1 order by created_at desc, id desc";
+    const SQL: &str = listed!("user_id = $1");
     Ok(with_conn!(tx, conn => sqlx::query_as(SQL).bind(user.uuid()).fetch_all(conn).await?))
 }
 
 /// Where a session was begun: the network, and the `User-Agent`.
-///
-/// # Errors
-/// When storage fails.
 pub async fn place(tx: &mut Tx, id: SessionId) -> Result<Option<(String, Option<String>)>, Error> {
     const SQL: &str = "select network, user_agent from sessions where id = $1";
     Ok(with_conn!(tx, conn => sqlx::query_as(SQL).bind(id.uuid()).fetch_optional(conn).await?))
 }
 
-/// Leaves of the user's sessions, all of which have ended, no more than that they were and how they ended.
-/// Their refresh tokens go.
-///
-/// # Errors
-/// When storage fails.
-pub async fn bury(tx: &mut Tx, user: UserId) -> Result<(), Error> {
-    const TOKENS: &str =
-        "delete from refresh_tokens where session_id in (select id from sessions where user_id = $1)";
-    const SESSIONS: &str = "update sessions set ip = '', network = '', user_agent = null, device = null,
-        revoked_message = null where user_id = $1";
-    tx.takes_long();
-    for sql in [TOKENS, SESSIONS] {
-        with_conn!(tx, conn => { sqlx::query(sql).bind(user.uuid()).execute(conn).await?; });
+#[cfg(test)]
+mod tests {
+    use super::super::super::plans::plan;
+
+    #[tokio::test]
+    async fn an_index_carries_each_list() {
+        let all = plan(page!(" and id < $2")).await;
+        assert_eq!(
+            all,
+            "SEARCH sessions USING INDEX sqlite_autoindex_sessions_1 (id<?)"
+        );
+        // One user has few: they are sorted.
+        let one = plan(page!(" and id < $2 and user_id = $4")).await;
+        assert!(
+            one.starts_with("SEARCH sessions USING INDEX sessions_user_id (user_id=?)"),
+            "{one}"
+        );
     }
-    Ok(())
 }

@@ -1,4 +1,4 @@
-//! Statements by which people change or erase their own record.
+//! Statements that change what people say of themselves: their name and their address.
 
 use super::super::{Error, Tx, with_conn};
 use super::User;
@@ -32,13 +32,4 @@ pub async fn set_email(tx: &mut Tx, id: UserId, email: &Email, now: Timestamp) -
             .fetch_optional(conn)
             .await?
     }))
-}
-
-/// Erases the record, and with it what belongs to it alone: mailed tokens, known devices. Answers whether
-/// there was one.
-pub async fn erase(tx: &mut Tx, id: UserId) -> Result<bool, Error> {
-    const SQL: &str = "delete from users where id = $1";
-    let erased =
-        with_conn!(tx, conn => sqlx::query(SQL).bind(id.uuid()).execute(conn).await?.rows_affected());
-    Ok(erased == 1)
 }

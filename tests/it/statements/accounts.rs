@@ -12,10 +12,9 @@ use super::{at, both, email, hash};
 const NOBODY: Uuid = Uuid::from_u128(404);
 
 #[tokio::test]
-async fn users_are_written_once_found_and_listed_newest_first() {
+async fn users_are_written_once_and_found() {
     for scene in both().await {
         let ada = scene.user(10, "ada@example.org").await;
-        let bob = scene.user(20, "bob@example.org").await;
         let mut tx = scene.single().await;
 
         let again = NewUser {
@@ -46,15 +45,6 @@ async fn users_are_written_once_found_and_listed_newest_first() {
         assert_eq!(by_address.unwrap().id, ada);
         let nobody = email("nobody@example.org");
         assert!(users::find_by_email(&mut tx, &nobody).await.unwrap().is_none());
-
-        let ids = |page: Vec<users::User>| page.into_iter().map(|user| user.id).collect::<Vec<_>>();
-        assert_eq!(ids(users::list(&mut tx, None, 10).await.unwrap()), [bob, ada]);
-        assert_eq!(ids(users::list(&mut tx, None, 1).await.unwrap()), [bob]);
-        assert_eq!(ids(users::list(&mut tx, Some(bob), 10).await.unwrap()), [ada]);
-        assert_eq!(
-            ids(users::list(&mut tx, Some(NOBODY.into()), 10).await.unwrap()),
-            []
-        );
     }
 }
 

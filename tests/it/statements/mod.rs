@@ -3,10 +3,12 @@
 //! what its statements do; the last test here finds the statement that nobody plays.
 
 mod accounts;
+mod audit;
 mod journal;
 mod keys;
 mod locks;
 mod mail;
+mod management;
 mod nodes;
 mod revocations;
 mod sessions;

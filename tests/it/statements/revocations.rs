@@ -247,7 +247,7 @@ async fn the_log_about_a_person_is_read_in_pages() {
         loop {
             let page = audit::of_user(&mut tx, ada, after, 2).await.unwrap();
             let Some(last) = page.last() else { break };
-            after = Some(last.id);
+            after = Some((last.at, last.id));
             read.extend(page);
         }
         let numbers: Vec<u128> = read.iter().map(|line| line.id.uuid().as_u128()).collect();
@@ -262,6 +262,6 @@ async fn the_log_about_a_person_is_read_in_pages() {
             ("operator", Some("192.0.2.1"))
         );
         assert_eq!((line.session_id, line.request_id.as_deref()), (None, None));
-        assert_eq!(line.details, r#"{"reason":"left"}"#);
+        assert_eq!(line.details, serde_json::json!({ "reason": "left" }));
     }
 }

@@ -51,6 +51,14 @@ impl Operation {
         address(&self.path)
     }
 
+    /// The scopes of which a service key needs one, if the route takes service keys.
+    pub fn scopes(&self) -> Option<Vec<String>> {
+        let schemes = self.about["security"].as_array()?;
+        let scheme = schemes.iter().find_map(|scheme| scheme.get("service_key"))?;
+        let scopes = scheme.as_array().unwrap().iter();
+        Some(scopes.map(|scope| scope.as_str().unwrap().to_owned()).collect())
+    }
+
     /// The statuses that the document lists.
     pub fn statuses(&self) -> Vec<u16> {
         let responses = self.about["responses"].as_object().unwrap();
@@ -64,6 +72,7 @@ impl Operation {
 pub fn address(path: &str) -> String {
     let filled = path
         .replace("{id}", NOBODY)
+        .replace("{name}", "nothing")
         .replace("{token}", "t0ken")
         .replace("{code}", "not_found");
     assert!(!filled.contains('{'), "a parameter without an example in {path}");

@@ -1,0 +1,398 @@
+//! The audit log: every act that matters leaves one line with who, what, from where and how it ended; the log
+//! is read by pages, and `docs/SECURITY.md` lists every action (T15).
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use portcullis::audit::Action;
+use portcullis::roles::Permission::{self, AuditRead, HubRead, UsersRead};
+use serde_json::{Value, json};
+
+use crate::support::app::{TestApp, Tuning};
+use crate::support::document::NOBODY;
+use crate::support::http::Answer;
+use crate::support::people::PASSWORD;
+
+impl TestApp {
+    async fn log(&self, key: &str, query: &str) -> Vec<Value> {
+        let page = self.get_as(key, &format!("/api/audit?limit=200&{query}")).await;
+        page.expect(200).json()["items"].as_array().unwrap().clone()
+    }
+
+    /// Calls with a request id; gives the answer and the lines that the call left.
+    async fn traced(
+        &self,
+        key: &str,
+        method: &str,
+        path: &str,
+        bearer: Option<&str>,
+        body: Value,
+    ) -> (Answer, Vec<Value>) {
+        let id = format!("trace-{}", self.number("select count(*) from audit").await);
+        let mut request = self
+            .request(method.parse().unwrap(), path)
+            .header("x-request-id", &id);
+        if let Some(bearer) = bearer {
+            request = request.bearer_auth(bearer);
+        }
+        if !body.is_null() {
+            request = request.json(&body);
+        }
+        let answer = Answer::of(request).await;
+        let mut lines = self.log(key, "").await;
+        lines.retain(|line| line["request_id"] == id.as_str());
+        (answer, lines)
+    }
+}
+
+#[tokio::test]
+async fn a_line_has_exactly_the_fields_of_the_contract() {
+    let hub = TestApp::spawn().await;
+    let key = hub.service_key(&[AuditRead]).await;
+    let (ada, pair) = hub.signed_in("ada@example.org", "user").await;
+    let line = &hub.log(&key, "action=session.create").await[0];
+    insta::assert_json_snapshot!(line, {
+        ".id" => "[id]", ".at" => "[time]", ".user_id" => "[id]", ".session_id" => "[id]", ".request_id" => "[id]",
+    }, @r#"
+    {
+      "action": "session.create",
+      "actor": "anonymous",
+      "at": "[time]",
+      "details": {},
+      "id": "[id]",
+      "ip": "127.0.0.1",
+      "outcome": "ok",
+      "request_id": "[id]",
+      "session_id": "[id]",
+      "user_id": "[id]"
+    }
+    "#);
+    assert_eq!(
+        (&line["user_id"], &line["session_id"]),
+        (&json!(ada.id), &json!(pair.session))
+    );
+}
+
+#[tokio::test]
+async fn the_log_is_filtered_and_read_by_pages_newest_first() {
+    let hub = TestApp::spawn().await;
+    let key = hub.service_key(&[AuditRead]).await;
+    let (ada, _) = hub.signed_in("ada@example.org", "user").await;
+    for _ in 0..3 {
+        hub.sign_in("ada@example.org").await;
+        hub.try_sign_in("ada@example.org", "not the password of ada")
+            .await;
+        hub.try_sign_in("nobody@example.org", PASSWORD).await;
+    }
+    let all = hub.log(&key, "").await;
+    let times: Vec<_> = all.iter().map(|line| line["at"].as_str().unwrap()).collect();
+    assert!(times.is_sorted_by(|newer, older| newer >= older), "{times:?}");
+    for (query, count) in [
+        (String::new(), all.len()),
+        ("action=session.create".to_owned(), 10),
+        (format!("user_id={}&action=session.create", ada.id), 7),
+        ("action=user.create".to_owned(), 1),
+        ("action=key.create".to_owned(), 1),
+        (format!("user_id={NOBODY}"), 0),
+        ("action=user.delete".to_owned(), 0),
+    ] {
+        let whole = hub.log(&key, &query).await;
+        assert_eq!(whole.len(), count, "{query}");
+        let (mut read, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let path = format!("/api/audit?limit=3&{query}{cursor}");
+            let page = hub
+                .get_as(&key, path.trim_end_matches('&'))
+                .await
+                .expect(200)
+                .json();
+            read.extend(page["items"].as_array().unwrap().iter().cloned());
+            match &page["next_cursor"] {
+                Value::String(next) => cursor = format!("&cursor={next}"),
+                _ => break,
+            }
+        }
+        assert_eq!(read, whole, "{query}");
+    }
+    for query in [
+        "action=everything",
+        "action=",
+        "user_id=ada",
+        "cursor=1",
+        "limit=1000",
+        "actor=operator",
+    ] {
+        let answer = hub.get_as(&key, &format!("/api/audit?{query}")).await;
+        answer.problem(422, "validation_failed");
+    }
+}
+
+/// What is done, by whom (nobody, a key with every scope, a key with a few, a person), which action and outcome
+/// the log has of it, about whom, and the body.
+const ACTS: &str = r#"
+    POST   /api/users                  -    user.register      ok                  ?   {"email":"new@example.org","password":"PASSWORD"}
+    PATCH  /api/auth/activate/x        -    user.activate      token_spent         -
+    POST   /api/auth/activate          -    activation.resend  ok                  -   {"email":"x@example.org"}
+    POST   /api/auth/recovery          -    recovery.request   ok                  ada {"email":"ada@example.org"}
+    POST   /api/auth/recovery/x        -    recovery.complete  token_spent         -   {"password":"PASSWORD"}
+    POST   /api/setup/x                -    user.setup         token_spent         -   {"email":"x@example.org","password":"PASSWORD"}
+    POST   /api/auth                   -    session.create     ok                  ada {"email":"ada@example.org","password":"PASSWORD"}
+    POST   /api/auth                   -    session.create     invalid_credentials ada {"email":"ada@example.org","password":"wrong"}
+    POST   /api/auth                   -    session.create     invalid_credentials -   {"email":"x@example.org","password":"wrong"}
+    POST   /api/auth/refresh           -    session.refresh    ok                  mo  {"refresh_token":"REFRESH"}
+    POST   /api/auth/refresh           -    session.refresh    invalid_token       -   {"refresh_token":"pcr_x"}
+    PUT    /api/users/{ada}/site_role  key  user.role          ok                  ada {"role":"moderator"}
+    PUT    /api/users/{ada}/site_role  weak user.role          forbidden           ada {"role":"user"}
+    PUT    /api/users/{ada}/site_role  key  user.role          ok                  ada {"role":"user"}
+    PATCH  /api/users/{ada}            key  user.update        ok                  ada {"name":"Ada"}
+    PATCH  /api/users/{mo}             weak user.update        forbidden           mo  {"name":"Eve"}
+    PATCH  /api/users/{eve}            key  user.status        ok                  eve {"status":"disabled"}
+    POST   /api/auth                   -    session.create     account_disabled    eve {"email":"eve@example.org","password":"PASSWORD"}
+    DELETE /api/users/{mo}             weak user.delete        forbidden           mo
+    DELETE /api/users/{eve}            key  user.delete        ok                  eve
+    PUT    /api/roles/editor           key  role.write         ok                  -   {"permissions":["a"]}
+    PUT    /api/roles/editor           weak role.write         forbidden           -   {"permissions":["hub:read"]}
+    PUT    /api/roles/admin            key  role.write         last_admin          -   {"permissions":[]}
+    DELETE /api/roles/user             key  role.delete        conflict            -
+    DELETE /api/roles/editor           key  role.delete        ok                  -
+    POST   /api/service_keys           key  key.create         ok                  -   {"name":"a","scopes":["hub:read"]}
+    POST   /api/revocations            key  session.revoke     ok                  ada {"user_id":"{ada}","reason":"r"}
+    POST   /api/revocations            mo   session.revoke     forbidden           -   {"all":true,"reason":"r"}
+    GET    /api/audit                  mo   management.refuse  forbidden           mo
+    GET    /api/audit                  weak management.refuse  forbidden           -
+    POST   /api/auth/logout            mo   session.logout     ok                  mo  {}
+"#;
+
+#[tokio::test]
+async fn t15_every_act_over_rest_leaves_one_line_also_where_it_was_refused() {
+    let hub = TestApp::spawn().await;
+    let key = hub.service_key(Permission::ALL).await;
+    let weak = hub
+        .service_key(&[UsersRead, Permission::UsersWrite, Permission::RolesWrite])
+        .await;
+    let (ada, pair) = hub.signed_in("ada@example.org", "user").await;
+    let (mo, mos) = hub.signed_in("mo@example.org", "moderator").await;
+    let eve = hub.person("eve@example.org", "user").await;
+    hub.person("boss@example.org", "admin").await;
+    let id = |name: &str| match name {
+        "ada" => json!(ada.id),
+        "mo" => json!(mo.id),
+        "eve" => json!(eve.id),
+        _ => Value::Null,
+    };
+    let fill = |text: &str| {
+        let text = text.replace("{ada}", &ada.id).replace("{mo}", &mo.id);
+        let text = text.replace("{eve}", &eve.id).replace("PASSWORD", PASSWORD);
+        text.replace("REFRESH", &mos.refresh)
+    };
+    for act in ACTS.trim().lines() {
+        let about = act.trim();
+        let (head, body) = about.split_once(" {").unwrap_or((about, ""));
+        let words: Vec<&str> = head.split_whitespace().collect();
+        let [method, path, caller, action, outcome, subject] = words[..] else {
+            panic!("{about}")
+        };
+        let body = match body {
+            "" => Value::Null,
+            body => serde_json::from_str(&fill(&format!("{{{body}"))).unwrap(),
+        };
+        let (bearer, actor) = match caller {
+            "key" => (Some(key.as_str()), "service_key:".to_owned()),
+            "weak" => (Some(weak.as_str()), "service_key:".to_owned()),
+            "mo" => (Some(mos.access.as_str()), format!("user:{}", mo.id)),
+            _ => (None, "anonymous".to_owned()),
+        };
+        let (answer, lines) = hub.traced(&key, method, &fill(path), bearer, body).await;
+        let [line] = lines.as_slice() else {
+            panic!("{about}: {} left {lines:?}", answer.text());
+        };
+        assert_eq!(
+            (&line["action"], &line["outcome"]),
+            (&json!(action), &json!(outcome)),
+            "{about}"
+        );
+        assert_eq!(line["ip"], "127.0.0.1", "{about}");
+        if subject != "?" {
+            assert_eq!(line["user_id"], id(subject), "{about}");
+        }
+        // Signing out is proven by a token, and asked for by nobody in particular.
+        if action != "session.logout" {
+            assert!(
+                line["actor"].as_str().unwrap().starts_with(&actor),
+                "{about}: {line}"
+            );
+        }
+        for secret in [PASSWORD, "example.org", "wrong", &mos.refresh, &key] {
+            assert!(!line.to_string().contains(secret), "{about}: {line}");
+        }
+    }
+    // No act: a look, and a token that is nobody's any more.
+    for (path, bearer, status) in [
+        ("/api/users", &key, 200),
+        ("/api/audit", &key, 200),
+        ("/api/users", &pair.access, 401),
+    ] {
+        let (answer, lines) = hub.traced(&key, "GET", path, Some(bearer), Value::Null).await;
+        assert_eq!((answer.status, lines.len()), (status, 0), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn t15_whoever_is_known_and_refused_at_the_door_is_noted_with_what_they_wanted() {
+    let nets = vec!["203.0.113.0/24".parse().unwrap()];
+    let hub = Tuning::new()
+        .configure(|config| config.management.allow = nets)
+        .spawn()
+        .await;
+    let key = hub.service_key(&[AuditRead]).await;
+    let (boss, pair) = hub.signed_in("boss@example.org", "admin").await;
+    let path = format!("/api/users/{}", boss.id);
+    let (answer, lines) = hub
+        .traced(&key, "DELETE", &path, Some(&pair.access), Value::Null)
+        .await;
+    answer.problem(403, "address_not_allowed");
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0]["outcome"], "address_not_allowed");
+    assert_eq!(
+        lines[0]["details"],
+        json!({ "needs": "users:write", "route": "DELETE /api/users/{id}" })
+    );
+    assert_eq!(lines[0]["session_id"], json!(pair.session));
+
+    // A key whose time is over, and one whose secret is guessed.
+    let old = hub.service_key(&[HubRead]).await;
+    let keys = hub.app.service_keys.list().await.unwrap();
+    let id = keys.iter().find(|key| key.scopes == [HubRead]).unwrap().id;
+    let by = portcullis::audit::Origin::local(portcullis::audit::Actor::Operator);
+    hub.app.service_keys.revoke(id, &by).await.unwrap();
+    let guess = format!("{}{}", &old[..37], "A".repeat(43));
+    for bearer in [&old, &guess] {
+        let (answer, lines) = hub
+            .traced(&key, "GET", "/api/hub", Some(bearer), Value::Null)
+            .await;
+        answer.problem(401, "invalid_token");
+        assert_eq!(lines.len(), 1);
+        assert_eq!(
+            (&lines[0]["actor"], &lines[0]["outcome"]),
+            (&json!("anonymous"), &json!("invalid_token"))
+        );
+        assert_eq!(lines[0]["details"]["key"], id.to_string());
+    }
+    // What names no key is noise.
+    let unknown = format!("pck_{}_{}", "0".repeat(32), "A".repeat(43));
+    for bearer in [Some(unknown.as_str()), Some("x.y.z"), None] {
+        let (answer, lines) = hub.traced(&key, "GET", "/api/hub", bearer, Value::Null).await;
+        assert_eq!((answer.status, lines.len()), (401, 0));
+    }
+}
+
+#[tokio::test]
+async fn t15_nobody_fills_the_log_by_being_refused() {
+    let hub = Tuning::new()
+        .configure(|config| config.limits.enabled = true)
+        .spawn()
+        .await;
+    let (_, ada) = hub.signed_in("ada@example.org", "user").await;
+    let mut refused = 0;
+    loop {
+        let answer = hub.get_as(&ada.access, "/api/users").await;
+        if answer.status == 429 {
+            assert!(answer.header("retry-after").is_some());
+            break;
+        }
+        answer.problem(403, "forbidden");
+        refused += 1;
+        assert!(refused < 2_000, "nobody counts");
+    }
+    let lines = hub.count("audit where action = 'management.refuse'").await;
+    assert_eq!(lines, refused);
+    // Who may is not held up by it.
+    let key = hub.service_key(&[UsersRead]).await;
+    hub.get_as(&key, "/api/users").await.expect(200);
+}
+
+#[tokio::test]
+async fn the_outbox_is_listed_without_what_it_says() {
+    let hub = TestApp::spawn().await;
+    let key = hub.service_key(&[HubRead]).await;
+    hub.register("ada@example.org").await.expect(202);
+    hub.post("/api/auth/recovery", json!({ "email": "nobody@example.org" }))
+        .await
+        .expect(202);
+    hub.outbox_is_empty().await;
+    let list = hub.get_as(&key, "/api/mails").await.expect(200).json();
+    assert_eq!(list["next_cursor"], Value::Null);
+    insta::assert_json_snapshot!(list["items"], {
+        "[].id" => "[id]", "[].user_id" => "[id]", "[].created_at" => "[time]", "[].sent_at" => "[time]",
+    }, @r#"
+    [
+      {
+        "attempts": 1,
+        "created_at": "[time]",
+        "id": "[id]",
+        "kind": "activation",
+        "last_error": null,
+        "next_attempt_at": null,
+        "sent_at": "[time]",
+        "status": "sent",
+        "user_id": "[id]"
+      }
+    ]
+    "#);
+    for (status, count) in [("sent", 1), ("waiting", 0), ("failed", 0)] {
+        let list = hub.get_as(&key, &format!("/api/mails?status={status}")).await;
+        assert_eq!(
+            list.expect(200).json()["items"].as_array().unwrap().len(),
+            count,
+            "{status}"
+        );
+    }
+    for query in ["status=gone", "status=", "limit=0", "to=ada"] {
+        let answer = hub.get_as(&key, &format!("/api/mails?{query}")).await;
+        answer.problem(422, "validation_failed");
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn t15_the_document_lists_every_action_and_no_other() {
+    let document = std::fs::read_to_string(root().join("docs/SECURITY.md")).unwrap();
+    let section = document.split("\n## Audit log\n").nth(1).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
+    let listed: Vec<&str> = rows.map(|row| row.split('`').next().unwrap()).collect();
+    let known: Vec<&str> = Action::ALL.iter().map(|action| action.as_str()).collect();
+    let once: BTreeSet<&str> = listed.iter().copied().collect();
+    assert_eq!(once.len(), listed.len(), "each once");
+    assert_eq!(
+        once,
+        known.into_iter().collect(),
+        "the document, then src/audit.rs"
+    );
+}
+
+/// The code of every Rust file below `folder`, without its unit tests.
+fn code(folder: &Path, text: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            code(&path, text);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let file = std::fs::read_to_string(&path).unwrap();
+            *text += file.split("#[cfg(test)]").next().unwrap();
+        }
+    }
+}
+
+#[test]
+fn t15_every_action_is_written_somewhere() {
+    let mut text = String::new();
+    code(&root().join("src"), &mut text);
+    for action in Action::ALL {
+        let written = format!("Action::{action:?}");
+        assert!(text.contains(&written), "{written} is never written");
+    }
+}
