@@ -8,6 +8,7 @@
 mod activation;
 mod assets;
 pub mod client;
+mod cookies;
 mod cors;
 mod dev_mailbox;
 mod docs;

@@ -10,7 +10,7 @@
 //!    jobs        mail_outbox, cleanup, signing_keys
 //!                                       edges: parse, authorise, call one service function, render
 //!    accounts    registration, activation, recovery, setup, operator
-//!    sessions    login, refresh, rotation, logout, access_token, socket_token, signing_keys, checks, jwt
+//!    sessions    login, known_device, refresh, rotation, logout, access_token, socket_token, signing_keys, checks, jwt
 //!    service_keys  roles  revocation  audit  limits  password
 //!                                       services: the rules
 //!    context                            what a service is built from

@@ -7,6 +7,7 @@
 mod access_token;
 mod checks;
 mod jwt;
+mod known_device;
 mod known_tokens;
 mod login;
 mod logout;
@@ -33,6 +34,8 @@ use crate::store::{
     sessions::Unspent,
     users::{AuthState, User},
 };
+
+pub use known_device::LIFETIME as DEVICE_LIFETIME;
 
 use access_token::Known;
 use checks::Checks;
@@ -80,6 +83,25 @@ pub struct SignIn {
     pub password: SecretString,
     /// What to call this device.
     pub device: Option<String>,
+    /// What the browser keeps of sign-ins before this one.
+    pub kept: Kept,
+}
+
+/// What a browser keeps in cookies. Other clients keep none of it for the hub.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// What [`SignedIn::device`] was at an earlier sign-in, or claims to have been.
+    pub devices: Vec<PlainToken>,
+    /// The refresh tokens that the new one takes the place of: nobody has them afterwards, so their sessions end.
+    pub replaced: Vec<PlainToken>,
+}
+
+/// What a sign-in answers.
+#[derive(Debug)]
+pub struct SignedIn {
+    pub pair: TokenPair,
+    /// For a browser to keep, for [`DEVICE_LIFETIME`].
+    pub device: PlainToken,
 }
 
 /// What a sign-in or a refresh answers.

@@ -16,5 +16,4 @@ pub use bearer::{Bearer, CurrentUser};
 pub use body::{Json, OptionalJson};
 pub use fields::{Fault, Fields, Query, Read};
 pub use management::{HubRead, KeysWrite, Management, RolesWrite, SessionsRevoke, UsersRead};
-pub use mode::NoMode;
 pub use path::{PathId, PathToken};
