@@ -138,7 +138,7 @@ impl App {
             mail,
         };
         let hasher = Hasher::new(&cx.config.passwords);
-        let limits = Limits::new(&cx.config.limits, Counters::new(redis.clone()));
+        let limits = Limits::new(&cx.config.limits, Counters::new(cx.clock.clone(), redis.clone()));
         Ok(Self(Arc::new(Inner {
             accounts: Accounts::new(cx.clone(), hasher.clone(), limits.clone()),
             sessions: Sessions::new(cx.clone(), hasher.clone(), limits.clone()).await?,

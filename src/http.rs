@@ -9,6 +9,7 @@ mod activation;
 mod assets;
 mod audit;
 pub mod client;
+mod cookies;
 mod cors;
 mod dev_mailbox;
 mod docs;

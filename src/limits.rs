@@ -1,26 +1,36 @@
 //! Request limits: per address, per account key (known or not), and in total.
 //!
-//! Called by services before they do costly work. Counting an account never locks its owner out for
-//! good: every bucket refills, an address from which the owner has signed in before is not counted
-//! against the account as a whole, and mails that strangers ask for never refuse one to the owner: beyond
-//! the account's bound nobody is refused, and nothing is sent. Buckets are taken from in the order of
-//! whom they concern, one caller first, everybody last: who is stopped takes nothing from the wider ones.
-//! [`crate::hub::counters`] counts, here and where nodes share a Redis for all of them together.
+//! Called by services before they do costly work. Nobody can lock somebody else out: what strangers do is
+//! counted where strangers come from, or against all strangers together. An address or a device from which
+//! the owner has signed in before has a budget of its own, every bucket refills, and mails that strangers ask
+//! for never refuse one to the owner: beyond the account's bound nobody is refused, and nothing is sent.
+//!
+//! What counts against guessing is taken before the password is verified and given back unless it was wrong,
+//! so that guesses sent all at once do not slip through together. [`crate::hub::counters`] counts, here and
+//! where nodes share a Redis for all of them together.
 
-use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+mod address;
+mod policy;
+
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config;
 use crate::email::Email;
 use crate::hub::counters::{Bucket, Counters, Empty, Take};
+use crate::metric;
+
+pub use address::Address;
+use policy::Policy;
 
 /// Too many requests; come back after `retry_after`, which is at least a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many requests, try again in {} s", retry_after.as_secs())]
 pub struct Exceeded {
     pub retry_after: Duration,
+    /// Which limit stopped it, one of [`metric::LIMITS`]: for the metrics and an audit log, not for the caller.
+    pub limit: &'static str,
 }
 
 /// The limiter. Clones share their counters.
@@ -47,131 +57,168 @@ impl Mailing {
     }
 }
 
+/// Where a sign-in comes from.
+#[derive(Clone, Debug, Default)]
+pub struct Place {
+    /// `None`: from this machine's own command line, which is not limited by address.
+    pub ip: Option<IpAddr>,
+    /// A device on which the owner of this very account has signed in, when the caller proved to be one.
+    pub device: Option<String>,
+}
+
+/// A try to sign in: what it took of the budgets of wrong passwords.
+#[derive(Debug, Default)]
+#[must_use = "what was taken for no wrong password is to be given back"]
+pub struct Attempt<'a> {
+    takes: Vec<Take<'a>>,
+    is_guess: bool,
+}
+
+impl Attempt<'_> {
+    /// A wrong password was verified: what was taken stays taken, whatever the caller is answered.
+    pub const fn count(&mut self) {
+        self.is_guess = true;
+    }
+}
+
 #[derive(Debug)]
 struct Inner {
     counters: Counters,
-    sign_in: SignIn,
-    mails: Mails,
-    token: Token,
-}
-
-#[derive(Debug)]
-struct SignIn {
-    total: Bucket,
-    address: Bucket,
-    /// One account from one address: what somebody who mistypes runs into first.
-    pair: Bucket,
-    /// One account from all addresses that its owner has not used: what spraying runs into.
-    account: Bucket,
-}
-
-#[derive(Debug)]
-struct Mails {
-    total: Bucket,
-    address: Bucket,
-    /// One account from one address, on one route.
-    pair: Bucket,
-    /// One account from everywhere, on one route: nobody is refused, but no more mails are sent.
-    account: Bucket,
-}
-
-#[derive(Debug)]
-struct Token {
-    total: Bucket,
-    address: Bucket,
+    policy: Policy,
 }
 
 impl Limits {
     /// Buckets that are full; none at all with `limits.enabled = false`.
     #[must_use]
     pub fn new(config: &config::Limits, counters: Counters) -> Self {
-        const HOUR: u32 = 3_600;
-        let inner = || Inner {
-            counters,
-            sign_in: SignIn {
-                total: Bucket::new("sign_in:total", 500, 100, 1),
-                address: Bucket::new("sign_in:address", 60, 60, 60),
-                pair: Bucket::new("sign_in:pair", 15, 15, 60),
-                account: Bucket::new("sign_in:account", 20, 100, HOUR),
-            },
-            mails: Mails {
-                total: Bucket::new("mails:total", 500, 50, 1),
-                address: Bucket::new("mails:address", 50, 100, HOUR),
-                pair: Bucket::new("mails:pair", 5, 10, HOUR),
-                account: Bucket::new("mails:account", 10, 20, HOUR),
-            },
-            token: Token {
-                total: Bucket::new("token:total", 5_000, 2_000, 1),
-                address: Bucket::new("token:address", 240, 600, 60),
-            },
+        let policy = || Policy::new(config);
+        let inner = || {
+            Arc::new(Inner {
+                counters,
+                policy: policy(),
+            })
         };
-        Self(config.enabled.then(|| Arc::new(inner())))
+        Self(config.enabled.then(inner))
     }
 
-    /// Before registration, resend, recovery and a change of address: mails cost, and annoy. False when the account has got
-    /// enough of them from all sides: then the caller is answered as ever and no mail is sent.
+    /// Before registration, resend, recovery and a change of address: mails cost, and annoy. False when the
+    /// account has got enough of them from all sides: then the caller is answered as ever and no mail is sent.
     ///
     /// # Errors
     /// [`Exceeded`]: the same for an address with an account and without.
     pub async fn mailing(&self, route: Mailing, ip: Option<IpAddr>, email: &Email) -> Result<bool, Exceeded> {
         let Some(inner) = &self.0 else { return Ok(true) };
-        let (mails, route) = (&inner.mails, route.name());
-        let mut takes = Vec::with_capacity(4);
+        let (mails, route) = (&inner.policy.mails, route.name());
+        let mut takes = Vec::with_capacity(3);
         if let Some(ip) = ip.map(Address::of) {
-            takes.push((&mails.address, ip.to_string()));
             takes.push((&mails.pair, format!("{route} {ip} {email}")));
+            takes.push((&mails.address, ip.to_string()));
         }
         takes.push(everybody(&mails.total));
-        takes.push((&mails.account, format!("{route} {email}")));
-        match inner.counters.take(&takes).await {
-            Ok(()) => Ok(true),
-            Err(empty) if empty.at + 1 == takes.len() => Ok(false),
-            Err(empty) => Err(empty.into()),
-        }
+        inner.take(&takes).await?;
+        let account = inner.take(&[(&mails.account, format!("{route} {email}"))]).await;
+        Ok(account.is_ok())
     }
 
     /// Before anything is read for a sign-in.
     ///
     /// # Errors
     /// [`Exceeded`]: the same for an address with an account and without.
-    pub async fn sign_in_attempt(&self, ip: Option<IpAddr>, email: &Email) -> Result<(), Exceeded> {
-        let Some(inner) = &self.0 else { return Ok(()) };
-        let Some(ip) = ip.map(Address::of) else {
-            return Ok(());
+    pub async fn sign_in(&self, from: &Place, email: &Email) -> Result<Attempt<'_>, Exceeded> {
+        let Some(inner) = &self.0 else {
+            return Ok(Attempt::default());
         };
-        let sign_in = &inner.sign_in;
-        let takes = [
-            (&sign_in.address, ip.to_string()),
-            (&sign_in.pair, format!("{ip} {email}")),
-        ];
-        Ok(inner.counters.take(&takes).await?)
+        let sign_in = &inner.policy.sign_in;
+        let (request, guess) = match (&from.device, from.ip.map(Address::of)) {
+            // Who shares the owner's address, and uses it up, does not use up this.
+            (Some(device), _) => (
+                (&sign_in.address, format!("device {email}")),
+                (&sign_in.device, format!("{device} {email}")),
+            ),
+            (None, Some(ip)) => (
+                (&sign_in.address, ip.to_string()),
+                (&sign_in.pair, format!("{ip} {email}")),
+            ),
+            (None, None) => return Ok(Attempt::default()),
+        };
+        let takes = [request, guess];
+        inner.take(&takes).await?;
+        let [_, guess] = takes;
+        Ok(Attempt {
+            takes: vec![guess],
+            is_guess: false,
+        })
     }
 
-    /// Before a password is verified. `known`: the account's owner has signed in from this address
-    /// before; then attempts from elsewhere cannot stop it.
+    /// Before a password is verified. `known`: the account's owner has signed in from this address before;
+    /// then attempts from elsewhere cannot stop it, nor those on a device of the owner's, nor, for a day, those
+    /// from an address where the owner has followed a mailed link.
     ///
     /// # Errors
-    /// [`Exceeded`]: the same for an address with an account and without.
-    pub async fn sign_in_account(&self, email: &Email, known: bool) -> Result<(), Exceeded> {
+    /// [`Exceeded`]: the same for an address with an account and without. The attempt is as it was then.
+    pub async fn verification<'a>(
+        &'a self,
+        attempt: &mut Attempt<'a>,
+        from: &Place,
+        email: &Email,
+        known: bool,
+    ) -> Result<(), Exceeded> {
         let Some(inner) = &self.0 else { return Ok(()) };
-        let account = (&inner.sign_in.account, email.to_string());
-        let total = everybody(&inner.sign_in.total);
-        let taken = if known {
-            inner.counters.take(&[total]).await
-        } else {
-            inner.counters.take(&[account, total]).await
+        let sign_in = &inner.policy.sign_in;
+        let known = known || from.device.is_some();
+        let mut guesses = Vec::new();
+        if !known {
+            guesses.push((&sign_in.account, email.to_string()));
+            if let Some(ip) = from.ip {
+                guesses.push((&sign_in.failures, Address::of(ip).to_string()));
+            }
+            guesses.push(everybody(&sign_in.spraying));
+        }
+        guesses.push(everybody(&sign_in.total));
+        if let Err(empty) = inner.counters.take(&guesses).await {
+            if known || !inner.is_proven(from.ip, email).await {
+                return Err(refusal(empty, &guesses));
+            }
+            return inner.take(&[everybody(&sign_in.total)]).await;
+        }
+        // The last counts every try.
+        guesses.pop();
+        attempt.takes.extend(guesses);
+        Ok(())
+    }
+
+    /// After a mailed token was redeemed: whoever did so at this address reads the account's mail, so no
+    /// strangers' guesses keep them from signing in there. A way in for an owner who is on the road.
+    pub async fn prove(&self, ip: Option<IpAddr>, email: &Email) {
+        let (Some(inner), Some(ip)) = (&self.0, ip) else {
+            return;
         };
-        Ok(taken?)
+        // A bucket that has nothing left says the same.
+        let _noted = inner.counters.take(&[inner.proof(ip, email)]).await;
+    }
+
+    /// After an attempt: gives back what it took, unless it was a guess.
+    pub async fn settle(&self, attempt: Attempt<'_>) {
+        match &self.0 {
+            Some(inner) if !attempt.is_guess => inner.counters.give_back(&attempt.takes).await,
+            _ => {}
+        }
     }
 
     /// Before a password is verified that is to prove somebody who is signed in. A stolen access token must
-    /// not make guessing cheaper than the sign-in does, so it counts as a sign-in from an unknown address.
+    /// not make guessing cheaper than the sign-in does, so it counts as a sign-in from an unknown place. What it
+    /// took is to be settled.
     ///
     /// # Errors
     /// [`Exceeded`].
-    pub async fn proof(&self, ip: Option<IpAddr>, email: &Email) -> Result<(), Exceeded> {
-        self.sign_in_attempt(ip, email).await?;
-        self.sign_in_account(email, false).await
+    pub async fn proof(&self, ip: Option<IpAddr>, email: &Email) -> Result<Attempt<'_>, Exceeded> {
+        let from = Place { ip, device: None };
+        let mut attempt = self.sign_in(&from, email).await?;
+        if let Err(exceeded) = self.verification(&mut attempt, &from, email, false).await {
+            self.settle(attempt).await;
+            return Err(exceeded);
+        }
+        Ok(attempt)
     }
 
     /// Before a bearer secret is looked up (refresh, activation, recovery), and after a service key that
@@ -181,22 +228,47 @@ impl Limits {
     /// [`Exceeded`].
     pub async fn token(&self, ip: Option<IpAddr>) -> Result<(), Exceeded> {
         let Some(inner) = &self.0 else { return Ok(()) };
-        let address = ip.map(|ip| (&inner.token.address, Address::of(ip).to_string()));
-        let takes: Vec<_> = address
-            .into_iter()
-            .chain([everybody(&inner.token.total)])
-            .collect();
-        Ok(inner.counters.take(&takes).await?)
+        let token = &inner.policy.token;
+        let address = ip.map(|ip| (&token.address, Address::of(ip).to_string()));
+        let takes: Vec<_> = address.into_iter().chain([everybody(&token.total)]).collect();
+        inner.take(&takes).await
     }
 
     /// Forgets every key whose bucket is full again. Called by the clean-up job.
     pub fn purge(&self) {
         let Some(inner) = &self.0 else { return };
-        let (sign_in, mails, token) = (&inner.sign_in, &inner.mails, &inner.token);
-        [&sign_in.address, &sign_in.pair, &sign_in.account, &mails.address]
-            .into_iter()
-            .chain([&mails.pair, &mails.account, &token.address])
-            .for_each(Bucket::purge);
+        for bucket in inner.policy.all().into_iter().chain([&inner.policy.proven]) {
+            inner.counters.purge(bucket);
+        }
+    }
+}
+
+impl Inner {
+    fn proof(&self, ip: IpAddr, email: &Email) -> Take<'_> {
+        (&self.policy.proven, format!("{} {email}", Address::of(ip)))
+    }
+
+    async fn is_proven(&self, ip: Option<IpAddr>, email: &Email) -> bool {
+        match ip {
+            Some(ip) => self.counters.holds(&self.proof(ip, email)).await,
+            None => false,
+        }
+    }
+
+    /// Takes from all or from none.
+    async fn take(&self, takes: &[Take<'_>]) -> Result<(), Exceeded> {
+        let result = self.counters.take(takes).await;
+        result.map_err(|empty| refusal(empty, takes))
+    }
+}
+
+/// Counts a refusal, and says when to come back.
+fn refusal(empty: Empty, takes: &[Take<'_>]) -> Exceeded {
+    let limit = takes.get(empty.at).map_or("", |(bucket, _)| bucket.kind());
+    metrics::counter!(metric::LIMITED, "limit" => limit).increment(1);
+    Exceeded {
+        retry_after: whole_seconds(empty.wait),
+        limit,
     }
 }
 
@@ -205,148 +277,26 @@ fn everybody(bucket: &Bucket) -> Take<'_> {
     (bucket, String::new())
 }
 
-impl From<Empty> for Exceeded {
-    /// Whole seconds, rounded up: who waits as long as told must not be told again.
-    fn from(empty: Empty) -> Self {
-        let seconds = empty.wait.as_secs() + u64::from(empty.wait.subsec_nanos() > 0);
-        Self {
-            retry_after: Duration::from_secs(seconds.max(1)),
-        }
-    }
+/// Rounded up, at least one: who waits as long as told must not be told again.
+fn whole_seconds(wait: Duration) -> Duration {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    Duration::from_secs(seconds.max(1))
 }
 
-/// What counts as one caller: an IPv4 address, or the /64 of an IPv6 address, which is what one household
-/// or one machine holds. An IPv4 address in IPv6 form counts as IPv4.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Address(IpAddr);
-
-impl Address {
-    /// What `ip` counts as.
-    #[must_use]
-    pub fn of(ip: IpAddr) -> Self {
-        match ip.to_canonical() {
-            IpAddr::V6(ip) => Self(Ipv6Addr::from_bits(ip.to_bits() & (u128::MAX << 64)).into()),
-            v4 @ IpAddr::V4(_) => Self(v4),
-        }
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            IpAddr::V4(ip) => ip.fmt(f),
-            IpAddr::V6(ip) => write!(f, "{ip}/64"),
-        }
-    }
+/// Every limit with its tiers, as `docs/SECURITY.md` lists them: name, then at once, count, seconds.
+#[must_use]
+pub fn figures(config: &config::Limits) -> Vec<(&'static str, u32, u32, u32)> {
+    let policy = Policy::new(config);
+    let buckets = policy.all().into_iter();
+    buckets
+        .flat_map(|bucket| {
+            bucket
+                .figures()
+                .map(|(burst, count, seconds)| (bucket.kind(), burst, count, seconds))
+                .collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn limits() -> Limits {
-        Limits::new(&config::Limits { enabled: true }, Counters::Local)
-    }
-
-    fn email(text: &str) -> Email {
-        Email::parse(text).unwrap()
-    }
-
-    fn ip(text: &str) -> IpAddr {
-        text.parse().unwrap()
-    }
-
-    #[tokio::test]
-    async fn t08_guessing_at_one_account_from_one_address_is_slowed_and_told_for_how_long() {
-        let (limits, ada) = (limits(), email("ada@example.org"));
-        let here = Some(ip("192.0.2.1"));
-        for _ in 0..15 {
-            assert_eq!(limits.sign_in_attempt(here, &ada).await, Ok(()));
-        }
-        let refused = limits.sign_in_attempt(here, &ada).await.unwrap_err();
-        let wait = refused.retry_after;
-        assert!((1..=6).contains(&wait.as_secs()), "{wait:?}");
-        let bob = email("bob@example.org");
-        assert_eq!(limits.sign_in_attempt(here, &bob).await, Ok(()));
-    }
-
-    #[tokio::test]
-    async fn t08_many_addresses_stop_at_the_account_but_never_its_owner() {
-        let (limits, ada) = (limits(), email("ada@example.org"));
-        let mut stopped = 0;
-        for _ in 0..200 {
-            stopped += u32::from(limits.sign_in_account(&ada, false).await.is_err());
-        }
-        assert!(stopped >= 179);
-        assert_eq!(limits.sign_in_account(&ada, true).await, Ok(()));
-    }
-
-    #[tokio::test]
-    async fn an_account_counts_the_same_whether_or_not_it_exists() {
-        let limits = limits();
-        for address in ["ada@example.org", "nobody@example.org"] {
-            let (caller, email) = (Some(ip("192.0.2.1")), email(address));
-            let mut allowed = 0;
-            for _ in 0..20 {
-                let taken = limits.mailing(Mailing::Recovery, caller, &email).await;
-                allowed += u32::from(taken.is_ok());
-            }
-            assert_eq!(allowed, 5);
-        }
-    }
-
-    #[tokio::test]
-    async fn t08_mails_that_strangers_ask_for_never_refuse_one_to_the_owner() {
-        let (limits, ada) = (limits(), email("ada@example.org"));
-        let mut sent = 0;
-        for n in 0..200u32 {
-            let ip = IpAddr::from(0x0a00_0000u32.saturating_add(n).to_be_bytes());
-            let within = limits.mailing(Mailing::Recovery, Some(ip), &ada).await;
-            sent += u32::from(within.unwrap());
-        }
-        assert!((10..=11).contains(&sent), "the account's own bound");
-        let home = Some(ip("198.51.100.7"));
-        assert_eq!(limits.mailing(Mailing::Recovery, home, &ada).await, Ok(false));
-        for other in [Mailing::Registration, Mailing::Resend] {
-            assert_eq!(limits.mailing(other, home, &ada).await, Ok(true), "{other:?}");
-        }
-    }
-
-    #[test]
-    fn t13_ipv6_counts_by_64_bits_and_mapped_addresses_as_ipv4() {
-        let key = |text: &str| Address::of(text.parse().unwrap());
-        assert_eq!(key("2001:db8::1"), key("2001:db8::ffff:1"));
-        assert_ne!(key("2001:db8::1"), key("2001:db8:0:1::1"));
-        assert_eq!(key("::ffff:192.0.2.1"), key("192.0.2.1"));
-        assert_ne!(key("192.0.2.1"), key("192.0.2.2"));
-        assert_eq!(key("2001:db8::ffff:1").to_string(), "2001:db8::/64");
-        assert_eq!(key("::ffff:192.0.2.1").to_string(), "192.0.2.1");
-    }
-
-    #[tokio::test]
-    async fn switched_off_it_lets_everything_pass() {
-        let limits = Limits::new(&config::Limits { enabled: false }, Counters::Local);
-        for _ in 0..1_000 {
-            assert_eq!(limits.token(Some(ip("192.0.2.1"))).await, Ok(()));
-        }
-        limits.purge();
-    }
-
-    #[tokio::test]
-    async fn purging_keeps_what_still_counts() {
-        let (limits, ada) = (limits(), email("ada@example.org"));
-        let take = || limits.mailing(Mailing::Resend, Some(ip("192.0.2.1")), &ada);
-        while take().await.is_ok() {}
-        limits.purge();
-        assert!(take().await.is_err());
-    }
-
-    #[test]
-    fn a_wait_is_rounded_up_to_whole_seconds() {
-        for (millis, seconds) in [(0, 1), (1, 1), (1_000, 1), (1_001, 2)] {
-            let wait = Duration::from_millis(millis);
-            let exceeded = Exceeded::from(Empty { at: 0, wait });
-            assert_eq!(exceeded.retry_after.as_secs(), seconds);
-        }
-    }
-}
+mod tests;

@@ -30,6 +30,9 @@ pub const PASSWORD_HASH: &str = "portcullis_password_hash_seconds";
 /// Tries to sign in; label `outcome` is one of [`SIGN_IN_OUTCOMES`].
 pub const SIGN_INS: &str = "portcullis_sign_ins_total";
 
+/// Requests that a limit stopped; label `limit` is one of [`LIMITS`].
+pub const LIMITED: &str = "portcullis_limited_total";
+
 /// Every close code of the socket contract.
 pub const CLOSE_CODES: &[&str] = &[
     "1000", "1001", "1006", "1011", "1012", "1013", "4001", "4002", "4003", "4005", "4006", "4101", "4102",
@@ -46,6 +49,23 @@ pub const SIGN_IN_OUTCOMES: &[&str] = &[
     "overloaded",
     "unavailable",
     "internal",
+];
+
+/// The limits of `limits`, by what they count. `mails:account` answers as ever and sends no mail.
+pub const LIMITS: &[&str] = &[
+    "sign_in:total",
+    "sign_in:address",
+    "sign_in:pair",
+    "sign_in:device",
+    "sign_in:account",
+    "sign_in:failures",
+    "sign_in:spraying",
+    "mails:total",
+    "mails:address",
+    "mails:pair",
+    "mails:account",
+    "token:total",
+    "token:address",
 ];
 
 /// What a metric counts with.
@@ -157,6 +177,12 @@ pub const ALL: &[Metric] = &[
         Kind::Counter,
         "Tries to sign in by outcome",
         Series::Each("outcome", SIGN_IN_OUTCOMES),
+    ),
+    metric(
+        LIMITED,
+        Kind::Counter,
+        "Requests stopped by a limit",
+        Series::Each("limit", LIMITS),
     ),
 ];
 

@@ -11,6 +11,7 @@ mod introspection;
 mod jwt;
 mod key_rotation;
 mod key_set;
+mod known_device;
 mod known_tokens;
 mod login;
 mod logout;
@@ -43,6 +44,8 @@ use crate::store::{
 };
 
 pub use access_token::CLIENT_ID;
+pub use known_device::LIFETIME as DEVICE_LIFETIME;
+
 use access_token::Known;
 use checks::Checks;
 pub use introspection::{AccessFacts, Introspection, RefreshFacts};
@@ -95,6 +98,25 @@ pub struct SignIn {
     pub password: SecretString,
     /// What to call this device.
     pub device: Option<String>,
+    /// What the browser keeps of sign-ins before this one.
+    pub kept: Kept,
+}
+
+/// What a browser keeps in cookies. Other clients keep none of it for the hub.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// What [`SignedIn::device`] was at an earlier sign-in, or claims to have been.
+    pub devices: Vec<PlainToken>,
+    /// The refresh tokens that the new one takes the place of: nobody has them afterwards, so their sessions end.
+    pub replaced: Vec<PlainToken>,
+}
+
+/// What a sign-in answers.
+#[derive(Debug)]
+pub struct SignedIn {
+    pub pair: TokenPair,
+    /// For a browser to keep, for [`DEVICE_LIFETIME`].
+    pub device: PlainToken,
 }
 
 /// What a sign-in or a refresh answers.

@@ -62,6 +62,7 @@ impl Accounts {
         .await?;
         tx.commit().await?;
         self.cx.hub.announce(&[entry]).await;
+        self.limits.prove(by.ip, &token.email).await;
         Ok(())
     }
 }

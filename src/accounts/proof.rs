@@ -49,8 +49,15 @@ impl Accounts {
         let fault = |code, detail| Error::Invalid(vec![FieldError::new(typed.field, code, detail)]);
         match (asked(&user), typed.password) {
             (Asked::Password(hash), Some(password)) => {
-                self.limits.proof(by.ip, &user.email).await?;
-                if !self.hasher.verify(password, Some(hash)).await?.matches {
+                let mut attempt = self.limits.proof(by.ip, &user.email).await?;
+                let verdict = self.hasher.verify(password, Some(hash)).await;
+                let is_wrong = verdict.as_ref().is_ok_and(|verdict| !verdict.matches);
+                if is_wrong {
+                    attempt.count();
+                }
+                self.limits.settle(attempt).await;
+                verdict?;
+                if is_wrong {
                     return Err(Error::WrongPassword);
                 }
             }

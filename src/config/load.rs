@@ -102,6 +102,7 @@ impl Config {
         self.tokens.check(reader);
         self.passwords.check(reader);
         self.hub.check(reader);
+        self.limits.check(reader);
         production::check_everywhere(self, reader);
         if self.env == Env::Production {
             production::check(self, reader);

@@ -61,6 +61,12 @@ impl Site {
         self.url.origin().ascii_serialization()
     }
 
+    /// Whether people reach the hub without TLS on its own machine, as in development.
+    #[must_use]
+    pub fn is_http_on_loopback(&self) -> bool {
+        self.url.scheme() == "http" && is_loopback(&self.url)
+    }
+
     /// The public address.
     #[must_use]
     pub fn url(&self) -> &Url {

@@ -46,6 +46,11 @@ impl Origins {
         Self(origins.iter().map(ToString::to_string).collect())
     }
 
+    /// Whether a request comes from a page of one of these origins, and says so.
+    pub fn allow(&self, headers: &HeaderMap) -> bool {
+        self.allowed(headers).is_some()
+    }
+
     /// The one `Origin` of a request, when it is allowed: compared byte for byte.
     fn allowed(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         let mut sent = headers.get_all(ORIGIN).iter();

@@ -3,6 +3,7 @@
 
 use ipnet::IpNet;
 
+use super::cookies::Cookies;
 use super::cors::Origins;
 use super::host::Hosts;
 use super::pages::Pages;
@@ -21,6 +22,7 @@ pub struct Edge {
     pub rng: Rng,
     pub hosts: Hosts,
     pub origins: Origins,
+    pub cookies: Cookies,
     pub trusted_proxies: Vec<IpNet>,
     pub pages: Pages,
     pub development: bool,
@@ -38,6 +40,7 @@ impl Edge {
             rng: cx.rng.clone(),
             hosts: Hosts::new(config, site),
             origins: Origins::new(config, site),
+            cookies: Cookies::new(site),
             trusted_proxies: config.http.trusted_proxies.clone(),
             pages: Pages::new(root(site.url().path())),
             development: config.env == Env::Development,
@@ -59,6 +62,7 @@ impl Edge {
             rng: Rng::seeded(1),
             hosts: Hosts::of("auth.example.org", None),
             origins: Origins::of(&["https://app.example.org"]),
+            cookies: Cookies::of("https://auth.example.org"),
             trusted_proxies: vec![IpNet::from(std::net::IpAddr::from([10, 0, 0, 1]))],
             pages: Pages::new(String::new()),
             development: false,

@@ -22,6 +22,5 @@ pub use management::{
     AuditRead, HubRead, Introspect, KeysWrite, Management, RolesRead, RolesWrite, SessionsRead,
     SessionsRevoke, UsersRead, UsersWrite,
 };
-pub use mode::NoMode;
 pub use path::{PathId, PathText, PathToken};
 pub use slice::Slice;

@@ -1,7 +1,7 @@
 //! How what services answer looks as JSON: the shapes that more than one route shares.
 
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::clock::Timestamp;
 use crate::ids::{SessionId, UserId};
@@ -46,6 +46,17 @@ impl From<User> for UserJson {
     }
 }
 
+/// How the refresh token travels, where a route gives or takes one.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub struct ModeHeader {
+    /// `cookie`: the refresh token is in an HttpOnly cookie and in no body. For browsers: the `Origin` must be in
+    /// `http.allowed_origins`, the content type JSON.
+    #[param(rename = "X-Portcullis-Mode", required = false, pattern = "^cookie$")]
+    #[expect(dead_code, reason = "it is read by the extractor, and documented here")]
+    mode: Option<String>,
+}
+
 /// What a sign-in or a refresh answers. Never cached.
 #[derive(Serialize, ToSchema)]
 #[schema(as = TokenPair)]
@@ -55,7 +66,9 @@ pub struct TokenPairJson {
     token_type: &'static str,
     /// Seconds.
     expires_in: u64,
-    refresh_token: String,
+    /// Left out in cookie mode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
     /// Seconds.
     refresh_expires_in: u64,
     #[schema(value_type = uuid::Uuid)]
@@ -69,10 +82,20 @@ impl From<TokenPair> for TokenPairJson {
             access_token: pair.access_token,
             token_type: "Bearer",
             expires_in: pair.expires_in.as_secs(),
-            refresh_token: pair.refresh_token.expose().to_owned(),
+            refresh_token: Some(pair.refresh_token.expose().to_owned()),
             refresh_expires_in: pair.refresh_expires_in.as_secs(),
             session_id: pair.session_id,
             user: pair.user.into(),
+        }
+    }
+}
+
+impl TokenPairJson {
+    /// The pair as a browser gets it that keeps the refresh token in a cookie.
+    pub fn without_refresh_token(pair: TokenPair) -> Self {
+        Self {
+            refresh_token: None,
+            ..pair.into()
         }
     }
 }

@@ -1,13 +1,15 @@
 //! `POST /api/auth`: sign-in by e-mail and password.
 
 use axum::extract::State;
+use axum::response::Response;
 use secrecy::SecretString;
 use utoipa::ToSchema;
 
 use super::client::Client;
-use super::extract::{Fields, Json, NoMode, Read, values};
+use super::cookies::Mode;
+use super::extract::{Fields, Json, Read, values};
 use super::problem::{BodyProblems, CommonProblems, LimitProblems, Problem};
-use super::render::TokenPairJson;
+use super::render::{ModeHeader, TokenPairJson};
 use crate::app::App;
 use crate::email::Email;
 use crate::sessions::{MAX_DEVICE, SignIn};
@@ -40,10 +42,13 @@ impl Read for SignInBody {
 }
 
 /// Sign in
+///
+/// In cookie mode a session whose cookie gives way to the new one ends.
 #[utoipa::path(
     post,
     path = "/api/auth",
     tag = "Sign-in",
+    params(ModeHeader),
     request_body = SignInBody,
     responses(
         CommonProblems,
@@ -51,20 +56,21 @@ impl Read for SignInBody {
         LimitProblems,
         (status = 200, description = "A session has begun", body = TokenPairJson),
         (status = 401, description = "`invalid_credentials`", body = super::problem::Body, content_type = "application/problem+json"),
-        (status = 403, description = "`account_inactive`, `account_disabled`: after a right password only", body = super::problem::Body, content_type = "application/problem+json"),
+        (status = 403, description = "`account_inactive`, `account_disabled`: after a right password only; `origin_refused`: in cookie mode", body = super::problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn sign_in(
     State(app): State<App>,
     client: Client,
-    _: NoMode,
+    mode: Mode,
     Json(body): Json<SignInBody>,
-) -> Result<Json<TokenPairJson>, Problem> {
+) -> Result<Response, Problem> {
     let who = SignIn {
         email: body.email,
         password: body.password,
         device: body.device,
+        kept: mode.kept(),
     };
-    let pair = app.sessions.sign_in(who, &client.anonymous()).await?;
-    Ok(Json(pair.into()))
+    let signed_in = app.sessions.sign_in(who, &client.anonymous()).await?;
+    Ok(mode.signed_in(signed_in))
 }

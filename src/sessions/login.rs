@@ -9,12 +9,14 @@ use std::time::Duration;
 use super::access_token::Grant;
 use super::device::{self, Standing};
 use super::rotation::{FIRST_GENERATION, PREFIX};
-use super::{Error, MAX_DEVICE, MAX_USER_AGENT, Sessions, SignIn, TokenPair};
+use super::{
+    Error, Kept, LogoutProof, LogoutScope, MAX_DEVICE, MAX_USER_AGENT, Sessions, SignIn, SignedIn, TokenPair,
+};
 use crate::audit::{self, Action, Origin, Record};
 use crate::clock::Timestamp;
 use crate::error::Code;
 use crate::ids::SessionId;
-use crate::limits::Address;
+use crate::limits::{Address, Attempt, Place};
 use crate::metric;
 use crate::secret::PlainToken;
 use crate::store::journal::{Change, Entry, NewEntry};
@@ -71,15 +73,46 @@ impl Sessions {
     /// # Errors
     /// [`Error::InvalidCredentials`]; only after a right password [`Error::AccountInactive`] and
     /// [`Error::AccountDisabled`]; [`Error::Limited`], [`Error::Overloaded`], or a failure of storage.
-    pub async fn sign_in(&self, who: SignIn, by: &Origin) -> Result<TokenPair, Error> {
-        let result = self.try_sign_in(who, by).await;
+    pub async fn sign_in(&self, who: SignIn, by: &Origin) -> Result<SignedIn, Error> {
+        let result = self.try_sign_in(&who, by).await;
         let outcome = result.as_ref().err().map_or("ok", outcome);
         metrics::counter!(metric::SIGN_INS, "outcome" => outcome).increment(1);
+        let pair = result?;
+        self.end_replaced(who.kept, &pair, by).await;
+        let device = self.know_device(&who.email);
+        Ok(SignedIn { pair, device })
+    }
+
+    async fn try_sign_in(&self, who: &SignIn, by: &Origin) -> Result<TokenPair, Error> {
+        let mut devices = who.kept.devices.iter();
+        let from = Place {
+            ip: by.ip,
+            device: devices.find_map(|token| self.recognise(token, &who.email)),
+        };
+        let mut attempt = self.limits.sign_in(&from, &who.email).await?;
+        let result = self.attempt(who, &from, &mut attempt, by).await;
+        self.limits.settle(attempt).await;
         result
     }
 
-    async fn try_sign_in(&self, who: SignIn, by: &Origin) -> Result<TokenPair, Error> {
-        self.limits.sign_in_attempt(by.ip, &who.email).await?;
+    /// Ends the sessions whose refresh tokens gave way to the new one's. The sign-in stands, whatever becomes
+    /// of that.
+    async fn end_replaced(&self, kept: Kept, new: &TokenPair, by: &Origin) {
+        for token in kept.replaced {
+            let ended = self.log_out(LogoutProof::Refresh(token), LogoutScope::Session, by);
+            if let Err(error) = ended.await {
+                tracing::warn!(%error, session = %new.session_id, "a session that was replaced lives on");
+            }
+        }
+    }
+
+    async fn attempt<'a>(
+        &'a self,
+        who: &SignIn,
+        from: &Place,
+        attempt: &mut Attempt<'a>,
+        by: &Origin,
+    ) -> Result<TokenPair, Error> {
         let mut candidate = {
             let mut read = self.cx.db.read().await?;
             let network = network(by).unwrap_or_default();
@@ -93,11 +126,17 @@ impl Sessions {
             .as_ref()
             .map_or(Standing::First, |found| self.standing(found));
         let known = candidate.as_ref().is_some_and(|candidate| candidate.known);
-        self.limits.sign_in_account(&who.email, known).await?;
+        self.limits.verification(attempt, from, &who.email, known).await?;
         for _ in 0..VERIFICATIONS {
             let user = candidate.as_ref().map(|found| &found.user);
-            let refused = match self.verify(&who, user).await {
-                Err(error) => error,
+            let refused = match self.verify(who, user).await {
+                Err(error) => {
+                    // Before the refusal is written down: it stays a guess when that fails.
+                    if matches!(error, Error::InvalidCredentials) {
+                        attempt.count();
+                    }
+                    error
+                }
                 Ok((user, rehashed)) => {
                     let start = Start {
                         device: who.device.as_deref(),
@@ -116,6 +155,7 @@ impl Sessions {
             };
             return self.refuse_sign_in(refused, user, by).await;
         }
+        attempt.count();
         let user = candidate.as_ref().map(|found| &found.user);
         self.refuse_sign_in(Error::InvalidCredentials, user, by).await
     }

@@ -18,6 +18,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::support::app::{TestApp, Tuning};
 use crate::support::database;
+use crate::support::http::Answer;
 use crate::support::people::PASSWORD;
 
 /// An account of each kind, and none.
@@ -127,6 +128,53 @@ async fn t09_with_limits_an_unknown_address_is_stopped_as_a_known_one() {
         answers.push(statuses);
     }
     assert_eq!(answers[0], answers[1]);
+}
+
+/// Guesses at one address, all from one place or each from another: every answer, and the work behind it.
+async fn guesses(hub: &TestApp, email: &str, place: impl Fn(u32) -> String) -> Vec<(String, u64, u64)> {
+    let mut all = Vec::new();
+    for n in 0..30 {
+        let (runs, rows) = (hub.app.hasher.runs(), hub.count("audit").await);
+        let request = hub.request("POST".parse().unwrap(), "/api/auth");
+        let body = json!({ "email": email, "password": "not the password of anybody" });
+        let answer = Answer::of(request.header("x-forwarded-for", place(n)).json(&body)).await;
+        if answer.status == 429 {
+            answer.problem(429, "rate_limited");
+        }
+        let likeness = answer.likeness();
+        all.push((
+            likeness,
+            hub.app.hasher.runs() - runs,
+            hub.count("audit").await - rows,
+        ));
+    }
+    all
+}
+
+/// The clock stands still, so that answers that say when to come back are equal to the byte as well.
+#[tokio::test]
+async fn t09_under_limits_sign_ins_are_answered_alike_and_cost_alike_for_every_address() {
+    let hub = Tuning::new()
+        .configure(|config| {
+            config.limits.enabled = true;
+            config.http.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+        })
+        .manual_clock()
+        .spawn()
+        .await;
+    settle(&hub).await;
+    let (mut here, mut everywhere) = (Vec::new(), Vec::new());
+    for (town, email) in (1..).zip(TOWN) {
+        here.push(guesses(&hub, email, |_| format!("192.0.2.{town}")).await);
+        everywhere.push(guesses(&hub, email, |n| format!("198.51.{town}.{n}")).await);
+    }
+    for (kind, runs) in [("from one place", here), ("from everywhere", everywhere)] {
+        let looked_at = runs[0].iter().filter(|(_, hashes, _)| *hashes == 1).count();
+        assert!((1..30).contains(&looked_at), "{kind}: {looked_at} were looked at");
+        for (email, run) in TOWN.iter().zip(&runs) {
+            assert_eq!(run, &runs[0], "{kind}: {email}");
+        }
+    }
 }
 
 /// Notes the text of every statement that is run inside of a span named `measured`.

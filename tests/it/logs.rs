@@ -90,6 +90,16 @@ async fn live(installation: &Installation, server: &Server) -> Secrets {
     socket.signed_out("password_changed").await;
     let third = sign_in(hub, SECOND).await;
     secrets.keep_pair(&third);
+    let body = json!({ "email": ADA, "password": SECOND });
+    let in_cookies = hub
+        .request(reqwest::Method::POST, "/api/auth")
+        .header("x-portcullis-mode", "cookie")
+        .header("origin", format!("http://{}", hub.address));
+    let answer = Answer::of(in_cookies.json(&body)).await.expect(200);
+    for line in answer.headers.get_all("set-cookie") {
+        let (_, value) = line.to_str().unwrap().split_once('=').unwrap();
+        secrets.keep(value.split(';').next().unwrap());
+    }
 
     let setup = server.setup_token().await;
     secrets.keep(&setup);

@@ -66,39 +66,29 @@ fn is_test_name(name: &str) -> bool {
     name.chars().all(plain) && (name.ends_with("_…") || name.matches('_').count() > 3)
 }
 
-/// The buckets in `src/limits.rs`: at once, refill, seconds; in the order of the source.
-fn buckets() -> Vec<[String; 3]> {
-    let source = std::fs::read_to_string(root().join("src/limits.rs")).unwrap();
-    let body = source.split("let inner = || Inner {").nth(1).unwrap();
-    let body = body.split("};").next().unwrap();
-    let calls = body.split("::new(").skip(1);
-    calls
-        .map(|call| {
-            let figures = call
-                .split(')')
-                .next()
-                .unwrap()
-                .replace('_', "")
-                .replace("HOUR", "3600");
-            // The first is the bucket's name.
-            let figures: Vec<_> = figures.split(", ").skip(1).map(str::to_owned).collect();
-            figures.try_into().unwrap()
-        })
-        .collect()
-}
-
 #[test]
 fn the_limits_are_those_of_the_code() {
     let document = document();
     let section = document.split("\n## Limits\n").nth(1).unwrap();
     let section = section.split("\n## ").next().unwrap();
-    let rows = section.lines().filter(|line| line.starts_with("| ")).skip(1);
-    let listed: Vec<[String; 3]> = rows
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    let listed: Vec<(String, [String; 3])> = rows
         .map(|line| {
             let row = cells(line);
             let (count, seconds) = row[3].split_once(" in ").unwrap();
-            [row[2], count, seconds.trim_end_matches(" s")].map(str::to_owned)
+            let figures = [row[2], count, seconds.trim_end_matches(" s")];
+            (row[0].trim_matches('`').to_owned(), figures.map(str::to_owned))
         })
         .collect();
-    assert_eq!(listed, buckets(), "the document, then src/limits.rs");
+    let figures = portcullis::limits::figures(&portcullis::config::Limits::default());
+    let known: Vec<_> = figures
+        .into_iter()
+        .map(|(name, burst, count, seconds)| {
+            (
+                name.to_owned(),
+                [burst, count, seconds].map(|figure| figure.to_string()),
+            )
+        })
+        .collect();
+    assert_eq!(listed, known, "the document, then the code");
 }

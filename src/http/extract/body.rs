@@ -83,7 +83,7 @@ fn parse<T: Read>(bytes: &[u8]) -> Result<T, Problem> {
 
 /// One `Content-Type: application/json`, its charset UTF-8 when named, and no `Content-Encoding`. A form
 /// of a foreign page cannot send this without a preflight (T24).
-fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
+pub(super) fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
     let mut kinds = headers.get_all(CONTENT_TYPE).iter();
     let plain = headers
         .get_all(CONTENT_ENCODING)

@@ -1,25 +1,42 @@
 //! `X-Portcullis-Mode`: how the refresh token travels.
 
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
+use super::super::cookies::{Jar, Mode};
+use super::super::edge::Edge;
 use super::super::problem::Problem;
+use super::body::check_media_type;
+use crate::error::Code;
 
 const HEADER: &str = "x-portcullis-mode";
 
-/// The refresh token travels in the body. Cookie mode is not built yet: who asks for it is told so, for
-/// a caller that wants its token kept from scripts must not be handed it in a body.
-#[derive(Debug)]
-pub struct NoMode;
-
-impl<S: Sync> FromRequestParts<S> for NoMode {
+/// Without the header no cookie is looked at. With it the browser must name one of our origins, and say that
+/// it sends JSON, body or no body: a page of another site can do neither without being asked first (T24).
+impl<S: Sync> FromRequestParts<S> for Mode {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        if parts.headers.contains_key(HEADER) {
-            let detail = "this server has no such mode yet; leave the header out";
-            return Err(Problem::field("X-Portcullis-Mode", "unsupported", detail));
+        let headers = &parts.headers;
+        let mut sent = headers.get_all(HEADER).iter();
+        match (sent.next(), sent.next()) {
+            (None, _) => return Ok(Self::Body),
+            (Some(mode), None) if mode == "cookie" => {}
+            _ => {
+                let detail = "must be `cookie`, once, or be left out";
+                return Err(Problem::field("X-Portcullis-Mode", "invalid", detail));
+            }
         }
-        Ok(Self)
+        let refused = Problem::new(Code::OriginRefused);
+        let Some(edge) = parts.extensions.get::<Arc<Edge>>() else {
+            return Err(refused);
+        };
+        if !edge.origins.allow(headers) {
+            return Err(refused.detail("cookie mode is for pages of http.allowed_origins"));
+        }
+        check_media_type(headers)?;
+        Ok(Self::Cookie(Jar::of(Arc::clone(edge), headers)))
     }
 }

@@ -9,6 +9,7 @@ use super::nemesis::Break;
 use super::redis::Redis;
 use super::run::{Run, Setup};
 use super::swarm::Manner;
+use crate::support::people::PASSWORD;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_empty_redis_costs_no_logout() {
@@ -107,4 +108,67 @@ async fn tries(run: &Run, node: usize) -> usize {
         looked_at += usize::from(status == 401);
     }
     looked_at
+}
+
+/// What is looked at of many accounts' guesses from new places: a sixth of this at once, one more in a minute.
+const FAILURES: usize = 60;
+
+/// T08 once more, around each way for Redis to lose what it counted: a sprayer who goes from account to
+/// account and from address to address gets no new tries on a node, and the owner of an account is let in
+/// throughout, at a place that is known.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_reset_of_the_limits_lets_a_sprayer_through() {
+    let setup = Setup::nodes(2)
+        .set("PORTCULLIS_LIMITS__ENABLED", "true")
+        .set("PORTCULLIS_LIMITS__FAILURES", &FAILURES.to_string())
+        .set("PORTCULLIS_HTTP__TRUSTED_PROXIES", "127.0.0.0/8");
+    let run = Run::start("C21, spraying", setup).await;
+    run.bus_is_up().await;
+    let owner = run.actor.users()[0].email.clone();
+    let home = "192.0.2.1";
+    assert_eq!(sign_in(&run, 0, home, &owner, PASSWORD).await, 200);
+    let mut sprayer = Sprayer::default();
+    let first = sprayer.spray(&run, 0).await;
+    assert_eq!(first, FAILURES / 6, "guesses were looked at");
+    let elsewhere = sprayer.spray(&run, 1).await;
+    assert!(elsewhere <= 3, "{elsewhere} more by the other node");
+    for what in [Break::RedisFlushed, Break::RedisClientsKilled, Break::RedisKilled] {
+        run.breaks(what, Duration::ZERO).await;
+        let again = sprayer.spray(&run, 0).await;
+        assert!(again <= 3, "{what:?}: {again} more");
+        assert_eq!(sign_in(&run, 0, home, &owner, PASSWORD).await, 200, "{what:?}");
+    }
+    // The right password, at last: nobody looks at it.
+    assert_eq!(sign_in(&run, 0, "203.0.113.1", &owner, PASSWORD).await, 429);
+    run.judge().await.clean(0);
+}
+
+/// Each guess is for another account and comes from another address.
+#[derive(Default)]
+struct Sprayer {
+    guesses: u32,
+}
+
+impl Sprayer {
+    /// How many of forty guesses are looked at.
+    async fn spray(&mut self, run: &Run, node: usize) -> usize {
+        let mut looked_at = 0;
+        for _ in 0..40 {
+            self.guesses += 1;
+            let from = std::net::Ipv4Addr::from(0x0a00_0000 + self.guesses).to_string();
+            let email = format!("somebody{}@example.org", self.guesses);
+            let status = sign_in(run, node, &from, &email, "a common password").await;
+            assert!(status == 401 || status == 429, "{status}");
+            looked_at += usize::from(status == 401);
+        }
+        looked_at
+    }
+}
+
+/// A sign-in as the proxy in front of the nodes would pass it on.
+async fn sign_in(run: &Run, node: usize, from: &str, email: &str, password: &str) -> u16 {
+    let request = run.hub.http.post(run.hub.nodes[node].url("/api/auth"));
+    let body = serde_json::json!({ "email": email, "password": password });
+    let answer = request.header("x-forwarded-for", from).json(&body).send().await;
+    answer.unwrap().status().as_u16()
 }

@@ -1,0 +1,224 @@
+//! Cookie mode: the refresh token in a cookie that no script can read, for browsers. Beside it lives the
+//! token of a known device, which signs nobody in.
+//!
+//! Scripts of a page never see either. A request of cookie mode names an allowed origin and sends JSON
+//! (`extract/mode`), so that no form or beacon of another site can use what the browser adds by itself (T24).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::header::{COOKIE, SET_COOKIE};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::{AppendHeaders, IntoResponse, Response};
+use cookie::{Cookie, SameSite};
+
+use super::edge::{Edge, root};
+use super::extract::Json;
+use super::render::TokenPairJson;
+use crate::config::Site;
+use crate::secret::PlainToken;
+use crate::sessions::{DEVICE_LIFETIME, Kept, SignedIn, TokenPair};
+
+/// What follows the public address: whatever is outside gets no cookie.
+const PATH: &str = "/api/auth";
+
+/// How many cookies of one name are looked at. An honest browser has one.
+const MOST: usize = 4;
+
+/// How the cookies of this site are called and sent.
+#[derive(Clone, Debug)]
+pub struct Cookies {
+    refresh: &'static str,
+    device: &'static str,
+    path: String,
+    /// Off only where people reach the hub by http on loopback: browsers would keep no such cookie there.
+    secure: bool,
+}
+
+impl Cookies {
+    /// Those of `site`.
+    #[must_use]
+    pub fn new(site: &Site) -> Self {
+        let secure = !site.is_http_on_loopback();
+        let (refresh, device) = if secure {
+            ("__Secure-portcullis_refresh", "__Secure-portcullis_device")
+        } else {
+            ("portcullis_refresh", "portcullis_device")
+        };
+        Self {
+            refresh,
+            device,
+            path: format!("{}{PATH}", root(site.url().path())),
+            secure,
+        }
+    }
+
+    #[cfg(test)]
+    pub fn of(public_url: &str) -> Self {
+        let mut config = crate::config::Config::for_development();
+        config.public_url = Some(public_url.parse().unwrap());
+        Self::new(&Site::new(&config, config.http.listen))
+    }
+
+    /// A `Set-Cookie`; without a life the browser forgets the cookie.
+    fn set(&self, name: &'static str, value: &str, life: Duration) -> HeaderValue {
+        let seconds = i64::try_from(life.as_secs()).unwrap_or(i64::MAX);
+        let cookie = Cookie::build((name, value))
+            .path(self.path.as_str())
+            .max_age(time::Duration::seconds(seconds))
+            .http_only(true)
+            .secure(self.secure)
+            .same_site(SameSite::Lax)
+            .build();
+        // Tokens are base64url, so this is a header's value; without one the browser is given nothing.
+        HeaderValue::try_from(cookie.to_string()).unwrap_or(HeaderValue::from_static(""))
+    }
+
+    /// Every value of the cookie `name`: a site beside this one may have set another of the same name.
+    fn sent(headers: &HeaderMap, name: &str) -> Vec<PlainToken> {
+        let lines = headers.get_all(COOKIE).iter();
+        let texts = lines.filter_map(|line| line.to_str().ok());
+        let cookies = texts.flat_map(Cookie::split_parse).flatten();
+        cookies
+            .filter(|cookie| cookie.name() == name && !cookie.value().is_empty())
+            .map(|cookie| PlainToken::presented(cookie.value()))
+            .take(MOST)
+            .collect()
+    }
+}
+
+/// The cookies of one request of cookie mode.
+#[derive(Debug)]
+pub struct Jar {
+    edge: Arc<Edge>,
+    refresh: Vec<PlainToken>,
+    device: Vec<PlainToken>,
+}
+
+impl Jar {
+    /// What came with a request.
+    pub(super) fn of(edge: Arc<Edge>, headers: &HeaderMap) -> Self {
+        let refresh = Cookies::sent(headers, edge.cookies.refresh);
+        let device = Cookies::sent(headers, edge.cookies.device);
+        Self {
+            edge,
+            refresh,
+            device,
+        }
+    }
+
+    /// The refresh tokens that were sent: none, one, or, when somebody tampered, several.
+    pub fn refresh_tokens(&self) -> &[PlainToken] {
+        &self.refresh
+    }
+
+    /// `answer`, and the browser forgets the refresh token. It stays a known device.
+    pub fn emptied(&self, answer: impl IntoResponse) -> Response {
+        let cookies = &self.edge.cookies;
+        let gone = cookies.set(cookies.refresh, "", Duration::ZERO);
+        (AppendHeaders([(SET_COOKIE, gone)]), answer).into_response()
+    }
+
+    fn filled(&self, pair: TokenPair) -> Response {
+        let cookies = &self.edge.cookies;
+        let token = pair.refresh_token.expose();
+        let refresh = cookies.set(cookies.refresh, token, pair.refresh_expires_in);
+        let answer = Json(TokenPairJson::without_refresh_token(pair));
+        (AppendHeaders([(SET_COOKIE, refresh)]), answer).into_response()
+    }
+}
+
+/// How the refresh token travels: in bodies, or in a cookie and in no body.
+#[derive(Debug)]
+pub enum Mode {
+    Body,
+    Cookie(Jar),
+}
+
+impl Mode {
+    /// What the browser keeps of earlier sign-ins, for a new one.
+    pub fn kept(&self) -> Kept {
+        match self {
+            Self::Body => Kept::default(),
+            Self::Cookie(jar) => Kept {
+                devices: jar.device.clone(),
+                replaced: jar.refresh.clone(),
+            },
+        }
+    }
+
+    /// 200 with a token pair, its refresh token where it belongs.
+    pub fn pair(&self, pair: TokenPair) -> Response {
+        match self {
+            Self::Body => Json(TokenPairJson::from(pair)).into_response(),
+            Self::Cookie(jar) => jar.filled(pair),
+        }
+    }
+
+    /// As [`pair`](Self::pair), and in cookie mode the device is known from now on.
+    pub fn signed_in(&self, SignedIn { pair, device }: SignedIn) -> Response {
+        let mut answer = self.pair(pair);
+        if let Self::Cookie(jar) = self {
+            let cookies = &jar.edge.cookies;
+            let known = cookies.set(cookies.device, device.expose(), DEVICE_LIFETIME);
+            answer.headers_mut().append(SET_COOKIE, known);
+        }
+        answer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(public_url: &str) -> String {
+        let cookies = Cookies::of(public_url);
+        let life = Duration::from_hours(1);
+        let value = cookies.set(cookies.refresh, "pcr_a-b_c", life);
+        value.to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn t24_the_cookie_is_for_no_script_no_other_site_and_no_other_path() {
+        assert_eq!(
+            set("https://auth.example.org"),
+            "__Secure-portcullis_refresh=pcr_a-b_c; HttpOnly; SameSite=Lax; Secure; Path=/api/auth; Max-Age=3600"
+        );
+        let below = set("https://example.org/auth/");
+        assert!(below.contains("; Path=/auth/api/auth;"), "{below}");
+    }
+
+    #[test]
+    fn only_http_on_loopback_goes_without_secure() {
+        for plain in ["http://127.0.0.1:8080", "http://localhost:1", "http://[::1]:8080"] {
+            let cookie = set(plain);
+            assert!(cookie.starts_with("portcullis_refresh="), "{plain}: {cookie}");
+            assert!(!cookie.contains("Secure"), "{plain}: {cookie}");
+            assert!(cookie.contains("HttpOnly"), "{plain}: {cookie}");
+        }
+        for other in ["http://auth.example.org", "https://127.0.0.1", "http://192.0.2.1"] {
+            let cookie = set(other);
+            assert!(
+                cookie.starts_with("__Secure-portcullis_refresh="),
+                "{other}: {cookie}"
+            );
+            assert!(cookie.contains("; Secure;"), "{other}: {cookie}");
+        }
+    }
+
+    #[test]
+    fn cookies_are_found_among_others_and_each_of_one_name() {
+        let sent = |lines: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(COOKIE, HeaderValue::from_str(line).unwrap());
+            }
+            let found = Cookies::sent(&headers, "a");
+            let texts = found.iter().map(|token| token.expose().to_owned());
+            texts.collect::<Vec<_>>()
+        };
+        assert_eq!(sent(&["x=1; a=2; aa=3; A=4"]), ["2"]);
+        assert_eq!(sent(&["a=1; a=2", "a=3"]), ["1", "2", "3"]);
+        assert_eq!(sent(&["a=; a", "b=a=1", ";;=", ""]), [""; 0]);
+    }
+}

@@ -1,0 +1,132 @@
+//! Few passwords tried on many accounts from many addresses: slowed for all new places together, and for
+//! nobody whose place is known (T08).
+
+use serde_json::json;
+
+use crate::limits::{connected, once_in_five};
+use crate::presence::patient;
+use crate::support::app::{TestApp, Tuning};
+use crate::support::http::Answer;
+use crate::support::people::PASSWORD;
+use crate::support::redis::{fresh_prefix, shared};
+
+const ADA: &str = "ada@example.org";
+/// In an hour; a sixth of them at once.
+const FAILURES: u32 = 120;
+
+fn tuning() -> Tuning {
+    Tuning::new().configure(|config| {
+        config.limits.enabled = true;
+        config.limits.failures = FAILURES;
+        config.http.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    })
+}
+
+async fn sign_in_from(hub: &TestApp, from: &str, email: &str, password: &str) -> Answer {
+    let request = hub.request("POST".parse().unwrap(), "/api/auth");
+    let request = request.header("x-forwarded-for", from);
+    Answer::of(request.json(&json!({ "email": email, "password": password }))).await
+}
+
+/// `tries` wrong passwords, each for another account and from another address; how many were looked at.
+async fn spray(hub: &TestApp, tries: u32) -> u32 {
+    let mut looked_at = 0;
+    for n in 0..tries {
+        let from = format!("198.51.{}.{}", n / 250, n % 250);
+        let email = format!("somebody{n}@example.org");
+        let answer = sign_in_from(hub, &from, &email, "a common password").await;
+        if answer.status == 429 {
+            let body = answer.problem(429, "rate_limited");
+            let seconds = body["retry_after"].as_u64().unwrap();
+            assert_eq!(answer.header("retry-after").unwrap(), seconds.to_string());
+        } else {
+            answer.problem(401, "invalid_credentials");
+            looked_at += 1;
+        }
+    }
+    looked_at
+}
+
+#[tokio::test]
+async fn t08_a_sprayer_with_the_right_password_in_the_list_gets_in_nowhere_and_the_owner_does() {
+    let hub = tuning().manual_clock().spawn().await;
+    hub.person(ADA, "user").await;
+    sign_in_from(&hub, "192.0.2.1", ADA, PASSWORD).await.expect(200);
+    assert_eq!(spray(&hub, 300).await, FAILURES / 6);
+    // The one guess that is right comes too late: it is not looked at, and costs no hash.
+    let hashes = hub.app.hasher.runs();
+    for n in 0..50 {
+        let from = format!("203.0.113.{n}");
+        let answer = sign_in_from(&hub, &from, ADA, PASSWORD).await;
+        answer.problem(429, "rate_limited");
+    }
+    assert_eq!(hub.app.hasher.runs(), hashes);
+    let home = sign_in_from(&hub, "192.0.2.1", ADA, PASSWORD).await;
+    home.expect(200);
+    // From a new place the owner waits for as long as told, and is in.
+    let told = sign_in_from(&hub, "2001:db8::1", ADA, PASSWORD).await;
+    let seconds = told.problem(429, "rate_limited")["retry_after"].as_u64().unwrap();
+    assert_eq!(seconds, 30);
+    let clock = hub.clock.as_ref().unwrap();
+    clock.advance(std::time::Duration::from_secs(seconds));
+    sign_in_from(&hub, "2001:db8::1", ADA, PASSWORD).await.expect(200);
+}
+
+/// The way in for an owner who is in a new place while somebody guesses.
+#[tokio::test]
+async fn t08_who_follows_a_mailed_link_signs_in_from_there_while_a_sprayer_is_at_work() {
+    let hub = tuning().manual_clock().spawn().await;
+    hub.person(ADA, "user").await;
+    spray(&hub, FAILURES).await;
+    let hotel = "2001:db8::1";
+    let refused = sign_in_from(&hub, hotel, ADA, PASSWORD).await;
+    refused.problem(429, "rate_limited");
+    let from = |method: &str, path: &str| {
+        let request = hub.request(method.parse().unwrap(), path);
+        request.header("x-forwarded-for", hotel)
+    };
+    let ask = from("POST", "/api/auth/recovery").json(&json!({ "email": ADA }));
+    Answer::of(ask).await.expect(202);
+    let token = hub.mailed_token(ADA, 1).await;
+    let path = format!("/api/auth/recovery/{token}");
+    let recover = from("POST", &path).json(&json!({ "password": PASSWORD }));
+    Answer::of(recover).await.expect(204);
+    sign_in_from(&hub, hotel, ADA, PASSWORD).await.expect(200);
+    // So does somebody new, where the account was activated.
+    let eve = "eve@example.org";
+    hub.register(eve).await.expect(202);
+    let token = hub.mailed_token(eve, 1).await;
+    let activate = from("PATCH", &format!("/api/auth/activate/{token}"));
+    Answer::of(activate).await.expect(200);
+    sign_in_from(&hub, "2001:db8::2", eve, PASSWORD).await.expect(200);
+    let elsewhere = sign_in_from(&hub, "203.0.113.1", eve, PASSWORD).await;
+    elsewhere.problem(429, "rate_limited");
+}
+
+#[tokio::test]
+async fn t08_sign_ins_that_succeed_are_not_taken_for_spraying() {
+    let hub = tuning().manual_clock().spawn().await;
+    hub.person(ADA, "user").await;
+    for n in 0..FAILURES / 6 + 5 {
+        let from = format!("198.51.100.{n}");
+        sign_in_from(&hub, &from, ADA, PASSWORD).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn t08_nodes_notice_spraying_together() {
+    once_in_five(together).await;
+}
+
+async fn together() -> anyhow::Result<()> {
+    let (mut redis, prefix, url) = (patient().await, fresh_prefix(), shared());
+    let a = tuning().redis(&url, &prefix).manual_clock().spawn().await;
+    let b = tuning().redis(&url, &prefix).manual_clock().spawn().await;
+    connected(&a, &mut redis, &prefix).await;
+    connected(&b, &mut redis, &prefix).await;
+    anyhow::ensure!(spray(&a, 60).await == FAILURES / 6);
+    // Redis' clock goes on: one comes back in 30 s.
+    let more = spray(&b, 60).await;
+    anyhow::ensure!(more <= 3, "{more} more on the other node");
+    Ok(())
+}
