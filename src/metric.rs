@@ -29,6 +29,10 @@ pub const BUS_PUBLISH_FAILURES: &str = "portcullis_bus_publish_failures_total";
 pub const PASSWORD_HASH: &str = "portcullis_password_hash_seconds";
 /// Tries to sign in; label `outcome` is one of [`SIGN_IN_OUTCOMES`].
 pub const SIGN_INS: &str = "portcullis_sign_ins_total";
+/// Attempts to send a mail; label `outcome` is one of [`MAIL_OUTCOMES`].
+pub const MAILS: &str = "portcullis_mails_total";
+/// For how long the mail has waited that has waited longest.
+pub const MAIL_LAG: &str = "portcullis_mail_lag";
 
 /// Every close code of the socket contract.
 pub const CLOSE_CODES: &[&str] = &[
@@ -47,6 +51,9 @@ pub const SIGN_IN_OUTCOMES: &[&str] = &[
     "unavailable",
     "internal",
 ];
+
+/// How an attempt to send a mail ends.
+pub const MAIL_OUTCOMES: &[&str] = &["sent", "postponed", "given_up"];
 
 /// What a metric counts with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,6 +164,18 @@ pub const ALL: &[Metric] = &[
         Kind::Counter,
         "Tries to sign in by outcome",
         Series::Each("outcome", SIGN_IN_OUTCOMES),
+    ),
+    metric(
+        MAILS,
+        Kind::Counter,
+        "Attempts to send a mail by outcome",
+        Series::Each("outcome", MAIL_OUTCOMES),
+    ),
+    metric(
+        MAIL_LAG,
+        Kind::Gauge,
+        "Age in seconds of the mail that has waited longest in the outbox",
+        Series::One,
     ),
 ];
 

@@ -50,6 +50,7 @@ mod logs;
 mod mail_bounds;
 mod mail_injection;
 mod mail_outbox;
+mod mail_server;
 #[cfg(target_os = "linux")]
 mod memory;
 mod metrics;
