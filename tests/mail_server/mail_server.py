@@ -20,6 +20,7 @@ import logging
 import pathlib
 import ssl
 import subprocess
+import warnings
 
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
@@ -161,6 +162,7 @@ def main():
     parser.add_argument("--certificate", choices=["trusted", "stranger", "self"], default="trusted")
     parser.add_argument("--user", default="", help="whoever sends must sign in as this")
     parser.add_argument("--password", default="")
+    warnings.simplefilter("ignore")  # about sign-in without TLS, which is what some tests are about
     logging.getLogger("mail.log").setLevel(logging.CRITICAL + 1)  # clients that do not trust it are no news
     asyncio.run(serve(parser.parse_args()))
 
