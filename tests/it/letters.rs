@@ -106,6 +106,7 @@ async fn letters_are_in_the_readers_language_and_an_activation_notes_which_that_
         .await
         .expect(202);
     assert_eq!(subject(1).await, "Подтвердите адрес почты");
+    insta::assert_snapshot!("activation_in_russian", written(&hub, &hub.mail_to(ADA, 1).await));
     asked(Method::POST, "/api/users", "de, ru;q=0.1, en-GB;q=0.5", ada())
         .await
         .expect(202);
