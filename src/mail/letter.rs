@@ -68,7 +68,7 @@ enum Page {
 
 impl Page {
     /// The hub's own page, unless the site has one.
-    fn of<'a>(self, links: &'a Links) -> (&'static str, Option<&'a str>) {
+    fn of(self, links: &Links) -> (&'static str, Option<&str>) {
         match self {
             Self::Activation => ("/activate/", links.activation.as_deref()),
             Self::Recovery => ("/recovery/", links.recovery.as_deref()),

@@ -94,7 +94,7 @@ impl MailServer {
             config.mail.transport = Transport::Smtp;
             config.mail.smtp_url = Some(url.into());
             config.mail.ca_certificates = ca_certificates;
-            config.mail.from = "Portcullis <no-reply@example.net>".to_owned();
+            config.mail.from = String::from("Portcullis <no-reply@example.net>");
         }
     }
 
