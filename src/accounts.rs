@@ -34,13 +34,14 @@ use crate::email::Email;
 use crate::error::{Code, FieldError};
 use crate::ids::{SessionId, UserId};
 use crate::limits::{Exceeded, Limits};
-use crate::mail::Letter;
+use crate::mail::{Language, Letter};
 use crate::password::{Hasher, Overloaded, Password};
 use crate::roles::{Permission, Unconfirmed};
 use crate::secret::PlainToken;
 use crate::store::journal::{self, Change, Entry, NewEntry};
 use crate::store::mailed_tokens::{self, NewToken, Purpose};
-use crate::store::{self, Tx, users};
+use crate::store::users::{self, User};
+use crate::store::{self, Tx};
 
 pub use export::Export;
 pub use import::{Described, Outcome, Person};
@@ -260,12 +261,20 @@ impl Accounts {
         tx: &mut Tx,
         to: &Email,
         user: Option<UserId>,
+        language: &Language,
         letter: &Letter,
     ) -> Result<(), store::Error> {
+        let mail = &self.cx.mail;
         match user {
-            Some(_) => self.cx.mail.enqueue(tx, to, user, letter).await.map(|_| ()),
-            None => self.cx.mail.enqueue_decoy(tx, to, letter).await,
+            Some(_) => mail.enqueue(tx, to, user, language, letter).await.map(|_| ()),
+            None => mail.enqueue_decoy(tx, to, language, letter).await,
         }
+    }
+
+    /// The language of a letter to `user`, where there is one, that follows from what `by` did.
+    fn language(&self, user: Option<&User>, by: &Origin) -> Language {
+        let locale = user.and_then(|user| user.locale.as_deref());
+        self.cx.mail.language(locale, by.languages.as_deref())
     }
 
     /// An id that no user has.

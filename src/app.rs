@@ -126,7 +126,7 @@ impl App {
             presence,
             limits,
         });
-        let mail = Outbox::new(&config, &site, master.clone(), clock.clone(), rng.clone());
+        let mail = Outbox::new(&config, &site, master.clone(), clock.clone(), rng.clone())?;
         let cx = Context {
             config,
             site,

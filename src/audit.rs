@@ -48,6 +48,8 @@ pub struct Origin {
     pub actor: Actor,
     pub ip: Option<IpAddr>,
     pub user_agent: Option<String>,
+    /// `Accept-Language`, for the letters that the act leads to.
+    pub languages: Option<String>,
     pub request_id: Option<String>,
 }
 
@@ -59,6 +61,7 @@ impl Origin {
             actor,
             ip: None,
             user_agent: None,
+            languages: None,
             request_id: None,
         }
     }

@@ -15,14 +15,14 @@ mod serve;
 mod user;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
 use crate::app::App;
-use crate::config::{Config, ConfigErrors, Env, Loaded};
-use crate::telemetry;
+use crate::config::{Config, ConfigErrors, Env, Fault, Loaded};
+use crate::{mail, telemetry};
 
 /// A WebSocket-first realtime auth hub.
 #[derive(Debug, Parser)]
@@ -97,14 +97,28 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 async fn execute(cli: Cli) -> Result<(), Failure> {
     let file = cli.config.as_deref();
     match cli.command.unwrap_or(Command::Serve(serve::Args::default())) {
-        Command::Serve(args) => serve::run(Config::load(file)?, &args).await,
-        Command::Migrate => migrate::run(Config::load(file)?).await,
-        Command::User(args) => user::run(Config::load(file)?, args).await,
-        Command::Key(args) => key::run(Config::load(file)?, args).await,
-        Command::Keys(args) => keys::run(Config::load(file)?, args).await,
+        Command::Serve(args) => serve::run(load(file)?, &args).await,
+        Command::Migrate => migrate::run(load(file)?).await,
+        Command::User(args) => user::run(load(file)?, args).await,
+        Command::Key(args) => key::run(load(file)?, args).await,
+        Command::Keys(args) => keys::run(load(file)?, args).await,
         Command::Config(args) => config::run(file, &args),
         Command::Openapi => openapi::run(),
         Command::Healthcheck(args) => healthcheck::run(file, args).await,
+    }
+}
+
+/// The configuration, with what its paths name: templates of mails are part of it.
+fn load(file: Option<&Path>) -> Result<Loaded, ConfigErrors> {
+    let loaded = Config::load(file)?;
+    let found = mail::faults(&loaded.config.mail).into_iter();
+    let faults: Vec<Fault> = found
+        .map(|fault| loaded.fault(fault.key, fault.problem))
+        .collect();
+    if faults.is_empty() {
+        Ok(loaded)
+    } else {
+        Err(ConfigErrors(faults))
     }
 }
 

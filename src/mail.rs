@@ -3,13 +3,38 @@
 //! A service enqueues a [`Letter`] in the transaction of what it tells of; after the commit it wakes the
 //! job (`jobs/mail_outbox.rs`), which hands each mail to the [`Mailer`]. No request waits for SMTP.
 
+mod language;
 mod letter;
 pub mod mailbox;
 mod mailer;
 mod outbox;
 mod render;
+mod templates;
+mod wording;
 
+use crate::config;
+
+pub use language::{Language, preferred};
 pub use letter::Letter;
 pub use mailbox::{CaughtMail, caught};
-pub use mailer::{DeliveryError, Mailer, SetUpError};
+pub use mailer::{DeliveryError, Mailer};
 pub use outbox::{Content, Mail, Outbox, listed};
+
+/// A setting that no mail can be written or sent with.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {problem}")]
+pub struct SettingError {
+    /// Its key.
+    pub key: &'static str,
+    /// What is wrong, and where; what to do.
+    pub problem: String,
+}
+
+/// Looks at what the settings name: templates, languages, certificates. For whoever checks a configuration
+/// before anything runs; to be called inside of the runtime.
+#[must_use]
+pub fn faults(config: &config::Mail) -> Vec<SettingError> {
+    let renderer = render::Renderer::new(config).err().unwrap_or_default();
+    let mailer = Mailer::new(config).err();
+    renderer.into_iter().chain(mailer).collect()
+}

@@ -29,6 +29,10 @@ pub const BUS_PUBLISH_FAILURES: &str = "portcullis_bus_publish_failures_total";
 pub const PASSWORD_HASH: &str = "portcullis_password_hash_seconds";
 /// Tries to sign in; label `outcome` is one of [`SIGN_IN_OUTCOMES`].
 pub const SIGN_INS: &str = "portcullis_sign_ins_total";
+/// Attempts to send a mail; label `outcome` is one of [`MAIL_OUTCOMES`].
+pub const MAILS: &str = "portcullis_mails_total";
+/// For how long the mail has waited that has waited longest.
+pub const MAIL_LAG: &str = "portcullis_mail_lag";
 
 /// Requests that a limit stopped; label `limit` is one of [`LIMITS`].
 pub const LIMITED: &str = "portcullis_limited_total";
@@ -67,6 +71,8 @@ pub const LIMITS: &[&str] = &[
     "token:total",
     "token:address",
 ];
+/// How an attempt to send a mail ends.
+pub const MAIL_OUTCOMES: &[&str] = &["sent", "postponed", "given_up"];
 
 /// What a metric counts with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,6 +189,18 @@ pub const ALL: &[Metric] = &[
         Kind::Counter,
         "Requests stopped by a limit",
         Series::Each("limit", LIMITS),
+    ),
+    metric(
+        MAILS,
+        Kind::Counter,
+        "Attempts to send a mail by outcome",
+        Series::Each("outcome", MAIL_OUTCOMES),
+    ),
+    metric(
+        MAIL_LAG,
+        Kind::Gauge,
+        "Age in seconds of the mail that has waited longest in the outbox",
+        Series::One,
     ),
 ];
 

@@ -3,6 +3,7 @@
 use super::{Accounts, Error};
 use crate::audit::{self, Action, Origin, Record};
 use crate::ids::UserId;
+use crate::mail;
 use crate::secret::PlainToken;
 use crate::store::journal::{Change, StateReason};
 use crate::store::mailed_tokens::{self, Purpose};
@@ -43,6 +44,8 @@ impl Accounts {
             email: &token.email,
             password_hash: token.password_hash.as_deref(),
             name: token.name.as_deref(),
+            // Only who can read this mail has the token: so this is the owner's language, or none.
+            locale: mail::preferred(by.languages.as_deref().unwrap_or_default()),
             now,
         };
         let version = users::activate(&mut tx, &activation)

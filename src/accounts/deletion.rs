@@ -53,11 +53,15 @@ impl Accounts {
             store::roles::lock(&mut tx, ADMIN).await?;
         }
         let entry = self.erase(&mut tx, &user, by).await?;
+        let language = self.language(Some(&user), by);
         let goodbye = Letter::AccountDeleted {
             name: user.name.clone(),
         };
         // Nobody's mail by now: its row tells only that there was one.
-        self.cx.mail.enqueue(&mut tx, &user.email, None, &goodbye).await?;
+        self.cx
+            .mail
+            .enqueue(&mut tx, &user.email, None, &language, &goodbye)
+            .await?;
         tx.commit().await?;
         self.cx.mail.wake();
         self.cx.hub.announce(&[entry]).await;

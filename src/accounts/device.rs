@@ -65,7 +65,7 @@ impl Accounts {
         mailed_tokens::end_all(&mut tx, user.id).await?;
         // To nobody else: an address that somebody has put in the place of this one gets no link.
         if user.email == token.email {
-            self.offer_password(&mut tx, &user, &token.email).await?;
+            self.offer_password(&mut tx, &user, &token.email, by).await?;
         }
         let row = Record::done(Action::DeviceRevoke)
             .user(user.id)

@@ -72,7 +72,8 @@ impl Accounts {
         let user = self.hold(&mut tx, caller, &proven).await?;
         // An account never activated proves nothing: whoever confirms the address takes its place.
         let owner = users::find_by_email(&mut tx, email).await?;
-        let occupied = owner.is_some_and(|owner| owner.status != Status::Pending);
+        let owner = owner.filter(|owner| owner.status != Status::Pending);
+        let occupied = owner.is_some();
         mailed_tokens::end(&mut tx, user.id, Purpose::EmailChange).await?;
         let (session, grant) = (Some(caller.session_id), Grant::bare(CHANGE));
         let token = self
@@ -83,10 +84,12 @@ impl Accounts {
             token: (!occupied).then_some(token),
         };
         // (Both count as mails about the caller, whoever reads them: the caller's export lists them alike.)
-        self.enqueue_or_pretend(&mut tx, email, within.then_some(user.id), &letter)
+        let readers = self.language(owner.as_ref().or(Some(&user)), by);
+        self.enqueue_or_pretend(&mut tx, email, within.then_some(user.id), &readers, &letter)
             .await?;
         mailed_tokens::end_to(&mut tx, user.id, Purpose::EmailUndo, &user.email).await?;
         let undo = self.issue_undo(&mut tx, user.id, &user.email).await?;
+        let language = self.language(Some(&user), by);
         let notice = Letter::EmailChangeAsked {
             name: user.name,
             wanted: email.clone(),
@@ -94,7 +97,7 @@ impl Accounts {
         };
         self.cx
             .mail
-            .enqueue(&mut tx, &user.email, Some(user.id), &notice)
+            .enqueue(&mut tx, &user.email, Some(user.id), &language, &notice)
             .await?;
         let row = Record::done(Action::EmailRequest)
             .user(user.id)
@@ -150,6 +153,7 @@ impl Accounts {
         };
         let state = self.append(&mut tx, user.id, Some(version), change).await?;
         let undo = self.issue_undo(&mut tx, user.id, &user.email).await?;
+        let language = self.language(Some(&user), by);
         let notice = Letter::EmailChanged {
             name: user.name,
             wanted: token.email,
@@ -157,7 +161,7 @@ impl Accounts {
         };
         self.cx
             .mail
-            .enqueue(&mut tx, &user.email, Some(user.id), &notice)
+            .enqueue(&mut tx, &user.email, Some(user.id), &language, &notice)
             .await?;
         let row = Record::done(Action::EmailChange)
             .user(user.id)

@@ -63,7 +63,7 @@ impl Accounts {
             };
             entries.push(self.append(&mut tx, user.id, Some(version), change).await?);
         }
-        self.offer_password(&mut tx, &user, &token.email).await?;
+        self.offer_password(&mut tx, &user, &token.email, by).await?;
         let row = Record::done(Action::EmailUndo)
             .user(user.id)
             .details(serde_json::json!({ "sessions_revoked": ended, "returned": returned }));
@@ -80,6 +80,7 @@ impl Accounts {
         tx: &mut Tx,
         user: &User,
         email: &Email,
+        by: &Origin,
     ) -> Result<(), store::Error> {
         if user.status != Status::Active {
             return Ok(());
@@ -91,7 +92,11 @@ impl Accounts {
             name: user.name.clone(),
             token,
         };
-        self.cx.mail.enqueue(tx, email, Some(user.id), &letter).await?;
+        let language = self.language(Some(user), by);
+        self.cx
+            .mail
+            .enqueue(tx, email, Some(user.id), &language, &letter)
+            .await?;
         Ok(())
     }
 }

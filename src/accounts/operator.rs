@@ -76,7 +76,7 @@ impl Accounts {
         if let Some(letter) = self.first_letter(&mut tx, user, id, &checked).await? {
             self.cx
                 .mail
-                .enqueue(&mut tx, &user.email, Some(id), &letter)
+                .enqueue(&mut tx, &user.email, Some(id), &self.language(None, by), &letter)
                 .await?;
         }
         let details =

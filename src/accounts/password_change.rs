@@ -68,13 +68,14 @@ impl Accounts {
                 EndReason::PasswordChanged,
             )
             .await?;
+        let language = self.language(Some(&user), by);
         let notice = Letter::PasswordChanged {
             name: user.name,
             one_stays: true,
         };
         self.cx
             .mail
-            .enqueue(&mut tx, &user.email, Some(user.id), &notice)
+            .enqueue(&mut tx, &user.email, Some(user.id), &language, &notice)
             .await?;
         let row = Record::done(Action::PasswordChange)
             .user(user.id)

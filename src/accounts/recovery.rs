@@ -7,7 +7,7 @@ use crate::audit::{self, Action, Origin, Record};
 use crate::email::Email;
 use crate::ids::{SessionId, UserId};
 use crate::limits::Mailing;
-use crate::mail::Letter;
+use crate::mail::{self, Letter};
 use crate::secret::PlainToken;
 use crate::store::journal::{Change, Entry, StateReason};
 use crate::store::mailed_tokens::{self, MailedToken, Purpose};
@@ -45,9 +45,11 @@ impl Accounts {
         let token = self
             .replace_token(&mut tx, Purpose::Recovery, id, email, grant)
             .await?;
+        let language = self.language(user.as_ref(), by);
         let name = user.as_ref().and_then(|user| user.name.clone());
         let user = user.map(|user| user.id);
-        self.enqueue_or_pretend(&mut tx, email, user, &Letter::Recovery { name, token })
+        let letter = Letter::Recovery { name, token };
+        self.enqueue_or_pretend(&mut tx, email, user, &language, &letter)
             .await?;
         let details = serde_json::json!({ "sent": user.is_some() });
         let row = Record {
@@ -113,7 +115,7 @@ impl Accounts {
         let token = mailed_tokens::consume(&mut tx, &token.hash(), Purpose::Recovery, self.cx.now())
             .await?
             .ok_or(Error::TokenSpent)?;
-        let mut entries = self.put_password(&mut tx, &token, &hash).await?;
+        let mut entries = self.put_password(&mut tx, &token, &hash, by).await?;
         mailed_tokens::end_all(&mut tx, token.user_id).await?;
         let (ended, entry) = self
             .end_sessions(&mut tx, token.user_id, EndReason::PasswordChanged)
@@ -122,13 +124,14 @@ impl Accounts {
         let now = users::find(&mut tx, token.user_id)
             .await?
             .ok_or(Error::TokenSpent)?;
+        let language = self.language(Some(&now), by);
         let notice = Letter::PasswordChanged {
             name: now.name,
             one_stays: false,
         };
         self.cx
             .mail
-            .enqueue(&mut tx, &token.email, Some(token.user_id), &notice)
+            .enqueue(&mut tx, &token.email, Some(token.user_id), &language, &notice)
             .await?;
         let row = Record::done(Action::RecoveryComplete)
             .user(token.user_id)
@@ -145,13 +148,20 @@ impl Accounts {
 
     /// Sets the password of an active account, or activates a pending one with it. The status is decided
     /// by the statements themselves, under the lock: what was read before may have changed.
-    async fn put_password(&self, tx: &mut Tx, token: &MailedToken, hash: &str) -> Result<Vec<Entry>, Error> {
+    async fn put_password(
+        &self,
+        tx: &mut Tx,
+        token: &MailedToken,
+        hash: &str,
+        by: &Origin,
+    ) -> Result<Vec<Entry>, Error> {
         let (user, now) = (token.user_id, self.cx.now());
         let activation = Activation {
             id: user,
             email: &token.email,
             password_hash: Some(hash),
             name: token.name.as_deref(),
+            locale: mail::preferred(by.languages.as_deref().unwrap_or_default()),
             now,
         };
         if let Some(version) = users::activate(tx, &activation).await? {

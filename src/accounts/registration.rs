@@ -65,7 +65,9 @@ impl Accounts {
         let token = PlainToken::generate("pcm_", &self.cx.rng);
         let mut tx = self.cx.db.begin().await?;
         let letter = Letter::Activation { name, token };
-        self.enqueue_or_pretend(&mut tx, email, None, &letter).await?;
+        let language = self.language(None, by);
+        self.enqueue_or_pretend(&mut tx, email, None, &language, &letter)
+            .await?;
         let details = serde_json::json!({ "sent": false });
         let row = Record::done(Action::UserRegister).details(details);
         audit::record(&mut tx, &self.cx, by, row).await?;
@@ -122,8 +124,12 @@ impl Accounts {
                 token,
             },
         };
+        let language = self.language(owner.as_ref(), by);
         let owner = owner.map(|owner| owner.id);
-        self.cx.mail.enqueue(&mut tx, email, owner, &letter).await?;
+        self.cx
+            .mail
+            .enqueue(&mut tx, email, owner, &language, &letter)
+            .await?;
         let details = serde_json::json!({ "known": known });
         let row = Record {
             user: owner,
@@ -163,9 +169,11 @@ impl Accounts {
         let token = self
             .replace_token(&mut tx, Purpose::Activation, id, email, grant)
             .await?;
+        let language = self.language(pending.as_ref(), by);
         let name = pending.as_ref().and_then(|user| user.name.clone());
         let user = pending.map(|user| user.id);
-        self.enqueue_or_pretend(&mut tx, email, user, &Letter::Activation { name, token })
+        let letter = Letter::Activation { name, token };
+        self.enqueue_or_pretend(&mut tx, email, user, &language, &letter)
             .await?;
         let details = serde_json::json!({ "sent": user.is_some() });
         let row = Record {

@@ -6,7 +6,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::{Failure, output};
-use crate::config::{Config, ConfigErrors, Shown};
+use crate::config::{ConfigErrors, Shown};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -26,7 +26,7 @@ enum Act {
 }
 
 pub(super) fn run(file: Option<&Path>, args: &Args) -> Result<(), Failure> {
-    let loaded = match Config::load(file) {
+    let loaded = match super::load(file) {
         Ok(loaded) => loaded,
         Err(faults) if args.json => {
             output::line(faults_as_json(&faults).to_string());

@@ -14,6 +14,10 @@ section! {
         recovery: Option<String> = None,
         /// The page that confirms a new address; `{public_url}/email/{token}` unless set.
         email: Option<String> = None,
+        /// The page that takes a change of the address back; `{public_url}/email-undo/{token}` unless set.
+        email_undo: Option<String> = None,
+        /// The page that signs a new device out; `{public_url}/device/{token}` unless set.
+        device: Option<String> = None,
     }
 }
 
@@ -23,6 +27,8 @@ impl Links {
             ("links.activation", &self.activation),
             ("links.recovery", &self.recovery),
             ("links.email", &self.email),
+            ("links.email_undo", &self.email_undo),
+            ("links.device", &self.device),
         ];
         for (key, link) in links {
             let valid = link.as_deref().is_none_or(is_link);

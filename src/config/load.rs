@@ -8,8 +8,8 @@ use super::section::{Key, Section};
 use super::setting::Setting;
 use super::sources::{read_environment, read_file};
 use super::{
-    Config, ConfigErrors, Database, Env, Environment, Http, Hub, Limits, Links, Mail, Management, Metrics,
-    Passwords, Redis, Registration, Secrets, Source, Tokens, production,
+    Config, ConfigErrors, Database, Env, Environment, Fault, Http, Hub, Limits, Links, Mail, Management,
+    Metrics, Passwords, Redis, Registration, Secrets, Source, Tokens, production,
 };
 
 /// Read from the working directory when it exists and no other file is named.
@@ -23,6 +23,19 @@ pub struct Loaded {
     pub log_filter: Option<String>,
     /// Every key in order, for `config show`.
     pub shown: Vec<Shown>,
+}
+
+impl Loaded {
+    /// A fault of `key` that was found later, in what its value names.
+    #[must_use]
+    pub fn fault(&self, key: &str, problem: String) -> Fault {
+        let shown = self.shown.iter().find(|shown| shown.key == key);
+        Fault {
+            key: key.to_owned(),
+            source: shown.map_or(Source::Default, |shown| shown.source.clone()),
+            problem,
+        }
+    }
 }
 
 /// One line of `config show`.

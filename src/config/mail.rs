@@ -1,5 +1,7 @@
 //! `[mail]`: how mail leaves the house.
 
+use std::path::PathBuf;
+
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
@@ -24,6 +26,14 @@ section! {
         smtp_url: Option<SecretString> = None,
         /// The sender: `Name <address>`, or an address.
         from: String = "Portcullis <no-reply@localhost>".to_owned(),
+        /// Certificates in PEM form that are trusted beside the system's.
+        ca_certificates: Option<PathBuf> = None,
+        /// For how many seconds the mail server may be waited for, for one mail.
+        timeout: u32 = 30,
+        /// A folder whose files take the place of the built-in templates.
+        templates: Option<PathBuf> = None,
+        /// The language for whom no other one is known.
+        language: String = "en".to_owned(),
     }
 }
 
@@ -41,6 +51,11 @@ impl Mail {
                 "mail.transport = smtp needs it; write smtps://user:password@host",
             ),
         }
+        reader.require(
+            "mail.timeout",
+            (1..=600).contains(&self.timeout),
+            "write 1 to 600 seconds",
+        );
         reader.require(
             "mail.from",
             is_sender(&self.from),

@@ -157,6 +157,19 @@ impl Setting for PathBuf {
     }
 }
 
+impl Setting for Option<PathBuf> {
+    const WANTED: &'static str = "write a path, or an empty text for none";
+
+    fn read(raw: &Raw) -> Option<Self> {
+        let text = raw.text()?;
+        Some((!text.trim().is_empty()).then(|| PathBuf::from(text)))
+    }
+
+    fn show(&self) -> serde_json::Value {
+        json!(self.as_ref().map(|path| path.display().to_string()))
+    }
+}
+
 impl Setting for Option<Url> {
     const WANTED: &'static str = "write an address as in https://auth.example.org";
 

@@ -36,6 +36,8 @@ pub struct Client {
     pub is_encrypted: bool,
     /// Cut to 256 characters, without control characters.
     pub user_agent: Option<String>,
+    /// `Accept-Language`, cut likewise.
+    pub languages: Option<String>,
     pub request_id: Arc<str>,
 }
 
@@ -71,6 +73,9 @@ impl Client {
         };
         let certain = whole && (trusted_peer || !forwarded);
         let user_agent = headers.get(header::USER_AGENT).map(|value| cut(value.as_bytes()));
+        let languages = headers
+            .get(header::ACCEPT_LANGUAGE)
+            .map(|value| cut(value.as_bytes()));
         let is_encrypted = trusted_peer && says_https(headers);
         Self {
             ip,
@@ -79,6 +84,7 @@ impl Client {
             certain,
             is_encrypted,
             user_agent,
+            languages,
             request_id,
         }
     }
@@ -86,7 +92,7 @@ impl Client {
     /// Nobody knows who calls, so nothing is trusted.
     fn unknown() -> Self {
         let nowhere = IpAddr::from([0, 0, 0, 0]);
-        let (user_agent, request_id) = (None, Arc::from(""));
+        let (user_agent, languages, request_id) = (None, None, Arc::from(""));
         Self {
             ip: nowhere,
             peer: nowhere,
@@ -94,6 +100,7 @@ impl Client {
             certain: false,
             is_encrypted: false,
             user_agent,
+            languages,
             request_id,
         }
     }
@@ -111,6 +118,7 @@ impl Client {
             actor,
             ip: Some(self.ip),
             user_agent: self.user_agent.clone(),
+            languages: self.languages.clone(),
             request_id: Some(self.request_id.to_string()),
         }
     }

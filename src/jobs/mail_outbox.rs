@@ -2,7 +2,7 @@
 //!
 //! A mail is claimed by moving its next attempt behind a lease: no transaction is open while it is sent,
 //! two nodes do not send one mail at a time, and what a dead node had in hand is sent by another. A mail
-//! that cannot be sent is tried again with growing pauses for a day, then given up. Spawned by `serve`.
+//! that cannot be sent is tried again with growing pauses for one day or three ([`Letter::worth`]), then given up. Spawned by `serve`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,21 +12,20 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
-use crate::mail::{DeliveryError, Mailer};
+use crate::mail::{DeliveryError, Letter, Mailer};
+use crate::metric;
 use crate::secret::Rng;
 use crate::store;
 use crate::store::mails::{self, Claimed};
 
 /// How often the job looks without having been woken.
 const POLL: Duration = Duration::from_secs(1);
-/// How long one delivery may take. Shorter than [`LEASE`], so that nobody else takes the mail meanwhile.
-const PATIENCE: Duration = Duration::from_secs(45);
-/// How long a claimed mail is hidden from others.
-const LEASE: Duration = Duration::from_mins(1);
+/// For how long a claimed mail is hidden from others, beyond `mail.timeout`: nobody else takes it meanwhile.
+const MARGIN: Duration = Duration::from_secs(30);
 /// The first pause and the longest one.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_mins(15));
-/// After how long a mail is given up: what it carries has expired.
-const GIVE_UP: Duration = Duration::from_hours(24);
+/// How often it is looked how long mails have waited.
+const LOOK: Duration = Duration::from_secs(10);
 /// How long a delivery may go on once the server stops.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -34,11 +33,19 @@ const GRACE: Duration = Duration::from_secs(2);
 pub async fn run(cx: Context, mailer: Mailer, wake: Arc<Notify>, token: CancellationToken) {
     let mut ticks = interval(POLL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut looks = interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = token.cancelled() => return,
             () = wake.notified() => {}
             _ = ticks.tick() => {}
+            _ = looks.tick() => {
+                if let Err(error) = note_lag(&cx).await {
+                    tracing::warn!(%error, "how long mails have waited cannot be looked up");
+                }
+                continue;
+            }
         }
         let stopped = async {
             token.cancelled().await;
@@ -55,11 +62,19 @@ pub async fn run(cx: Context, mailer: Mailer, wake: Arc<Notify>, token: Cancella
     }
 }
 
+async fn note_lag(cx: &Context) -> Result<(), store::Error> {
+    let oldest = mails::oldest_waiting(&mut cx.db.read().await?).await?;
+    let lag = oldest.map_or(Duration::ZERO, |oldest| cx.now().since(oldest));
+    metrics::gauge!(metric::MAIL_LAG).set(lag.as_secs_f64());
+    Ok(())
+}
+
 /// Sends what is due, until nothing is, the way out is blocked, or the server stops.
 async fn send_due(cx: &Context, mailer: &Mailer, token: &CancellationToken) -> Result<(), store::Error> {
     while !token.is_cancelled() && mails::any_due(&mut cx.db.read().await?, cx.now()).await? {
         let now = cx.now();
-        let claimed = mails::claim(&mut cx.db.single().await?, now, now + LEASE).await?;
+        let lease = now + patience(cx) + MARGIN;
+        let claimed = mails::claim(&mut cx.db.single().await?, now, lease).await?;
         let Some(claimed) = claimed else { return Ok(()) };
         if let Outcome::Blocked = send(cx, mailer, &claimed).await? {
             return Ok(());
@@ -80,11 +95,14 @@ async fn send(cx: &Context, mailer: &Mailer, claimed: &Claimed) -> Result<Outcom
             mails::discard(&mut cx.db.single().await?, claimed.id).await?;
             return Ok(Outcome::Done);
         }
-        Ok(Some(mail)) => match timeout(PATIENCE, mailer.deliver(&cx.db, &mail, cx.now())).await {
-            Ok(Ok(())) => return Ok(Outcome::Done),
+        Ok(Some(mail)) => match timeout(patience(cx), mailer.deliver(&cx.db, &mail, cx.now())).await {
+            Ok(Ok(())) => {
+                count("sent");
+                return Ok(Outcome::Done);
+            }
             Ok(Err(DeliveryError::Store(error))) => return Err(error),
             Ok(Err(fault)) => fault,
-            Err(_) => DeliveryError::Unreachable("the delivery took too long".to_owned()),
+            Err(_) => DeliveryError::Unreachable("the SMTP server took too long".to_owned()),
         },
         // Nobody will ever open it: the token in it cannot be saved.
         Err(error) => DeliveryError::Lasting(error.to_string()),
@@ -92,9 +110,10 @@ async fn send(cx: &Context, mailer: &Mailer, claimed: &Claimed) -> Result<Outcom
     let text = fault.to_string();
     let mut tx = cx.db.single().await?;
     let age = cx.now().since(claimed.created_at);
-    if matches!(fault, DeliveryError::Lasting(_)) || age >= GIVE_UP {
+    if matches!(fault, DeliveryError::Lasting(_)) || age >= Letter::worth(&claimed.kind) {
         tracing::error!(mail = %claimed.id, kind = claimed.kind, fault = text, "a mail was given up");
         mails::give_up(&mut tx, claimed.id, &text).await?;
+        count("given_up");
         return Ok(Outcome::Done);
     }
     tracing::warn!(mail = %claimed.id, kind = claimed.kind, attempt = claimed.attempts, fault = text,
@@ -106,11 +125,21 @@ async fn send(cx: &Context, mailer: &Mailer, claimed: &Claimed) -> Result<Outcom
         &text,
     )
     .await?;
+    count("postponed");
     // What one receiver's server will not take now must not hold up the mails to others.
     Ok(match fault {
         DeliveryError::Unreachable(_) => Outcome::Blocked,
         _ => Outcome::Done,
     })
+}
+
+/// How long one delivery may take.
+fn patience(cx: &Context) -> Duration {
+    Duration::from_secs(cx.config.mail.timeout.into())
+}
+
+fn count(outcome: &'static str) {
+    metrics::counter!(metric::MAILS, "outcome" => outcome).increment(1);
 }
 
 /// The pause after `attempts` attempts: doubled each time, within a half of it at random, so that mails
@@ -148,10 +177,5 @@ mod tests {
             assert!(pauses.iter().any(|pause| *pause != pauses[0]));
         }
         assert!(pause(0, &rng) <= Duration::from_secs(5));
-    }
-
-    #[test]
-    fn a_delivery_ends_before_its_lease() {
-        assert!(PATIENCE < LEASE);
     }
 }

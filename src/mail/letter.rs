@@ -1,5 +1,7 @@
 //! The letters that the hub writes. Services make them, [`super::render`] puts them into words.
 
+use std::time::Duration;
+
 use crate::config::{Links, Site};
 use crate::email::Email;
 use crate::secret::PlainToken;
@@ -54,8 +56,47 @@ pub enum Letter {
     },
 }
 
+/// Where a link leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Page {
+    Activation,
+    Recovery,
+    Email,
+    EmailUndo,
+    Device,
+}
+
+impl Page {
+    /// The hub's own page, unless the site has one.
+    fn of(self, links: &Links) -> (&'static str, Option<&str>) {
+        match self {
+            Self::Activation => ("/activate/", links.activation.as_deref()),
+            Self::Recovery => ("/recovery/", links.recovery.as_deref()),
+            Self::Email => ("/email/", links.email.as_deref()),
+            Self::EmailUndo => ("/email-undo/", links.email_undo.as_deref()),
+            Self::Device => ("/device/", links.device.as_deref()),
+        }
+    }
+}
+
 impl Letter {
-    /// Its kind, which is also the name of its templates.
+    /// Every kind there is.
+    pub(super) const KINDS: [&'static str; 12] = [
+        "activation",
+        "already_registered",
+        "recovery",
+        "invitation",
+        "password_changed",
+        "email_change",
+        "email_change_asked",
+        "email_changed",
+        "new_device",
+        "secured",
+        "account_deleted",
+        "token_reuse",
+    ];
+
+    /// Its kind, which is also the name of its template.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -71,6 +112,16 @@ impl Letter {
             Self::Secured { .. } => "secured",
             Self::AccountDeleted { .. } => "account_deleted",
             Self::TokenReuse { .. } => "token_reuse",
+        }
+    }
+
+    /// For how long a letter of this kind is worth sending: until its link has expired, or nearly so; a
+    /// notice for as long as the way back from what it tells of is open.
+    #[must_use]
+    pub fn worth(kind: &str) -> Duration {
+        match kind {
+            "activation" | "recovery" | "invitation" | "email_change" | "secured" => Duration::from_hours(24),
+            _ => Duration::from_hours(72),
         }
     }
 
@@ -91,42 +142,120 @@ impl Letter {
         }
     }
 
-    pub(super) fn token(&self) -> Option<&PlainToken> {
+    /// The device and the address of the network that it tells of.
+    pub(super) fn whence(&self) -> (Option<&str>, Option<&str>) {
         match self {
-            Self::Activation { token, .. }
-            | Self::Recovery { token, .. }
-            | Self::Invitation { token, .. }
-            | Self::EmailChangeAsked { token, .. }
-            | Self::EmailChanged { token, .. }
-            | Self::NewDevice { token, .. }
-            | Self::Secured { token, .. } => Some(token),
-            Self::EmailChange { token, .. } => token.as_ref(),
-            Self::AlreadyRegistered { .. }
-            | Self::PasswordChanged { .. }
-            | Self::TokenReuse { .. }
-            | Self::AccountDeleted { .. } => None,
+            Self::NewDevice { device, ip, .. } | Self::TokenReuse { device, ip, .. } => {
+                (device.as_deref(), ip.as_deref())
+            }
+            _ => (None, None),
         }
+    }
+
+    /// The address that was asked for, where it tells of a change.
+    pub(super) fn wanted(&self) -> Option<&Email> {
+        match self {
+            Self::EmailChangeAsked { wanted, .. } | Self::EmailChanged { wanted, .. } => Some(wanted),
+            _ => None,
+        }
+    }
+
+    /// Whether it tells of sessions that ended, all but one.
+    pub(super) const fn one_stays(&self) -> bool {
+        matches!(self, Self::PasswordChanged { one_stays: true, .. })
+    }
+
+    pub(super) fn token(&self) -> Option<&PlainToken> {
+        self.errand().map(|(_, token)| token)
     }
 
     /// The address that the letter asks to open, made from configured addresses alone.
     pub(super) fn link(&self, site: &Site, links: &Links) -> Option<String> {
-        let token = self.token()?;
-        let (template, path) = match self {
-            Self::Activation { .. } => (links.activation.as_ref(), "/activate/"),
-            Self::Recovery { .. } | Self::Invitation { .. } | Self::Secured { .. } => {
-                (links.recovery.as_ref(), "/recovery/")
+        let (page, token) = self.errand()?;
+        Some(match page.of(links) {
+            (_, Some(template)) => template.replace("{token}", token.expose()),
+            (path, None) => site.link(&format!("{path}{}", token.expose())),
+        })
+    }
+
+    /// The page that it asks to open, and the token to bring along.
+    const fn errand(&self) -> Option<(Page, &PlainToken)> {
+        match self {
+            Self::Activation { token, .. } => Some((Page::Activation, token)),
+            Self::Recovery { token, .. } | Self::Invitation { token, .. } | Self::Secured { token, .. } => {
+                Some((Page::Recovery, token))
             }
-            Self::EmailChange { .. } => (links.email.as_ref(), "/email/"),
-            Self::EmailChangeAsked { .. } | Self::EmailChanged { .. } => (None, "/email-undo/"),
-            Self::NewDevice { .. } => (None, "/device/"),
+            Self::EmailChange {
+                token: Some(token), ..
+            } => Some((Page::Email, token)),
+            Self::EmailChangeAsked { token, .. } | Self::EmailChanged { token, .. } => {
+                Some((Page::EmailUndo, token))
+            }
+            Self::NewDevice { token, .. } => Some((Page::Device, token)),
             Self::AlreadyRegistered { .. }
             | Self::PasswordChanged { .. }
-            | Self::TokenReuse { .. }
-            | Self::AccountDeleted { .. } => return None,
-        };
-        Some(match template {
-            Some(template) => template.replace("{token}", token.expose()),
-            None => site.link(&format!("{path}{}", token.expose())),
-        })
+            | Self::EmailChange { token: None, .. }
+            | Self::AccountDeleted { .. }
+            | Self::TokenReuse { .. } => None,
+        }
+    }
+
+    /// One of each kind, in the order of [`KINDS`](Self::KINDS), for whoever checks templates: to somebody
+    /// called `name`, or without anything that can be left out.
+    pub(super) fn samples(name: Option<&str>, token: &PlainToken, wanted: &Email) -> Vec<Self> {
+        let name = name.map(str::to_owned);
+        let (device, ip) = (name.clone(), name.as_ref().map(|_| "192.0.2.1".to_owned()));
+        let full = name.is_some();
+        let (token, wanted) = (|| token.clone(), || wanted.clone());
+        let named = || name.clone();
+        vec![
+            Self::Activation {
+                name: named(),
+                token: token(),
+            },
+            Self::AlreadyRegistered { name: named() },
+            Self::Recovery {
+                name: named(),
+                token: token(),
+            },
+            Self::Invitation {
+                name: named(),
+                token: token(),
+            },
+            Self::PasswordChanged {
+                name: named(),
+                one_stays: full,
+            },
+            Self::EmailChange {
+                name: named(),
+                token: full.then(token),
+            },
+            Self::EmailChangeAsked {
+                name: named(),
+                wanted: wanted(),
+                token: token(),
+            },
+            Self::EmailChanged {
+                name: named(),
+                wanted: wanted(),
+                token: token(),
+            },
+            Self::NewDevice {
+                name: named(),
+                device: device.clone(),
+                ip: ip.clone(),
+                token: token(),
+            },
+            Self::Secured {
+                name: named(),
+                token: token(),
+            },
+            Self::AccountDeleted { name: named() },
+            Self::TokenReuse {
+                name: named(),
+                device,
+                ip,
+            },
+        ]
     }
 }

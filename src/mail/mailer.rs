@@ -5,7 +5,7 @@ mod smtp;
 
 use smtp::Smtp;
 
-use super::Mail;
+use super::{Mail, SettingError};
 use crate::clock::Timestamp;
 use crate::config::{self, Transport};
 use crate::store::{self, Db};
@@ -15,19 +15,6 @@ use crate::store::{self, Db};
 pub enum Mailer {
     Mailbox,
     Smtp(Smtp),
-}
-
-/// A setting that no mail can be sent with. Its text names the key.
-#[derive(Debug, thiserror::Error)]
-pub enum SetUpError {
-    #[error("mail.from is not an address of the form `Name <name@example.org>`")]
-    From,
-    #[error("mail.smtp_url is missing")]
-    UrlMissing,
-    #[error(
-        "mail.smtp_url must be smtp://host:port, smtp://host:port?tls=required or smtps://host:port, with user and password where needed"
-    )]
-    Url,
 }
 
 /// Why a mail did not go out. Texts hold nothing of the mail, and nothing that a server said about it.
@@ -50,15 +37,12 @@ impl Mailer {
     /// The configured way out. Nothing is connected yet; with SMTP, to be called inside of the runtime.
     ///
     /// # Errors
-    /// [`SetUpError`]: a setting is wrong.
-    pub fn new(config: &config::Mail) -> Result<Self, SetUpError> {
+    /// [`SettingError`]: a setting is wrong.
+    pub fn new(config: &config::Mail) -> Result<Self, SettingError> {
         let from = smtp::sender(&config.from)?;
         Ok(match config.transport {
             Transport::Mailbox => Self::Mailbox,
-            Transport::Smtp => {
-                let url = config.smtp_url.as_ref().ok_or(SetUpError::UrlMissing)?;
-                Self::Smtp(Smtp::new(url, from)?)
-            }
+            Transport::Smtp => Self::Smtp(Smtp::new(config, from)?),
         })
     }
 

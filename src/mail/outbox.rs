@@ -10,8 +10,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
-use super::Letter;
-use super::render::Templates;
+use super::render::Renderer;
+use super::{Language, Letter, SettingError};
 use crate::clock::{Clock, Timestamp};
 use crate::config::{Config, Site};
 use crate::email::Email;
@@ -35,7 +35,7 @@ struct Inner {
     master: MasterKey,
     clock: Clock,
     rng: Rng,
-    templates: Templates,
+    renderer: Renderer,
     due: Arc<Notify>,
 }
 
@@ -74,19 +74,35 @@ pub struct Mail {
 }
 
 impl Outbox {
-    #[must_use]
-    pub fn new(config: &Arc<Config>, site: &Arc<Site>, master: MasterKey, clock: Clock, rng: Rng) -> Self {
-        let (config, site) = (Arc::clone(config), Arc::clone(site));
-        let (templates, due) = (Templates::new(), Arc::default());
-        Self(Arc::new(Inner {
+    /// Reads and tries the templates.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with them; [`faults`](super::faults) has all.
+    pub fn new(
+        config: &Arc<Config>,
+        site: &Arc<Site>,
+        master: MasterKey,
+        clock: Clock,
+        rng: Rng,
+    ) -> Result<Self, SettingError> {
+        let (config, site, due) = (Arc::clone(config), Arc::clone(site), Arc::default());
+        let renderer = Renderer::new(&config.mail).map_err(|mut faults| faults.swap_remove(0))?;
+        Ok(Self(Arc::new(Inner {
             config,
             site,
             master,
             clock,
             rng,
-            templates,
+            renderer,
             due,
-        }))
+        })))
+    }
+
+    /// The language for somebody with this `locale` (of the account, where one is known) whose request
+    /// `accepts` these (`Accept-Language`, where there is a request).
+    #[must_use]
+    pub fn language(&self, locale: Option<&str>, accepts: Option<&str>) -> Language {
+        self.0.renderer.languages().choose(locale, accepts)
     }
 
     /// Renders and seals `letter`, and stores it as part of `tx`. [`wake`](Self::wake) after the commit.
@@ -98,29 +114,37 @@ impl Outbox {
         tx: &mut Tx,
         to: &Email,
         user: Option<UserId>,
+        language: &Language,
         letter: &Letter,
     ) -> Result<MailId, store::Error> {
-        self.write(tx, letter.kind(), to, user, letter).await
+        let content = self.render(to, language, letter);
+        self.write(tx, letter.kind(), user, &content).await
     }
 
     /// As [`enqueue`](Self::enqueue), for a mail that nobody will get.
     ///
     /// # Errors
     /// When storage fails.
-    pub async fn enqueue_decoy(&self, tx: &mut Tx, to: &Email, letter: &Letter) -> Result<(), store::Error> {
-        self.write(tx, DECOY, to, None, letter).await.map(|_| ())
+    pub async fn enqueue_decoy(
+        &self,
+        tx: &mut Tx,
+        to: &Email,
+        language: &Language,
+        letter: &Letter,
+    ) -> Result<(), store::Error> {
+        let content = self.render(to, language, letter);
+        self.write(tx, DECOY, None, &content).await.map(|_| ())
     }
 
     async fn write(
         &self,
         tx: &mut Tx,
         kind: &'static str,
-        to: &Email,
         user_id: Option<UserId>,
-        letter: &Letter,
+        content: &Content,
     ) -> Result<MailId, store::Error> {
         let id = MailId::generate(&self.0.clock, &self.0.rng);
-        let content = self.seal(id, &self.render(to, letter));
+        let content = self.seal(id, content);
         let created_at = self.0.clock.now();
         mails::insert(
             tx,
@@ -136,11 +160,9 @@ impl Outbox {
         Ok(id)
     }
 
-    fn render(&self, to: &Email, letter: &Letter) -> Content {
-        let mail = self
-            .0
-            .templates
-            .render(letter, &self.0.site, &self.0.config.links);
+    fn render(&self, to: &Email, language: &Language, letter: &Letter) -> Content {
+        let (site, links) = (&self.0.site, &self.0.config.links);
+        let mail = self.0.renderer.render(letter, language, site, links);
         Content {
             to: to.as_str().to_owned(),
             subject: mail.subject,
@@ -231,6 +253,7 @@ pub(super) mod tests {
             Clock::System,
             Rng::System,
         )
+        .unwrap()
     }
 
     fn claimed(id: MailId, kind: &str, content: Vec<u8>) -> Claimed {
@@ -252,7 +275,7 @@ pub(super) mod tests {
             token: token.clone(),
         };
         let to = Email::parse("ada@example.org").unwrap();
-        let content = outbox.render(&to, &letter);
+        let content = outbox.render(&to, &outbox.language(None, None), &letter);
         assert_eq!(
             (content.to.as_str(), content.token.as_deref()),
             ("ada@example.org", Some(token.expose()))

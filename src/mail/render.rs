@@ -1,19 +1,26 @@
 //! Rendering letters: subject, text and HTML.
 //!
-//! Each letter has a text template, whose first line is the subject, and an HTML template in one look.
-//! The engine escapes HTML; subjects hold nothing that a person typed. A name is shown only where it cannot
+//! A letter's template gives its words, once; two layouts make a text and an HTML of them, which is escaped
+//! by the engine. Built-in subjects hold nothing that a person typed. A name is shown only where it cannot
 //! pass for a link: strangers choose the name in a letter that goes to an address which is not theirs.
 
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
+use std::net::SocketAddr;
 
-use super::Letter;
-use crate::config::{Links, Site};
+use minijinja::{Value, context};
+
+use super::language::{Language, Languages};
+use super::templates::{COMMON, Fault, Templates};
+use super::wording::{self, Part};
+use super::{Letter, SettingError};
+use crate::config::{self, Config, Links, Site};
+use crate::email::Email;
+use crate::secret::PlainToken;
 
 /// Names of this length or less appear in a greeting.
 const GREETED_LENGTH: usize = 60;
 
 /// A letter, ready to be sent.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Rendered {
     /// One line.
     pub subject: String,
@@ -22,110 +29,175 @@ pub(super) struct Rendered {
     pub links: Vec<String>,
 }
 
-/// The templates, read once.
-pub(super) struct Templates(Environment<'static>);
-
-macro_rules! templates {
-    ($($name:literal),+ $(,)?) => {
-        &[$(($name, include_str!(concat!("templates/", $name)))),+]
-    };
+/// Puts letters into words.
+#[derive(Debug)]
+pub(super) struct Renderer {
+    /// With what an operator changed.
+    own: Templates,
+    /// For what cannot happen: the operator's templates were all rendered at the start.
+    built_in: Templates,
+    languages: Languages,
 }
 
-const TEMPLATES: &[(&str, &str)] = templates![
-    "button.html",
-    "layout.html",
-    "layout.txt",
-    "en/account_deleted.html",
-    "en/account_deleted.txt",
-    "en/activation.html",
-    "en/activation.txt",
-    "en/already_registered.html",
-    "en/already_registered.txt",
-    "en/email_change.html",
-    "en/email_change.txt",
-    "en/email_change_asked.html",
-    "en/email_change_asked.txt",
-    "en/email_changed.html",
-    "en/email_changed.txt",
-    "en/invitation.html",
-    "en/invitation.txt",
-    "en/new_device.html",
-    "en/new_device.txt",
-    "en/password_changed.html",
-    "en/password_changed.txt",
-    "en/recovery.html",
-    "en/recovery.txt",
-    "en/secured.html",
-    "en/secured.txt",
-    "en/token_reuse.html",
-    "en/token_reuse.txt",
-];
-
-impl Templates {
-    pub(super) fn new() -> Self {
-        let mut engine = Environment::new();
-        engine.set_undefined_behavior(UndefinedBehavior::Strict);
-        engine.set_auto_escape_callback(|name| match name.strip_suffix(".html") {
-            Some(_) => AutoEscape::Html,
-            None => AutoEscape::None,
-        });
-        for (name, source) in TEMPLATES {
-            #[expect(
-                clippy::expect_used,
-                reason = "the templates are compiled in, and a test renders each"
-            )]
-            engine
-                .add_template(name, source)
-                .expect("a template that is compiled in can be read");
-        }
-        Self(engine)
+impl Renderer {
+    /// Reads the templates, and renders every letter in every language once.
+    ///
+    /// # Errors
+    /// Everything that is wrong, each with the key that it is about.
+    pub(super) fn new(config: &config::Mail) -> Result<Self, Vec<SettingError>> {
+        let about_templates = |faults: Vec<Fault>| -> Vec<SettingError> {
+            let told = faults.iter().map(ToString::to_string);
+            let error = |problem| SettingError {
+                key: "mail.templates",
+                problem,
+            };
+            told.map(error).collect()
+        };
+        let own = match &config.templates {
+            Some(folder) => Templates::with_folder(folder).map_err(about_templates)?,
+            None => Templates::built_in(),
+        };
+        check(&own).map_err(about_templates)?;
+        let default = Language::parse(config.language.trim());
+        let Some(default) = default.filter(|language| own.languages().contains(language)) else {
+            let known: Vec<String> = own.languages().iter().map(ToString::to_string).collect();
+            let problem = format!("there are no letters in it; write one of {}", known.join(", "));
+            return Err(vec![SettingError {
+                key: "mail.language",
+                problem,
+            }]);
+        };
+        let languages = Languages {
+            known: own.languages().clone(),
+            default,
+        };
+        Ok(Self {
+            own,
+            built_in: Templates::built_in(),
+            languages,
+        })
     }
 
-    pub(super) fn render(&self, letter: &Letter, site: &Site, links: &Links) -> Rendered {
+    pub(super) fn languages(&self) -> &Languages {
+        &self.languages
+    }
+
+    /// Never fails: where an operator's template does, with values that it was not tried with, the
+    /// built-in one takes its place.
+    pub(super) fn render(
+        &self,
+        letter: &Letter,
+        language: &Language,
+        site: &Site,
+        links: &Links,
+    ) -> Rendered {
+        let filling = Filling::of(letter, site, links);
+        write(&self.own, language, &filling).unwrap_or_else(|fault| {
+            tracing::error!(%fault, "a mail template failed; the built-in one is used");
+            let english = Language::parse("en");
+            let known = self.built_in.languages().contains(language);
+            let language = if known {
+                language
+            } else {
+                english.as_ref().unwrap_or(language)
+            };
+            #[expect(clippy::expect_used, reason = "compiled in, and a test renders each")]
+            write(&self.built_in, language, &filling).expect("a template that is compiled in can be rendered")
+        })
+    }
+}
+
+/// What a letter's template is filled in with.
+struct Filling {
+    kind: &'static str,
+    link: Option<String>,
+    values: Value,
+}
+
+impl Filling {
+    fn of(letter: &Letter, site: &Site, links: &Links) -> Self {
         let link = letter.link(site, links);
-        let (device, ip) = match letter {
-            Letter::TokenReuse { device, ip, .. } | Letter::NewDevice { device, ip, .. } => {
-                (device.as_deref(), ip.as_deref())
-            }
-            _ => (None, None),
-        };
-        let wanted = match letter {
-            Letter::EmailChangeAsked { wanted, .. } | Letter::EmailChanged { wanted, .. } => {
-                Some(wanted.as_str())
-            }
-            _ => None,
-        };
-        let one_stays = matches!(letter, Letter::PasswordChanged { one_stays: true, .. });
+        let (device, ip) = letter.whence();
         let values = context! {
             name => letter.name().filter(|name| is_presentable(name)),
             device => device.filter(|device| is_presentable(device)),
             ip,
-            wanted,
-            one_stays,
+            wanted => letter.wanted().map(Email::as_str),
+            one_stays => letter.one_stays(),
             link => link.as_deref(),
             site => site.url().host_str().unwrap_or_default(),
         };
-        let page = |ending: &str| {
-            #[expect(
-                clippy::expect_used,
-                reason = "the templates are compiled in, and a test renders each"
-            )]
-            self.0
-                .get_template(&format!("en/{}.{ending}", letter.kind()))
-                .and_then(|template| template.render(&values))
-                .expect("a template that is compiled in can be rendered")
-        };
+        let kind = letter.kind();
+        Self { kind, link, values }
+    }
+}
+
+fn write(templates: &Templates, language: &Language, with: &Filling) -> Result<Rendered, Fault> {
+    let name = format!("{language}/{}.txt", with.kind);
+    let common_name = format!("{language}/{COMMON}.txt");
+    let told = |name: &str, fault: wording::Fault| templates.fault_at(name, Some(fault.line), fault.problem);
+    let words = templates.fill(&name, &with.values)?;
+    let letter = wording::letter(&words, with.link.as_deref()).map_err(|fault| told(&name, fault))?;
+    let words = templates.fill(&common_name, &with.values)?;
+    let common = wording::common(&words).map_err(|fault| told(&common_name, fault))?;
+    let values = context! {
+        language => language.as_str(),
+        letter => with.kind,
+        subject => letter.subject.as_str(),
+        greeting => common.greeting,
+        parts => letter.parts.iter().map(shown).collect::<Vec<Value>>(),
+        text => wording::plain(&letter.parts),
+        button => letter.button,
+        copy => common.copy,
+        footer => common.footer,
+        ..with.values.clone()
+    };
+    Ok(Rendered {
+        text: templates.fill("layout.txt", &values)?,
         // The engine also escapes slashes, which HTML does not ask for: links stay readable without.
-        let (text, html) = (page("txt"), page("html").replace("&#x2f;", "/"));
-        // The first line ends before anything that a person typed begins.
-        let (subject, text) = text.split_once('\n').unwrap_or((&text, ""));
-        Rendered {
-            subject: subject.trim().to_owned(),
-            text: text.trim_start().to_owned(),
-            html,
-            links: link.into_iter().collect(),
+        html: templates.fill("layout.html", &values)?.replace("&#x2f;", "/"),
+        subject: letter.subject,
+        links: with.link.iter().cloned().collect(),
+    })
+}
+
+fn shown(part: &Part) -> Value {
+    context! { is_link => part.is_link, lines => part.lines.clone() }
+}
+
+/// Renders every letter in every language, with all that can be left out and without.
+fn check(templates: &Templates) -> Result<(), Vec<Fault>> {
+    let site = Site::new(
+        &Config::for_development(),
+        SocketAddr::from(([127, 0, 0, 1], 8080)),
+    );
+    let (token, links) = (PlainToken::presented("token"), Links::default());
+    #[expect(clippy::expect_used, reason = "it is an address")]
+    let email = Email::parse("ada@example.org").expect("an address");
+    let mut faults = Vec::new();
+    for language in templates.languages() {
+        for name in [Some("Ada"), None] {
+            for letter in Letter::samples(name, &token, &email) {
+                let filling = Filling::of(&letter, &site, &links);
+                let result = write(templates, language, &filling)
+                    .and_then(|mail| is_whole(templates, &filling, &mail));
+                faults.extend(result.err().filter(|fault| !faults.contains(fault)));
+            }
         }
     }
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
+}
+
+/// A layout that leaves out the link makes letters of no use.
+fn is_whole(templates: &Templates, with: &Filling, mail: &Rendered) -> Result<(), Fault> {
+    let link = with.link.as_deref().unwrap_or_default();
+    for (layout, body) in [("layout.html", &mail.html), ("layout.txt", &mail.text)] {
+        if body.trim().is_empty() || !body.contains(link) {
+            let problem = "does not show the letter's paragraphs and its link".to_owned();
+            return Err(templates.fault_at(layout, None, problem));
+        }
+    }
+    Ok(())
 }
 
 /// Whether `text` may stand in a letter: short, one line, and nothing in it that a mail program would
@@ -151,196 +223,4 @@ fn is_invisible(c: char) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::email::Email;
-    use crate::mail::outbox::tests::site;
-    use crate::secret::{PlainToken, Rng};
-
-    fn none() -> Links {
-        Links {
-            activation: None,
-            recovery: None,
-            email: None,
-        }
-    }
-
-    fn letters(name: &str) -> Vec<Letter> {
-        let name = Some(name.to_owned());
-        let token = PlainToken::generate("", &Rng::seeded(1));
-        vec![
-            Letter::Activation {
-                name: name.clone(),
-                token: token.clone(),
-            },
-            Letter::AlreadyRegistered { name: name.clone() },
-            Letter::Recovery {
-                name: name.clone(),
-                token: token.clone(),
-            },
-            Letter::Invitation {
-                name: name.clone(),
-                token: token.clone(),
-            },
-            Letter::PasswordChanged {
-                name: name.clone(),
-                one_stays: true,
-            },
-            Letter::EmailChange {
-                name: name.clone(),
-                token: Some(token.clone()),
-            },
-            Letter::EmailChange {
-                name: name.clone(),
-                token: None,
-            },
-            Letter::EmailChangeAsked {
-                name: name.clone(),
-                wanted: Email::parse("new@example.org").unwrap(),
-                token: token.clone(),
-            },
-            Letter::EmailChanged {
-                name: name.clone(),
-                wanted: Email::parse("new@example.org").unwrap(),
-                token: token.clone(),
-            },
-            Letter::NewDevice {
-                name: name.clone(),
-                device: name.clone(),
-                ip: Some("192.0.2.1".into()),
-                token: token.clone(),
-            },
-            Letter::Secured {
-                name: name.clone(),
-                token: token.clone(),
-            },
-            Letter::AccountDeleted { name: name.clone() },
-            Letter::TokenReuse {
-                name: name.clone(),
-                device: name,
-                ip: Some("192.0.2.1".into()),
-            },
-        ]
-    }
-
-    #[test]
-    fn every_letter_has_a_subject_both_bodies_and_the_same_links_in_both() {
-        let templates = Templates::new();
-        for letter in letters("Ada Lovelace") {
-            let mail = templates.render(&letter, &site(), &none());
-            assert!(
-                !mail.subject.is_empty() && mail.text.contains("Hello Ada Lovelace"),
-                "{}",
-                mail.text
-            );
-            assert!(mail.html.contains("Hello Ada Lovelace") && mail.html.contains("</html>"));
-            assert_eq!(mail.links.len(), usize::from(letter.token().is_some()));
-            for link in &mail.links {
-                assert!(mail.text.contains(link) && mail.html.contains(link));
-                assert!(
-                    link.starts_with("https://auth.example.org/")
-                        && link.contains(letter.token().unwrap().expose())
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn configured_links_take_the_place_of_the_hubs_own() {
-        let links = Links {
-            recovery: Some("https://app.example.org/r#t={token}".into()),
-            ..none()
-        };
-        let letter = &letters("Ada")[2];
-        let mail = Templates::new().render(letter, &site(), &links);
-        assert_eq!(
-            mail.links,
-            [format!(
-                "https://app.example.org/r#t={}",
-                letter.token().unwrap().expose()
-            )]
-        );
-        assert!(
-            mail.html.contains(&format!("href=\"{}\"", mail.links[0])),
-            "{}",
-            mail.html
-        );
-    }
-
-    #[test]
-    fn t20_what_a_person_typed_is_escaped_in_html_and_evaluated_nowhere() {
-        for name in [
-            "<b>Ada</b>",
-            "\"><img src=x>",
-            "{{ 7*7 }}",
-            "{% raw %}",
-            "a & b",
-            "</td><script>",
-        ] {
-            for letter in letters(name) {
-                let mail = Templates::new().render(&letter, &site(), &none());
-                assert!(
-                    !mail.html.contains("<b>Ada")
-                        && !mail.html.contains("<img")
-                        && !mail.html.contains("<script")
-                );
-                assert!(
-                    !mail.html.contains("a & b") && !mail.text.contains("49") && !mail.html.contains("49<")
-                );
-                assert!(mail.text.contains(name), "plain text is not escaped");
-            }
-        }
-    }
-
-    #[test]
-    fn t20_nothing_typed_reaches_the_subject_and_no_name_passes_for_a_link() {
-        let plain: Vec<String> = subjects("Ada");
-        for name in [
-            "Ada\r\nBcc: eve@example.org",
-            "Subject: free money",
-            "win at evil.example",
-            "https://evil",
-            "evil\u{3002}example",
-            "eve@example",
-            "\u{202e}adA",
-            "one\u{2028}two",
-            &"long ".repeat(20),
-        ] {
-            assert_eq!(subjects(name), plain);
-        }
-        for name in [
-            "evil.example",
-            "see http://x",
-            "a\nb",
-            "\u{202e}x",
-            "a@b",
-            "",
-            "  ",
-        ] {
-            assert!(!is_presentable(name), "{name:?}");
-        }
-        for name in [
-            "J. R. R. Tolkien",
-            "J.R.R. Tolkien",
-            "O'Brien-Smith",
-            "Zoë",
-            "अद्वैत",
-            "Dr. Ada",
-        ] {
-            assert!(is_presentable(name), "{name:?}");
-        }
-    }
-
-    fn subjects(name: &str) -> Vec<String> {
-        let rendered = letters(name)
-            .into_iter()
-            .map(|letter| Templates::new().render(&letter, &site(), &none()));
-        let subjects: Vec<String> = rendered.map(|mail| mail.subject).collect();
-        assert!(
-            subjects
-                .iter()
-                .all(|subject| !subject.chars().any(char::is_control))
-        );
-        subjects
-    }
-}
+mod tests;

@@ -143,15 +143,15 @@ impl Sessions {
             expires_at: session.expires_at,
         };
         mailed_tokens::insert(tx, &row).await?;
+        let mail = &self.cx.mail;
+        let language = mail.language(user.locale.as_deref(), by.languages.as_deref());
         let letter = Letter::NewDevice {
             name: user.name.clone(),
             device: session.device.clone(),
             ip: session.ip.clone(),
             token,
         };
-        self.cx
-            .mail
-            .enqueue(tx, &user.email, Some(user.id), &letter)
+        mail.enqueue(tx, &user.email, Some(user.id), &language, &letter)
             .await?;
         Ok(true)
     }

@@ -214,6 +214,10 @@ impl Sessions {
         let Some(owner) = users::find(tx, user).await? else {
             return Ok(());
         };
+        let language = self
+            .cx
+            .mail
+            .language(owner.locale.as_deref(), by.languages.as_deref());
         let letter = Letter::TokenReuse {
             device: store::sessions::device(tx, session).await?,
             ip: by.ip.map(|ip| ip.to_string()),
@@ -221,7 +225,7 @@ impl Sessions {
         };
         self.cx
             .mail
-            .enqueue(tx, &owner.email, Some(user), &letter)
+            .enqueue(tx, &owner.email, Some(user), &language, &letter)
             .await?;
         Ok(())
     }

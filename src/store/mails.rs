@@ -90,6 +90,13 @@ pub async fn any_due(tx: &mut Tx, now: Timestamp) -> Result<bool, Error> {
     Ok(count > 0)
 }
 
+/// When the mail was written that has waited longest.
+pub async fn oldest_waiting(tx: &mut Tx) -> Result<Option<Timestamp>, Error> {
+    const SQL: &str = "select min(created_at) from mails where status = 'waiting'";
+    let oldest: Option<i64> = with_conn!(tx, conn => sqlx::query_scalar(SQL).fetch_one(conn).await?);
+    Ok(oldest.map(Timestamp::from_micros))
+}
+
 /// The mail is out: its content is erased.
 pub async fn mark_sent(tx: &mut Tx, id: MailId, now: Timestamp) -> Result<(), Error> {
     const SQL: &str = "update mails set status = 'sent', content = null, last_error = null, sent_at = $2

@@ -270,14 +270,15 @@ pub struct Activation<'a> {
     pub email: &'a Email,
     pub password_hash: Option<&'a str>,
     pub name: Option<&'a str>,
+    pub locale: Option<&'a str>,
     pub now: Timestamp,
 }
 
-/// Makes a pending account active, with exactly the password and name given, whatever was set before.
+/// Makes a pending account active, with exactly the password, name and locale given, whatever was set before.
 /// Answers the new version; `None` when the account is not pending, or has another address.
 pub async fn activate(tx: &mut Tx, with: &Activation<'_>) -> Result<Option<i64>, Error> {
     const SQL: &str = "update users set status = 'active', email_verified = true, version = version + 1,
-        password_hash = $3, name = $4, locale = null, avatar_url = null, updated_at = $5
+        password_hash = $3, name = $4, locale = $6, avatar_url = null, updated_at = $5
         where id = $1 and email = $2 and status = 'pending' returning version";
     Ok(with_conn!(tx, conn => {
         sqlx::query_scalar(SQL)
@@ -286,6 +287,7 @@ pub async fn activate(tx: &mut Tx, with: &Activation<'_>) -> Result<Option<i64>,
             .bind(with.password_hash)
             .bind(with.name)
             .bind(with.now.micros())
+            .bind(with.locale)
             .fetch_optional(conn)
             .await?
     }))

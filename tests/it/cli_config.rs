@@ -53,6 +53,49 @@ async fn an_unknown_key_is_a_fault_that_names_the_nearest() {
 }
 
 #[tokio::test]
+async fn what_mail_settings_name_is_read_at_the_start_and_each_fault_has_its_file_and_line() {
+    let mut installation = Installation::new().await;
+    let folder = installation.folder.path().join("letters");
+    std::fs::create_dir_all(folder.join("en")).unwrap();
+    let letter = folder.join("en/recovery.txt");
+    std::fs::write(&letter, "Subject: x\nButton: y\n\n{{ nmae }}\n\n{{ link }}\n").unwrap();
+    installation.set("PORTCULLIS_MAIL__TEMPLATES", folder.to_str().unwrap());
+    installation.set("PORTCULLIS_MAIL__TRANSPORT", "smtp");
+    installation.set("PORTCULLIS_MAIL__SMTP_URL", "smtps://mail.example.org");
+    installation.set("PORTCULLIS_MAIL__CA_CERTIFICATES", "/nonexistent.pem");
+    let place = format!("{}, line 4: undefined value", letter.display());
+    for command in [
+        &["serve"][..],
+        &["config", "check"],
+        &["config", "check", "--json"],
+        &["user", "list"],
+    ] {
+        let (code, said) = outcome(&installation, command).await;
+        assert_eq!(code, 2, "{command:?}: {said}");
+        for part in [
+            "mail.templates",
+            "PORTCULLIS_MAIL__TEMPLATES",
+            &place,
+            "mail.ca_certificates",
+            "/nonexistent.pem",
+        ] {
+            assert!(said.contains(part), "{command:?} {part}: {said}");
+        }
+    }
+    std::fs::write(&letter, "Subject: x\nButton: y\n\nFor {{ name }}\n\n{{ link }}\n").unwrap();
+    installation.set("PORTCULLIS_MAIL__CA_CERTIFICATES", "");
+    let (code, said) = outcome(&installation, &["config", "check"]).await;
+    assert_eq!(code, 0, "{said}");
+    installation.set("PORTCULLIS_MAIL__LANGUAGE", "xx");
+    let (code, said) = outcome(&installation, &["config", "check"]).await;
+    assert_eq!(code, 2);
+    assert!(
+        said.contains("mail.language") && said.contains("en, ru"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
 async fn what_is_shown_has_its_origin_and_no_secret() {
     let mut installation = Installation::new().await;
     installation.set("PORTCULLIS_SECRETS__MASTER", MASTER);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use portcullis::accounts::NewUser;
 use portcullis::audit::{Actor, Origin};
 use portcullis::email::Email;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::app::{TestApp, Tuning};
@@ -150,6 +151,44 @@ async fn every_letter_about_ones_own_account_reads_as_it_should() {
         .await
         .expect(204);
     insta::assert_snapshot!("account_deleted", written(&hub, &hub.mail_to(ADA, 7).await));
+}
+
+#[tokio::test]
+async fn letters_are_in_the_readers_language_and_an_activation_notes_which_that_is() {
+    let hub = Tuning::new()
+        .configure(|config| config.mail.language = "ru".to_owned())
+        .spawn()
+        .await;
+    let asked = async |method: Method, path: &str, languages: &str, body: Value| {
+        let request = hub.request(method, path).header("Accept-Language", languages);
+        Answer::of(request.json(&body)).await
+    };
+    let subject = async |count: usize| hub.mail_to(ADA, count).await["subject"].clone();
+    let ada = || json!({ "email": ADA, "password": PASSWORD });
+    // The configured one, for there are no letters in German; then what the request asks for.
+    asked(Method::POST, "/api/users", "de-DE, de;q=0.9", ada())
+        .await
+        .expect(202);
+    assert_eq!(subject(1).await, "Подтвердите адрес почты");
+    insta::assert_snapshot!("activation_in_russian", written(&hub, &hub.mail_to(ADA, 1).await));
+    asked(Method::POST, "/api/users", "de, ru;q=0.1, en-GB;q=0.5", ada())
+        .await
+        .expect(202);
+    assert_eq!(subject(2).await, "Confirm your e-mail address");
+    let token = hub.mailed_token(ADA, 2).await;
+    let path = format!("/api/auth/activate/{token}");
+    asked(Method::PATCH, &path, "en-GB, en;q=0.9", Value::Null)
+        .await
+        .expect(200);
+    assert_eq!(hub.text("select locale from users").await, "en-GB");
+    // From now on it is the owner's, whatever strangers ask for.
+    let email = json!({ "email": ADA });
+    asked(Method::POST, "/api/auth/recovery", "ru", email)
+        .await
+        .expect(202);
+    assert_eq!(subject(3).await, "Choose a new password");
+    asked(Method::POST, "/api/users", "ru", ada()).await.expect(202);
+    assert_eq!(subject(4).await, "You already have an account");
 }
 
 #[tokio::test]

@@ -58,6 +58,7 @@ mod logs;
 mod mail_bounds;
 mod mail_injection;
 mod mail_outbox;
+mod mail_server;
 mod manage_roles;
 mod manage_users;
 #[cfg(target_os = "linux")]

@@ -32,6 +32,8 @@ async fn every_metric_of_the_contract_is_there_from_the_start_and_counts() {
         "portcullis_bus_reconnects_total",
         "portcullis_bus_publish_failures_total",
         "portcullis_connections",
+        "portcullis_mails_total{outcome=\"given_up\"}",
+        "portcullis_mail_lag",
         "portcullis_sign_ins_total{outcome=\"invalid_credentials\"}",
     ] {
         assert_eq!(value(text, series), Some("0"), "{series}");

@@ -1,21 +1,24 @@
 //! SMTP by lettre: a small pool of connections, TLS as the address says.
 
+use std::error::Error;
 use std::net::IpAddr;
+use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::PoolConfig;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters, TlsParametersBuilder};
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use url::{Host, Url};
 
-use super::{DeliveryError, SetUpError};
-use crate::mail::Mail;
+use super::DeliveryError;
+use crate::config;
+use crate::mail::{Mail, SettingError};
 
-/// How long the server may take for each step.
-const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long it may take to be connected. (lettre bounds nothing else: the job bounds the whole delivery.)
+const CONNECTED_WITHIN: Duration = Duration::from_secs(10);
 /// Connections are few: the job sends one mail at a time.
 const CONNECTIONS: u32 = 2;
 
@@ -33,26 +36,41 @@ impl std::fmt::Debug for Smtp {
 }
 
 /// Reads `mail.from`.
-pub(super) fn sender(text: &str) -> Result<Mailbox, SetUpError> {
+pub(super) fn sender(text: &str) -> Result<Mailbox, SettingError> {
     let plain = !text.chars().any(char::is_control);
-    text.parse().ok().filter(|_| plain).ok_or(SetUpError::From)
+    let problem = "not an address of the form `Name <name@example.org>`";
+    text.parse().ok().filter(|_| plain).ok_or(SettingError {
+        key: "mail.from",
+        problem: problem.to_owned(),
+    })
+}
+
+fn wrong_url() -> SettingError {
+    let problem = "write smtp://host:port, smtp://host:port?tls=required or smtps://host:port, with user and \
+        password where needed";
+    SettingError {
+        key: "mail.smtp_url",
+        problem: problem.to_owned(),
+    }
 }
 
 impl Smtp {
     /// `smtp://` speaks in clear to loopback and takes TLS elsewhere when the server offers it;
-    /// `smtp://…?tls=required` insists on STARTTLS, `smtps://` begins with TLS.
-    pub(super) fn new(url: &SecretString, from: Mailbox) -> Result<Self, SetUpError> {
-        let text = url.expose_secret();
-        let parsed = Url::parse(text).map_err(|_| SetUpError::Url)?;
-        let mut builder =
-            AsyncSmtpTransport::<Tokio1Executor>::from_url(text).map_err(|_| SetUpError::Url)?;
-        if let Some(host) = takes_offered_tls(&parsed) {
-            let parameters = TlsParameters::new(host.into()).map_err(|_| SetUpError::Url)?;
-            builder = builder.tls(Tls::Opportunistic(parameters));
-        }
+    /// `smtp://…?tls=required` insists on STARTTLS, `smtps://` begins with TLS. Whoever offers TLS must have
+    /// a certificate for the host, from an authority that the system trusts or `mail.ca_certificates` holds.
+    pub(super) fn new(config: &config::Mail, from: Mailbox) -> Result<Self, SettingError> {
+        let text = config.smtp_url.as_ref().map_or("", ExposeSecret::expose_secret);
+        let url = Url::parse(text).map_err(|_| wrong_url())?;
+        // This refuses whatever else may be wrong, such as an unknown `tls`.
+        let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(text).map_err(|_| wrong_url())?;
+        let tls = tls(&url, config.ca_certificates.as_deref())?;
         let pool = PoolConfig::new().max_size(CONNECTIONS);
         Ok(Self {
-            transport: builder.timeout(Some(TIMEOUT)).pool_config(pool).build(),
+            transport: builder
+                .tls(tls)
+                .timeout(Some(CONNECTED_WITHIN))
+                .pool_config(pool)
+                .build(),
             from,
         })
     }
@@ -66,9 +84,33 @@ impl Smtp {
     }
 }
 
-/// The host of a plain `smtp://` address beyond loopback that says nothing of TLS.
-fn takes_offered_tls(url: &Url) -> Option<&str> {
-    let loopback = match url.host() {
+/// How the connection is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Encryption {
+    None,
+    /// Where the server offers it: stops whoever listens, not whoever stands between.
+    Offered,
+    Starttls,
+    FromTheStart,
+}
+
+impl Encryption {
+    fn of(url: &Url) -> Self {
+        let said = url
+            .query_pairs()
+            .find(|(key, _)| key == "tls")
+            .map(|(_, value)| value);
+        match (url.scheme(), said.as_deref()) {
+            ("smtps", _) => Self::FromTheStart,
+            (_, Some("required")) => Self::Starttls,
+            (_, None) if is_loopback(url) => Self::None,
+            _ => Self::Offered,
+        }
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
         Some(Host::Ipv6(ip)) => ip.is_loopback(),
         // an address of a scheme that `url` does not know is kept as text
@@ -76,9 +118,46 @@ fn takes_offered_tls(url: &Url) -> Option<&str> {
             name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
         }
         None => true,
-    };
-    let silent = url.scheme() == "smtp" && !url.query_pairs().any(|(key, _)| key == "tls");
-    if silent && !loopback { url.host_str() } else { None }
+    }
+}
+
+fn tls(url: &Url, ca_certificates: Option<&Path>) -> Result<Tls, SettingError> {
+    // Read also where it is not used: a wrong path must not wait for the day when it is.
+    let authorities = ca_certificates.map(authorities).transpose()?;
+    let encryption = Encryption::of(url);
+    if encryption == Encryption::None {
+        return Ok(Tls::None);
+    }
+    let host = url.host_str().unwrap_or_default();
+    let mut builder = TlsParametersBuilder::new(host.trim_matches(['[', ']']).to_owned());
+    if let Some(authorities) = authorities {
+        builder = builder.add_root_certificate(authorities);
+    }
+    let parameters: TlsParameters = builder
+        .build()
+        .map_err(|error| unusable(ca_certificates, &error))?;
+    Ok(match encryption {
+        Encryption::FromTheStart => Tls::Wrapper(parameters),
+        Encryption::Starttls => Tls::Required(parameters),
+        Encryption::Offered | Encryption::None => Tls::Opportunistic(parameters),
+    })
+}
+
+/// The certificates in `path`, at least one.
+fn authorities(path: &Path) -> Result<Certificate, SettingError> {
+    let pem = std::fs::read(path).map_err(|error| unusable(Some(path), &error))?;
+    if !pem.windows(11).any(|part| part == b"-----BEGIN ") {
+        return Err(unusable(Some(path), &"it holds no certificate in PEM form"));
+    }
+    Certificate::from_pem(&pem).map_err(|error| unusable(Some(path), &error))
+}
+
+fn unusable(ca_certificates: Option<&Path>, reason: &dyn std::fmt::Display) -> SettingError {
+    let path = ca_certificates.unwrap_or(Path::new("")).display();
+    SettingError {
+        key: "mail.ca_certificates",
+        problem: format!("{path} cannot be used: {reason}"),
+    }
 }
 
 /// The message of RFC 5322. Its id is that of the mail, so that a double can be recognised; the
@@ -128,11 +207,30 @@ fn describe(error: &lettre::transport::smtp::Error) -> String {
     match error.status() {
         Some(code) => format!("the SMTP server answered {code}"),
         None if error.is_timeout() => "the SMTP server took too long".to_owned(),
-        None if error.is_tls() => "no TLS with the SMTP server".to_owned(),
+        None if is_distrust(error) => "the SMTP server's certificate is not trusted".to_owned(),
+        None if error.is_tls() || tls_fault(error).is_some() => "no TLS with the SMTP server".to_owned(),
         None if error.is_response() => "the SMTP server hung up, or its answer makes no sense".to_owned(),
         None if error.is_client() => "the mail does not fit what the SMTP server can do".to_owned(),
         None => "no connection to the SMTP server".to_owned(),
     }
+}
+
+/// What went wrong while TLS was agreed upon, which lettre tells as a fault of the connection.
+fn tls_fault<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    let mut next = Some(error);
+    let mut causes = std::iter::from_fn(|| {
+        let cause = next?;
+        next = cause.source();
+        Some(cause)
+    });
+    causes.find_map(|cause| {
+        let inner = cause.downcast_ref::<std::io::Error>()?.get_ref()?;
+        inner.downcast_ref()
+    })
+}
+
+fn is_distrust(error: &(dyn Error + 'static)) -> bool {
+    matches!(tls_fault(error), Some(rustls::Error::InvalidCertificate(_)))
 }
 
 #[cfg(test)]
@@ -207,39 +305,59 @@ mod tests {
         }
     }
 
+    fn smtp(url: &str, ca_certificates: Option<&Path>) -> Result<Smtp, SettingError> {
+        let config = config::Mail {
+            smtp_url: Some(url.to_owned().into()),
+            ca_certificates: ca_certificates.map(Path::to_owned),
+            ..config::Mail::default()
+        };
+        Smtp::new(&config, sender("a@example.org").unwrap())
+    }
+
     #[tokio::test]
     async fn settings_are_read_at_the_start() {
         for text in ["", "no-reply", "A\r\nB <a@example.org>"] {
-            assert!(sender(text).is_err(), "{text:?}");
+            assert_eq!(sender(text).unwrap_err().key, "mail.from", "{text:?}");
         }
-        let smtp = |url: &str| Smtp::new(&url.to_owned().into(), sender("a@example.org").unwrap());
         for url in [
             "smtp://127.0.0.1:1025",
             "smtp://u:p@mail.example.org?tls=required",
             "smtps://mail.example.org",
+            "smtps://[::1]:465",
         ] {
-            assert!(smtp(url).is_ok(), "{url}");
+            assert!(smtp(url, None).is_ok(), "{url}");
         }
         for url in [
+            "",
             "mail.example.org",
             "http://mail.example.org",
             "smtp://mail.example.org?tls=no",
         ] {
-            assert!(smtp(url).is_err(), "{url}");
+            assert_eq!(smtp(url, None).unwrap_err().key, "mail.smtp_url", "{url}");
+        }
+        for path in ["/nonexistent.pem", "Cargo.toml", "/"] {
+            for url in ["smtps://mail.example.org", "smtp://127.0.0.1"] {
+                let error = smtp(url, Some(Path::new(path))).unwrap_err();
+                assert_eq!(error.key, "mail.ca_certificates", "{path}");
+                assert!(error.problem.contains(path), "{error}");
+            }
         }
     }
 
     #[test]
-    fn offered_tls_is_taken_beyond_loopback() {
-        for (url, host) in [
-            ("smtp://127.0.0.1:25", None),
-            ("smtp://localhost", None),
-            ("smtp://[::1]:25", None),
-            ("smtp://mail.example.org", Some("mail.example.org")),
-            ("smtp://mail.example.org?tls=required", None),
-            ("smtps://mail.example.org", None),
+    fn tls_is_taken_beyond_loopback() {
+        for (url, wanted) in [
+            ("smtp://127.0.0.1:25", Encryption::None),
+            ("smtp://localhost", Encryption::None),
+            ("smtp://[::1]:25", Encryption::None),
+            ("smtp://localhost?tls=required", Encryption::Starttls),
+            ("smtp://127.0.0.1?tls=opportunistic", Encryption::Offered),
+            ("smtp://mail.example.org", Encryption::Offered),
+            ("smtp://mail.example.org?tls=required", Encryption::Starttls),
+            ("smtps://mail.example.org", Encryption::FromTheStart),
+            ("smtps://localhost?tls=opportunistic", Encryption::FromTheStart),
         ] {
-            assert_eq!(takes_offered_tls(&Url::parse(url).unwrap()), host, "{url}");
+            assert_eq!(Encryption::of(&Url::parse(url).unwrap()), wanted, "{url}");
         }
     }
 }

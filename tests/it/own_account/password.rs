@@ -48,7 +48,7 @@ async fn the_session_that_changes_the_password_stays_and_every_other_ends() {
         .problem(410, "token_spent");
     let notice = hub.mail_to(ADA, 2).await;
     assert_eq!(notice["subject"], "Your password was changed");
-    assert!(notice["text"].as_str().unwrap().contains("all other devices"));
+    assert!(notice["html"].as_str().unwrap().contains("all other devices"));
     assert_eq!(notice["token"], json!(null));
 }
 

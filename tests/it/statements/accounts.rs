@@ -142,6 +142,7 @@ async fn t07_a_pending_account_is_activated_once_with_exactly_what_was_proven() 
             email: &email("other@example.org"),
             password_hash: Some("third"),
             name: Some("Ada"),
+            locale: Some("ru-RU"),
             now: at(3),
         };
         assert_eq!(users::activate(&mut tx, &with).await.unwrap(), None);
@@ -160,6 +161,7 @@ async fn t07_a_pending_account_is_activated_once_with_exactly_what_was_proven() 
         assert_eq!((user.status, user.email_verified), (Status::Active, true));
         assert_eq!(user.password_hash.as_deref(), Some("third"));
         assert_eq!(user.name.as_deref(), Some("Ada"));
+        assert_eq!(user.locale.as_deref(), Some("ru-RU"));
     }
 }
 

@@ -34,6 +34,7 @@ async fn the_longest_due_mail_is_claimed_first_and_hidden_for_its_lease() {
         let mut tx = scene.single().await;
         assert!(!mails::any_due(&mut tx, at(50)).await.unwrap());
         assert!(claim(&mut tx, 50, 60).await.is_none());
+        assert_eq!(mails::oldest_waiting(&mut tx).await.unwrap(), None);
         let (late, early) = (put(&mut tx, 1, 20).await, put(&mut tx, 2, 10).await);
         assert!(!mails::any_due(&mut tx, at(9)).await.unwrap());
         assert!(mails::any_due(&mut tx, at(10)).await.unwrap());
@@ -45,6 +46,7 @@ async fn the_longest_due_mail_is_claimed_first_and_hidden_for_its_lease() {
             ("recovery", &b"sealed"[..])
         );
         assert_eq!(claim(&mut tx, 50, 100).await.unwrap().id, late);
+        assert_eq!(mails::oldest_waiting(&mut tx).await.unwrap(), Some(at(10)));
         assert!(claim(&mut tx, 99, 200).await.is_none(), "both are being sent");
         let again = claim(&mut tx, 100, 200).await.unwrap();
         assert_eq!(again.attempts, 2, "whoever took it has died");
@@ -76,6 +78,8 @@ async fn t14_a_mail_that_was_sent_or_given_up_leaves_no_content() {
         let as_ended = "select count(*) from mails where (status = 'sent' and sent_at = 20
             and last_error is null) or (status = 'failed' and last_error = 'refused')";
         assert_eq!(number(&mut tx, as_ended).await, 2);
+        let oldest = mails::oldest_waiting(&mut tx).await.unwrap();
+        assert_eq!(oldest, Some(at(10)), "the waiting one");
         assert_eq!(mails::purge(&mut tx, at(10)).await.unwrap(), 0);
         assert_eq!(
             mails::purge(&mut tx, at(11)).await.unwrap(),

@@ -9,6 +9,7 @@ pub mod database;
 pub mod document;
 pub mod http;
 pub mod hub;
+pub mod mail_server;
 pub mod mailbox;
 pub mod people;
 pub mod proxy;
