@@ -10,6 +10,7 @@ mod locks;
 mod mail;
 mod management;
 mod nodes;
+mod own_account;
 mod revocations;
 mod sessions;
 
