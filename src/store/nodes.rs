@@ -23,8 +23,8 @@ pub struct Report {
     pub position: i64,
     /// What its last read has seen that was fully applied, sockets closed included.
     pub seen: String,
-    /// What a crash of the database could not take from `seen`: said instead of it by a process that may have
-    /// begun after that read.
+    /// What a crash of the database could not take from `seen`: said instead of it, where nothing was said
+    /// before, by a process that may have begun after that read.
     pub firm: String,
     /// The processes that were there when that read was sent, with commas in between.
     pub backends: String,
@@ -128,6 +128,21 @@ macro_rules! seen {
     };
 }
 
+/// What stays of what the row said: a process that cannot know leaves it, since what the disk kept of it the
+/// disk kept of all that it includes.
+macro_rules! seen_again {
+    (postgres) => {
+        concat!(
+            "case when nodes.epoch = excluded.epoch and not (",
+            backend!(),
+            " = any(string_to_array($14, ','))) then nodes.seen else excluded.seen end"
+        )
+    };
+    (sqlite) => {
+        "excluded.seen"
+    };
+}
+
 /// Which process writes.
 macro_rules! answerer {
     (postgres) => {
@@ -152,7 +167,9 @@ macro_rules! report {
             " + $8, $9 where ",
             $wait,
             " on conflict (id) do update set epoch = excluded.epoch, position = excluded.position,
-                seen = excluded.seen, seen_at = excluded.seen_at, connections = excluded.connections,
+                seen = ",
+            seen_again!($dialect),
+            ", seen_at = excluded.seen_at, connections = excluded.connections,
                 lease_until = ",
             now!($dialect),
             " + $8

@@ -196,6 +196,15 @@ pub async fn somebody_waits_for(hub: &TestApp, holder: &mut Tx) {
     .await;
 }
 
+/// As soon as somebody waits for `holder`'s locks, it takes the role of `boss` away and lets them go.
+async fn demoted(hub: &TestApp, mut holder: Tx, boss: &str) {
+    somebody_waits_for(hub, &mut holder).await;
+    users::set_site_role(&mut holder, boss.parse().unwrap(), "user", hub.now())
+        .await
+        .unwrap();
+    holder.commit().await.unwrap();
+}
+
 #[tokio::test]
 async fn t21_who_lost_the_right_while_the_act_waits_for_a_lock_revokes_nothing() {
     let hub = TestApp::spawn().await;
@@ -215,15 +224,7 @@ async fn t21_who_lost_the_right_while_the_act_waits_for_a_lock_revokes_nothing()
             .await
             .unwrap();
         let act = hub.post_as(&pair.access, "/api/revocations", order.clone());
-        let demotion = async {
-            somebody_waits_for(&hub, &mut holder).await;
-            let boss = boss.id.parse().unwrap();
-            users::set_site_role(&mut holder, boss, "user", hub.now())
-                .await
-                .unwrap();
-            holder.commit().await.unwrap();
-        };
-        let (answer, ()) = tokio::join!(act, demotion);
+        let (answer, ()) = tokio::join!(act, demoted(&hub, holder, &boss.id));
         answer.problem(403, "forbidden");
     }
     hub.get_as(&ada.access, "/api/auth/site_role").await.expect(200);
@@ -238,15 +239,7 @@ async fn t21_who_lost_the_right_while_the_act_waits_for_a_lock_makes_no_admin() 
     roles::lock(&mut holder, ADMIN).await.unwrap();
     let path = format!("/api/users/{}/site_role", ada.id);
     let act = hub.put_as(&pair.access, &path, json!({ "role": "admin" }));
-    let demotion = async {
-        somebody_waits_for(&hub, &mut holder).await;
-        let boss = boss.id.parse().unwrap();
-        users::set_site_role(&mut holder, boss, "user", hub.now())
-            .await
-            .unwrap();
-        holder.commit().await.unwrap();
-    };
-    let (answer, ()) = tokio::join!(act, demotion);
+    let (answer, ()) = tokio::join!(act, demoted(&hub, holder, &boss.id));
     answer.problem(403, "forbidden");
     assert_eq!(role_of(&hub, &ada.id).await, "user");
 }

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use crate::support::DEADLINE;
 use crate::support::app::{TestApp, Tuning};
+use crate::support::database::{self, Folder};
 
 const POLL: Duration = Duration::from_millis(500);
 /// So long a hint waits at most, after others that led to nothing.
@@ -60,6 +61,7 @@ impl Recorder for Reads {
 struct Stage {
     hub: TestApp,
     reads: Reads,
+    _folder: Folder,
     /// As long as a thread works for it, the runtime does not move the time by itself.
     _standing: oneshot::Sender<()>,
     _still: JoinHandle<()>,
@@ -67,9 +69,13 @@ struct Stage {
 
 impl Stage {
     async fn set(reads: Reads) -> Self {
-        let configured = Tuning::new().configure(|config| {
-            (config.hub.poll, config.hub.sweep, config.hub.lease) = (POLL.as_secs_f64(), 3600.0, 7200.0);
-        });
+        // On SQLite in any case: connections to a server come and go in a time that does not stand still.
+        let folder = Folder::new();
+        let configured = Tuning::new()
+            .database(database::sqlite_in(&folder))
+            .configure(|config| {
+                (config.hub.poll, config.hub.sweep, config.hub.lease) = (POLL.as_secs_f64(), 3600.0, 7200.0);
+            });
         let hub = configured.spawn().await;
         let (standing, over) = oneshot::channel::<()>();
         let still = tokio::task::spawn_blocking(move || drop(over.blocking_recv()));
@@ -77,6 +83,7 @@ impl Stage {
         Self {
             hub,
             reads,
+            _folder: folder,
             _standing: standing,
             _still: still,
         }

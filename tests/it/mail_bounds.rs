@@ -1,8 +1,9 @@
 //! How many mails strangers can make the hub send, and that this never keeps an owner out (T08, T09).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
 use portcullis::store::users;
 use reqwest::Method;
 use serde_json::json;
@@ -92,9 +93,14 @@ async fn a_closed_registration_is_refused_no_more_often_than_any_other_token_is_
         })
         .spawn()
         .await;
-    let answers = join_all((0..300).map(|_| hub.register(ADA))).await;
+    let began = Instant::now();
+    let asking = stream::iter(0..300).map(|_| hub.register(ADA));
+    let answers: Vec<_> = asking.buffer_unordered(16).collect().await;
     let closed = answers.iter().filter(|answer| answer.status == 403).count();
-    assert!((240..290).contains(&closed), "{closed}");
+    // 240 at once and ten more a second, however long the machine takes.
+    let most = 241.0 + 10.0 * began.elapsed().as_secs_f64();
+    let closed = f64::from(u32::try_from(closed).unwrap());
+    assert!(closed >= 240.0 && closed <= most, "{closed} of at most {most}");
     for answer in answers.iter().filter(|answer| answer.status != 403) {
         answer.problem(429, "rate_limited");
     }

@@ -14,10 +14,10 @@ use tokio::net::TcpSocket;
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use crate::support::app::TestApp;
-use crate::support::eventually;
+use crate::support::app::{TestApp, Tuning};
 use crate::support::people::Person;
 use crate::support::socket::TestSocket;
+use crate::support::{database, eventually};
 
 const ADA: &str = "ada@example.org";
 
@@ -120,6 +120,29 @@ async fn t26_who_never_reads_is_gone_soon_after_the_revocation() {
         .last()
         .map(|frame| frame["state"]["version"].as_i64().unwrap());
     assert!(newest < Some(last), "{newest:?} of {last}");
+}
+
+/// Another node's word for having applied it is a word for its sockets, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receipt_for_all_waits_for_a_full_socket_on_another_node() {
+    let url = database::fresh_postgres().await;
+    let node = || {
+        let configured = Tuning::new().database(url.clone()).configure(|config| {
+            config.public_url = Some("http://127.0.0.1:9".parse().unwrap());
+            config.hub.poll = 0.05;
+        });
+        configured.spawn()
+    };
+    let (here, there) = (node().await, node().await);
+    let key = here.backend().await;
+    let (ada, pair) = here.signed_in(ADA, "user").await;
+    let _client = stubborn(&there, &pair.access, TINY).await;
+    fill(&there, &ada).await;
+    let order = json!({ "session_id": pair.session, "reason": "x" });
+    let answer = here.try_revoke(&key, "?wait=all&timeout_ms=10000", order).await;
+    // Looked at first: it closes soon after.
+    assert_eq!(there.sockets(), 0, "its socket is still open");
+    assert_eq!(answer.expect(200).json()["receipt"]["complete"], true);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

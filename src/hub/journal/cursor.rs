@@ -136,20 +136,24 @@ impl Cursor {
         } else {
             (self.seen, self.seen_at) = (first, Some(first_asked));
         }
-        self.age(asked);
-        let kept = self.firm.as_ref().unwrap_or(&self.seen);
-        self.given.retain(|row| !kept.includes(row.position));
+        // They are many, and only another firm snapshot includes more of them.
+        if self.age(asked) || self.firm.is_none() {
+            let kept = self.firm.as_ref().unwrap_or(&self.seen);
+            self.given.retain(|row| !kept.includes(row.position));
+        }
     }
 
-    /// Counts how long the database has served, and takes the next firm snapshot when it is time.
-    fn age(&mut self, asked: Duration) {
+    /// Counts how long the database has served. Answers whether it was time for the next firm snapshot.
+    fn age(&mut self, asked: Duration) -> bool {
         let (next, age) = &mut self.next_firm;
         *age += asked.saturating_sub(self.read_at).min(BEAT);
         self.read_at = asked;
-        if *age >= FLUSHED {
-            self.firm = Some(std::mem::replace(next, self.seen.clone()));
-            *age = Duration::ZERO;
+        if *age < FLUSHED {
+            return false;
         }
+        self.firm = Some(std::mem::replace(next, self.seen.clone()));
+        *age = Duration::ZERO;
+        true
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::ledger::{Act, At, Ledger, SessionLog, What};
 use super::node::Node;
+use crate::support::http::IDLE;
 use crate::support::people::PASSWORD;
 
 /// How long a caller waits for an answer.
@@ -85,6 +86,7 @@ impl Hub {
             .no_proxy()
             .timeout(PATIENCE)
             .pool_max_idle_per_host(64)
+            .pool_idle_timeout(IDLE)
             .build()
             .unwrap();
         Self {

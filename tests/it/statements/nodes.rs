@@ -44,11 +44,11 @@ async fn row(tx: &mut Tx) -> Anchor {
 async fn a_node_reports_again_and_again_and_is_listed_with_what_it_said_last() {
     for scene in both().await {
         let mut tx = scene.single().await;
-        nodes::report(&mut tx, &report(1, -MINUTE, None)).await.unwrap();
+        let said = nodes::report(&mut tx, &report(1, -MINUTE, None)).await.unwrap();
         nodes::report(&mut tx, &report(2, MINUTE, None)).await.unwrap();
         let mut news = report(1, MINUTE, None);
         (news.position, news.seen, news.connections) = (8, "10".to_owned(), 4);
-        news.firm = "10".to_owned();
+        news.backends = said.backend.unwrap_or_default();
         nodes::report(&mut tx, &news).await.unwrap();
         let listed = nodes::all(&mut tx).await.unwrap();
         assert_eq!(listed.len(), 2);
@@ -119,19 +119,23 @@ async fn a_node_goes_when_it_says_so_or_long_after_its_lease() {
 async fn a_process_that_may_have_begun_since_says_what_no_crash_can_change() {
     for scene in both().await {
         let mut tx = scene.single().await;
-        let said = async |tx: &mut Tx, backends: &str| {
+        let said = async |tx: &mut Tx, backends: &str, epoch: &str| {
             let mut report = report(1, MINUTE, None);
-            report.backends = backends.to_owned();
+            (report.backends, report.epoch) = (backends.to_owned(), epoch.to_owned());
             let backend = nodes::report(tx, &report).await.unwrap().backend;
             (backend, nodes::all(tx).await.unwrap()[0].seen.clone())
         };
-        let (backend, seen) = said(&mut tx, "1@then").await;
+        let (backend, seen) = said(&mut tx, "1@then", "first").await;
         let Some(backend) = backend else {
             assert_eq!(seen, "9", "SQLite has one process");
             continue;
         };
         assert_eq!(seen, "8");
-        let (again, seen) = said(&mut tx, &format!("1@then,{backend}")).await;
+        let (again, seen) = said(&mut tx, &format!("1@then,{backend}"), "first").await;
         assert_eq!((again.as_deref(), seen.as_str()), (Some(backend.as_str()), "9"));
+        let (_, seen) = said(&mut tx, "1@then", "first").await;
+        assert_eq!(seen, "9", "what stands there was true, and stays");
+        let (_, seen) = said(&mut tx, "1@then", "second").await;
+        assert_eq!(seen, "8", "what was said of another journal does not");
     }
 }

@@ -1,10 +1,14 @@
 //! Calling REST: requests as a client sends them, answers as a test wants to look at them.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
+
+/// The server closes a connection that says nothing for five seconds: a request must not meet that.
+pub const IDLE: Duration = Duration::from_secs(3);
 
 /// Calls one server.
 #[derive(Clone, Debug)]
@@ -26,6 +30,7 @@ impl Caller {
         let client = Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
+            .pool_idle_timeout(IDLE)
             .build()
             .unwrap();
         Self { address, client }
