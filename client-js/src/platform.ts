@@ -1,0 +1,101 @@
+/**
+ * What the surroundings offer: network, clock, chance, other tabs. Everything else in this package gets
+ * them from here, so a server that only imports it touches nothing, and a test can bring its own.
+ */
+
+/** Keeps small texts: `localStorage`, React Native's `AsyncStorage`, or what an application brings. */
+export interface KeyValueStore {
+  getItem(key: string): string | null | Promise<string | null>;
+  setItem(key: string, value: string): unknown;
+  removeItem(key: string): unknown;
+}
+
+/** The part of `WebSocket` that is used. */
+export type SocketLike = Pick<WebSocket, "onopen" | "onmessage" | "onclose" | "send" | "close">;
+
+/** The part of `BroadcastChannel` that is used. */
+export type ChannelLike = Pick<BroadcastChannel, "onmessage" | "postMessage" | "close">;
+
+/** The part of the Web Locks that is used. */
+export interface LocksLike {
+  request(
+    name: string,
+    options: { readonly steal?: boolean; readonly signal?: AbortSignal },
+    held: () => Promise<void>,
+  ): Promise<unknown>;
+}
+
+export interface Platform {
+  readonly fetch: typeof globalThis.fetch;
+  /** `undefined` where there are no sockets. */
+  readonly openSocket: ((url: string, protocols: string[]) => SocketLike) | undefined;
+  readonly openChannel: ((name: string) => ChannelLike) | undefined;
+  readonly locks: LocksLike | undefined;
+  /** What the tabs of a page share and a reload keeps. */
+  readonly store: KeyValueStore;
+  /** Milliseconds; only differences count. */
+  now(): number;
+  /** At least 0, less than 1. */
+  random(): number;
+  /** Runs once, later; the result takes it back. */
+  after(ms: number, run: () => void): () => void;
+  /** Runs when the network or the person comes back; the result takes it back. */
+  onWake(run: () => void): () => void;
+  isVisible(): boolean;
+}
+
+/** A store that a reload empties, for where there is no other. */
+export function memoryStore(): KeyValueStore {
+  const items = new Map<string, string>();
+  return {
+    getItem: (key) => items.get(key) ?? null,
+    setItem: (key, value) => items.set(key, value),
+    removeItem: (key) => items.delete(key),
+  };
+}
+
+/** Browsers throw at the mere mention of it where storage is forbidden, or when nothing fits in. */
+function localStore(): KeyValueStore {
+  try {
+    const store = globalThis.localStorage;
+    store.setItem("portcullis", "");
+    store.removeItem("portcullis");
+    return store;
+  } catch {
+    return memoryStore();
+  }
+}
+
+/** The surroundings of this script: a browser's, or as much of them as there is. */
+export function thisPlatform(): Platform {
+  const { WebSocket, BroadcastChannel, document, navigator } = globalThis;
+  return {
+    fetch: (input, init) => globalThis.fetch(input, init),
+    openSocket: WebSocket && ((url, protocols) => new WebSocket(url, protocols)),
+    // Node's would keep the process alive.
+    openChannel: document && BroadcastChannel && ((name) => new BroadcastChannel(name)),
+    locks: navigator?.locks,
+    // Node has a localStorage of its own, shared by everybody whom a server serves.
+    store: document ? localStore() : memoryStore(),
+    now: () => Date.now(),
+    random: () => Math.random(),
+    after(ms, run) {
+      const timer = setTimeout(run, ms);
+      return () => clearTimeout(timer);
+    },
+    onWake(run) {
+      if (!document) return () => undefined;
+      const wake = () => document.visibilityState === "visible" && run();
+      const sources = [
+        [globalThis, "online"],
+        [globalThis, "pageshow"],
+        [document, "visibilitychange"],
+      ] as const;
+      for (const [target, type] of sources) target.addEventListener(type, wake);
+      return () => {
+        for (const [target, type] of sources) target.removeEventListener(type, wake);
+      };
+    },
+    isVisible: () => document?.visibilityState !== "hidden",
+  };
+}
