@@ -64,8 +64,7 @@ export function accountCalls({ send, call, described, deleted }: AccountParts): 
   const segment = encodeURIComponent;
 
   return {
-    signUp: ({ email, password, name }) =>
-      post("/api/users", { email, password, ...(name !== undefined && { name }) }),
+    signUp: ({ email, password, name }) => post("/api/users", { email, password, name }),
     resendActivation: (email) => post("/api/auth/activate", { email }),
     activate: async (token) =>
       void (await send({ method: "PATCH", path: `/api/auth/activate/${segment(token)}` })),
@@ -78,7 +77,7 @@ export function accountCalls({ send, call, described, deleted }: AccountParts): 
     user: () => record({ path: ME }),
     updateUser: ({ name }) => record({ method: "PATCH", path: ME, body: { name } }),
     async deleteUser(password) {
-      await asPerson("DELETE", ME, password === undefined ? {} : { password });
+      await asPerson("DELETE", ME, { password });
       deleted();
     },
     changePassword: (change) => asPerson("POST", `${ME}/password`, change),

@@ -231,7 +231,7 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
     }
     if (session.live()) return;
     try {
-      await session.refresh();
+      await session.restore();
     } catch (thrown) {
       // Told as `signedOut`, or somebody has signed in meanwhile.
       if (toError(thrown).status !== 401 && !session.live()) throw thrown;
@@ -284,7 +284,7 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
     async signIn({ email, password, device }) {
       begin();
       await signOut.settled();
-      const body = { email, password, ...(device !== undefined && { device }) };
+      const body = { email, password, device };
       return (await session.signIn({ method: "POST", path: "/api/auth", body })).user;
     },
     async signOut({ scope = "session" } = {}) {
@@ -293,8 +293,8 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
       }
       stopRestoring();
       const token = session.live()?.accessToken;
-      await tokens.bury(scope);
       session.end({ reason: "logout", message: undefined });
+      await tokens.bury(scope);
       await signOut.finish(token);
     },
     accessToken: session.accessToken,

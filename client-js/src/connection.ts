@@ -28,6 +28,8 @@ export function createConnection(parts: ConnectionParts) {
   let sessionId: string | undefined;
   let position: Position | undefined;
   let connection: Connection = { state: "idle" };
+  /** The newest state, for a tab that was opened later. */
+  let latest: TabMessage | undefined;
 
   const socket = createSocket({
     ...parts,
@@ -35,7 +37,9 @@ export function createConnection(parts: ConnectionParts) {
       // A sign-out is told as the end of the session; an event reaches every tab by its own socket, if it has one.
       if (sessionId !== undefined && frame.type !== "signed_out" && (leader || frame.type !== "event")) {
         position = { epoch, sequence: frame.sequence };
-        tabs.send({ type: "news", sessionId, epoch, frame });
+        const news: TabMessage = { type: "news", sessionId, epoch, frame };
+        if (frame.type !== "event") latest = news;
+        tabs.send(news);
       }
       parts.heard(frame, epoch, true);
     },
@@ -58,7 +62,7 @@ export function createConnection(parts: ConnectionParts) {
   function follow(next: string | undefined): void {
     if (next === sessionId) return;
     sessionId = next;
-    position = undefined;
+    position = latest = undefined;
     socket.stop();
     if (next === undefined) return leader?.stop();
     leader?.start();
@@ -77,7 +81,10 @@ export function createConnection(parts: ConnectionParts) {
     } else if (isOwn()) {
       if (!leader) return;
       if (message.type === "leads?") tabs.send({ type: "leads" });
-      if (message.type === "ask") tabs.send({ type: "connection", connection });
+      if (message.type === "ask") {
+        tabs.send({ type: "connection", connection });
+        if (latest) tabs.send(latest);
+      }
     } else if (message.type === "leads") {
       leader?.heard();
     } else if (message.type === "connection") {

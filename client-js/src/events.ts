@@ -97,9 +97,10 @@ export function createPresent() {
   }
 
   function watch(call: () => void): () => void {
-    const watch = () => call();
-    watchers.add(watch);
-    return () => void watchers.delete(watch);
+    // One who watches twice is called twice.
+    const own = () => call();
+    watchers.add(own);
+    return () => void watchers.delete(own);
   }
 
   /** What is so from now on: told to all, and to those who come later until it is over. */

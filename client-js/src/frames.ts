@@ -82,7 +82,7 @@ export type ClientFrame =
       readonly client: { readonly name: string; readonly version: string };
       readonly resume?: Position;
     }
-  | { readonly type: "pong"; readonly version?: number }
+  | { readonly type: "pong"; readonly version: number | undefined }
   | { readonly type: "token"; readonly id: string };
 
 /** The frame in `text`; `undefined` for what is none. Types that are not known are left to fall through. */

@@ -9,6 +9,7 @@ const PATIENCE_MS = 15_000;
 export interface Call {
   readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly path: string;
+  /** Sent as JSON, but for a form. */
   readonly body?: unknown;
   readonly token?: string | undefined;
   /** The refresh token travels in its cookie (`X-Portcullis-Mode: cookie`). */
@@ -30,7 +31,8 @@ interface Problem {
 export function createSend(base: string, platform: Platform): Send {
   return async <Answer>({ method = "GET", path, body, token, cookie = false }: Call) => {
     const headers: Record<string, string> = {};
-    if (body !== undefined) headers["Content-Type"] = "application/json";
+    const isForm = body instanceof URLSearchParams;
+    if (body !== undefined && !isForm) headers["Content-Type"] = "application/json";
     if (token !== undefined) headers["Authorization"] = `Bearer ${token}`;
     if (cookie) headers["X-Portcullis-Mode"] = "cookie";
 
@@ -43,7 +45,7 @@ export function createSend(base: string, platform: Platform): Send {
         cache: "no-store",
         credentials: cookie ? "include" : "omit",
         signal: patience.signal,
-        ...(body !== undefined && { body: JSON.stringify(body) }),
+        ...(body !== undefined && { body: isForm ? body : JSON.stringify(body) }),
       });
       const text = await response.text();
       if (!response.ok) throw refusal(response, text);

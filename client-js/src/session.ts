@@ -89,19 +89,29 @@ export function createSession(parts: SessionParts) {
     return refresh();
   }
 
-  /** Spends the refresh token. Whoever calls meanwhile gets the same answer. */
-  function refresh(): Promise<Live> {
-    refreshing ??= tokens.present().then(refreshWith).finally(() => {
-      refreshing = undefined;
-    });
+  /** Spends the refresh token. */
+  async function refresh(): Promise<Live> {
+    // Whoever has signed out while something else was awaited must not be signed in again by it.
+    signedIn();
+    return restore();
+  }
+
+  /** Spends the refresh token, if there is one. Whoever calls meanwhile gets the same answer. */
+  function restore(): Promise<Live> {
+    const asked = turn;
+    refreshing ??= tokens
+      .present()
+      .then((proof) => refreshWith(proof, asked))
+      .finally(() => {
+        refreshing = undefined;
+      });
     return refreshing;
   }
 
-  async function refreshWith(proof: Proof | undefined): Promise<Live> {
-    const asked = turn;
+  async function refreshWith(proof: Proof | undefined, asked: number): Promise<Live> {
     const askedAt = platform.now();
     try {
-      if (!proof) throw new PortcullisError("authentication_required", "nobody is signed in", { status: 401 });
+      if (!proof) throw new PortcullisError("authentication_required", "no session is kept", { status: 401 });
       const pair = await presentToken(proof);
       // Signed out, or in as somebody else, while the answer was on its way: it comes too late.
       if (asked !== turn) return signedIn();
@@ -109,10 +119,11 @@ export function createSession(parts: SessionParts) {
       return begin(pair, askedAt);
     } catch (thrown) {
       const error = toError(thrown);
-      if (error.status !== 401 || asked !== turn) throw error;
+      if (asked !== turn) return signedIn();
+      if (error.status !== 401) throw error;
       const stored = await tokens.present();
       // Another tab has signed in, or refreshed, since.
-      if (stored && proof && stored.refresh_token !== proof.refresh_token) return refreshWith(stored);
+      if (stored && proof && stored.refresh_token !== proof.refresh_token) return refreshWith(stored, asked);
       await tokens.forget(proof);
       // Only here does somebody count as signed out without having been told so.
       end({ reason: endOf(error), message: undefined });
@@ -166,7 +177,7 @@ export function createSession(parts: SessionParts) {
     const isSame = live?.sessionId === theirs.sessionId;
     const isNewer = isSame
       ? theirs.expiresAt >= (live?.expiresAt ?? 0)
-      : theirs.askedAt > (live?.askedAt ?? endedAt);
+      : theirs.askedAt > (live?.askedAt ?? endedAt - 1);
     if (isNewer) set(theirs, false);
   }
 
@@ -219,6 +230,7 @@ export function createSession(parts: SessionParts) {
     accessToken,
     renew,
     refresh,
+    restore,
     call,
     instead,
     renewed,

@@ -156,10 +156,8 @@ export function createSocket(parts: SocketParts) {
       case "reconnect":
         notBefore = now + frame.in_ms;
         return within(frame.in_ms, connect);
-      case "ping": {
-        const mine = version();
-        return say({ type: "pong", ...(mine !== undefined && { version: mine }) });
-      }
+      case "ping":
+        return say({ type: "pong", version: version() });
       case "token":
         return answered?.(frame);
       case "error":

@@ -1,0 +1,60 @@
+/** What is one request each: accounts, the links of letters, and one's own sessions. */
+import type { Call } from "./http.js";
+import type { Session, SiteRole, User } from "./model.js";
+export interface AccountCalls {
+    /** Asks for an account; the answer is the same whether or not the address has one. A letter activates it. */
+    signUp(account: {
+        readonly email: string;
+        readonly password: string;
+        readonly name?: string;
+    }): Promise<void>;
+    /** Sends the activation letter again, at most once a minute. */
+    resendActivation(email: string): Promise<void>;
+    /** Uses the link of an activation letter up. Does not sign in. */
+    activate(token: string): Promise<void>;
+    /** Mails a link for choosing another password. */
+    requestRecovery(email: string): Promise<void>;
+    /** Uses that link up; every session of the person ends. */
+    recover(token: string, password: string): Promise<void>;
+    /** Uses up the link that the new address got; every session ends but the one that asked. */
+    confirmEmailChange(token: string): Promise<void>;
+    /** Uses up the link that the old address got; every session ends. */
+    undoEmailChange(token: string): Promise<void>;
+    /** "This was not me": uses up the link of a letter about a new device. */
+    revokeDevice(token: string): Promise<void>;
+    user(): Promise<User>;
+    updateUser(change: {
+        readonly name: string | null;
+    }): Promise<User>;
+    /** Erases the account and signs out. `password` is left out where the account has none. */
+    deleteUser(password?: string): Promise<void>;
+    /** Every other session ends. `current_password` is left out where the account has none. */
+    changePassword(change: {
+        readonly current_password?: string;
+        readonly new_password: string;
+    }): Promise<void>;
+    /** Mails both addresses; nothing changes until the new one confirms. */
+    requestEmailChange(change: {
+        readonly email: string;
+        readonly password?: string;
+    }): Promise<void>;
+    /** The person's sessions, the newest first. */
+    sessions(): Promise<readonly Session[]>;
+    endSession(id: string): Promise<void>;
+    endOtherSessions(): Promise<void>;
+    /** All that is stored about the person. */
+    exportData(): Promise<unknown>;
+    /** The present role, asked for; `snapshot().state` is what the socket keeps up to date. */
+    siteRole(): Promise<SiteRole>;
+}
+export interface AccountParts {
+    /** Sends as nobody. */
+    send<Answer>(call: Call): Promise<Answer>;
+    /** Sends as the person who is signed in. */
+    call<Answer>(call: Call): Promise<Answer>;
+    /** The person's record as the hub has it now. */
+    described(user: User): void;
+    /** The account is gone. */
+    deleted(): void;
+}
+export declare function accountCalls({ send, call, described, deleted }: AccountParts): AccountCalls;

@@ -1,0 +1,43 @@
+/** The one error of this package, and every code that it can carry. */
+/** What the hub says. `test/contract.test.ts` compares this with the hub's own list. */
+export type ServerCode = "account_disabled" | "account_inactive" | "address_not_allowed" | "authentication_required" | "bad_request" | "body_too_large" | "conflict" | "forbidden" | "internal" | "invalid_credentials" | "invalid_token" | "last_admin" | "malformed_json" | "method_not_allowed" | "misdirected_request" | "not_found" | "origin_refused" | "overloaded" | "rate_limited" | "reauthentication_required" | "refresh_required" | "refresh_reused" | "registration_closed" | "session_revoked" | "token_spent" | "unavailable" | "unknown_type" | "unsupported_media_type" | "validation_failed" | "wrong_password";
+/** What this package says by itself. */
+export type ClientCode = 
+/** `fetch` was to send the access token to an origin that is not in `apiOrigins`. */
+"foreign_origin"
+/** The call needs somebody to be signed in. */
+ | "not_signed_in"
+/** No answer came: no network, no such host, or not in time. */
+ | "network"
+/** The socket ended for a reason that trying again would not change; `closeCode` has it. */
+ | "socket_closed"
+/** Something answered that is not the hub. */
+ | "unexpected_answer";
+export type ErrorCode = ServerCode | ClientCode;
+/** What is wrong with one field of a request. */
+export interface FieldError {
+    readonly field: string;
+    readonly code: string;
+    /** For the person who types: show it beside the field. */
+    readonly detail: string;
+}
+/** What is known beside the code. */
+export type ErrorFacts = Partial<Pick<PortcullisError, "status" | "errors" | "retryAfterMs" | "requestId" | "closeCode" | "cause">>;
+/** Why something was not done. Match on `code`; `message` is for people who read logs. */
+export declare class PortcullisError extends Error {
+    readonly code: ErrorCode;
+    readonly name = "PortcullisError";
+    /** The HTTP status, where there was an answer. */
+    readonly status?: number | undefined;
+    /** For `validation_failed`: what is wrong with which field. */
+    readonly errors: readonly FieldError[];
+    readonly retryAfterMs?: number | undefined;
+    /** Finds the request in the hub's log. */
+    readonly requestId?: string | undefined;
+    readonly closeCode?: number | undefined;
+    constructor(code: ErrorCode, message: string, facts?: ErrorFacts);
+    /** Whether the same call may succeed later: no answer, a limit, a hub that is busy, a portal in between. */
+    get isTemporary(): boolean;
+}
+/** The error that `thrown` is, or one around it. */
+export declare function toError(thrown: unknown): PortcullisError;

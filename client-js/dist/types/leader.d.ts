@@ -1,0 +1,18 @@
+/**
+ * Which of several tabs holds the one socket: the one that has a Web Lock.
+ *
+ * The browser gives the lock on as soon as its tab closes. A tab that the browser has frozen keeps it and does
+ * nothing, so tabs that people look at ask now and then whether it still runs, and take the lock from one that
+ * does not answer. Nothing else waits for this lock: tokens are got without it.
+ */
+import type { LocksLike, Platform } from "./platform.js";
+/**
+ * Takes part in the election for the lock `name`. `ask` asks the other tabs whether one leads: where one does, it
+ * answers, and `heard` is called. `changed` tells whether this tab leads.
+ */
+export declare function createLeader(platform: Platform, locks: LocksLike, name: string, ask: () => void, changed: (leads: boolean) => void): {
+    leads: () => boolean;
+    start: () => void;
+    stop: () => void;
+    heard: () => void;
+};

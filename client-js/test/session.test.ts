@@ -1,0 +1,218 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { json, problem, USER } from "./support/hub.js";
+import { open, signedIn } from "./support/person.js";
+import { STATE } from "./support/socket.js";
+import { settle, World } from "./support/world.js";
+
+const REFRESH = "POST /api/auth/refresh";
+
+test("a page finds its session by the cookie, and no token is in a body", async () => {
+  const world = new World();
+  const { client, of } = await signedIn(world);
+  const [refresh] = world.hub.asked(REFRESH);
+  assert.equal(refresh?.headers.get("X-Portcullis-Mode"), "cookie");
+  assert.equal(refresh?.headers.get("Content-Type"), "application/json");
+  assert.equal(refresh?.credentials, "include");
+  assert.deepEqual(refresh?.body, {});
+  assert.deepEqual(of("signedIn"), [{ user: USER, sessionId: "s1" }]);
+  assert.equal(await client.accessToken(), "access-1");
+});
+
+test("nobody signed in is told as such, and is not an error", async () => {
+  const { client, of } = await open(new World());
+  assert.deepEqual(of("signedOut"), [{ reason: "none", message: undefined }]);
+  assert.equal(of("error").length, 0);
+  assert.equal((await client.ready()).status, "signedOut");
+  await assert.rejects(client.accessToken(), { code: "not_signed_in" });
+});
+
+test("without a network it is not known who is signed in, until there is one", async () => {
+  const world = new World();
+  world.isOnline = false;
+  world.hub.isSignedIn = true;
+  const { client, tab } = await open(world);
+  await world.advance(5_000);
+  assert.equal(client.snapshot().status, "unknown");
+  world.isOnline = true;
+  await tab.wake();
+  await world.advance(500);
+  assert.equal(client.snapshot().status, "signedIn");
+});
+
+test("a refresh without an answer is asked once more with the same token", async () => {
+  const world = new World();
+  const { client } = await open(world, { socket: false, storage: world.store });
+  await client.signIn({ email: USER.email, password: "correct horse" });
+  world.time += 300_000;
+  let isLost = true;
+  world.hub.script(({ path }) => {
+    if (path !== "/api/auth/refresh" || !isLost) return undefined;
+    isLost = false;
+    throw new TypeError("fetch failed");
+  });
+  const token = client.accessToken();
+  await world.advance(400);
+  assert.equal(await token, "access-2");
+  assert.deepEqual(world.hub.asked(REFRESH).map(({ body }) => body), [
+    { refresh_token: "refresh-1" },
+    { refresh_token: "refresh-1" },
+  ]);
+});
+
+test("calls that need a new token at the same time share one refresh", async () => {
+  const world = new World();
+  world.hub.isSignedIn = true;
+  const { client } = await open(world, { socket: false });
+  world.time += 300_000;
+  const tokens = await Promise.all([client.accessToken(), client.accessToken(), client.accessToken()]);
+  assert.deepEqual(tokens, ["access-2", "access-2", "access-2"]);
+  assert.equal(world.hub.asked(REFRESH).length, 2);
+});
+
+test("only a 401 to the refresh signs out; what else fails is thrown", async () => {
+  for (const [status, code] of [[503, "unavailable"], [429, "rate_limited"], [500, "internal"]] as const) {
+    const world = new World();
+    world.hub.isSignedIn = true;
+    const { client, of } = await open(world, { socket: false });
+    world.time += 300_000;
+    world.hub.script(() => problem(status, code));
+    await assert.rejects(client.accessToken(), { code, status });
+    assert.equal(of("signedOut").length, 0);
+  }
+});
+
+test("the reason for a refused refresh is told", async () => {
+  const reasons = { refresh_reused: "refresh_reused", session_revoked: "revoked", invalid_token: "expired" };
+  for (const [code, reason] of Object.entries(reasons)) {
+    const world = new World();
+    world.hub.isSignedIn = true;
+    const { client, of } = await open(world, { socket: false });
+    world.time += 300_000;
+    world.hub.script(() => problem(401, code));
+    await assert.rejects(client.accessToken(), { code });
+    assert.deepEqual(of("signedOut"), [{ reason, message: undefined }]);
+  }
+});
+
+test("while the socket is open it brings the tokens, and the refresh token is not spent", async () => {
+  const world = new World();
+  const { client, tab } = await signedIn(world);
+  for (let ping = 0; ping < 11; ping += 1) {
+    await world.advance(25_000);
+    tab.socket.say({ type: "ping", version: 2 });
+  }
+  await world.advance(16_000);
+  const asked = tab.socket.sent.find(({ type }) => type === "token");
+  tab.socket.say({ type: "token", id: asked?.["id"], access_token: "socket-1", expires_in: 300 });
+  await settle();
+  assert.equal(await client.accessToken(), "socket-1");
+  assert.equal(world.hub.asked(REFRESH).length, 1);
+});
+
+test("a token of the socket opens no socket, so a refresh comes first", async () => {
+  const world = new World();
+  const { tab } = await signedIn(world);
+  const state = { ...STATE, version: 3, role: "admin" };
+  tab.socket.say({ type: "state", sequence: 42, reason: "role_changed", state, access_token: "socket-1", expires_in: 300 });
+  tab.socket.closed(4201);
+  await world.advance(500);
+  assert.equal(world.hub.asked(REFRESH).length, 2);
+  const [, ticket] = world.hub.asked("GET /api/auth/socket");
+  assert.equal(ticket?.headers.get("Authorization"), "Bearer access-3");
+});
+
+test("after twelve hours the socket gives no tokens: the client refreshes and connects anew", async () => {
+  const world = new World();
+  const { tab } = await signedIn(world);
+  world.time += 295_000;
+  tab.socket.say({ type: "ping", version: 2 });
+  await world.advance(1);
+  const asked = tab.socket.sent.find(({ type }) => type === "token");
+  tab.socket.say({ type: "error", id: asked?.["id"], code: "refresh_required", detail: "refresh first" });
+  await settle();
+  assert.equal(world.hub.asked(REFRESH).length, 2);
+  assert.equal(tab.sockets.length, 2);
+});
+
+test("fetch sends the token, tries once more after a 401, and gives nobody else the token", async () => {
+  const world = new World();
+  world.hub.isSignedIn = true;
+  const { client } = await open(world, { socket: false, apiOrigins: ["https://api.example.org"] });
+  world.hub.refused.add("access-1");
+  world.hub.script(({ path, headers, body }) => {
+    if (path !== "/orders") return undefined;
+    const token = headers.get("Authorization")?.slice(7) ?? "";
+    return world.hub.refused.has(token) ? problem(401, "invalid_token") : json({ token, body });
+  });
+  const response = await client.fetch("https://api.example.org/orders", { method: "POST", body: "one" });
+  assert.deepEqual(await response.json(), { token: "access-2", body: "one" });
+  const before = world.hub.seen.length;
+  await assert.rejects(client.fetch("https://elsewhere.example.org/"), { code: "foreign_origin" });
+  assert.equal(world.hub.seen.length, before);
+
+  world.hub.script(({ path }) => (path === "/orders" ? problem(401, "invalid_token") : undefined));
+  assert.equal((await client.fetch("https://api.example.org/orders")).status, 401);
+  assert.equal(world.hub.asked("GET /orders").length, 2);
+});
+
+test("a refusal becomes one error with all that the hub said", async () => {
+  const world = new World();
+  const { client } = await open(world);
+  const errors = [{ field: "password", code: "weak_password", detail: "too easy" }];
+  world.hub.script(() => problem(422, "validation_failed", { errors, retry_after: 2 }));
+  await assert.rejects(client.signUp({ email: USER.email, password: "x" }), {
+    name: "PortcullisError",
+    code: "validation_failed",
+    status: 422,
+    requestId: "r1",
+    retryAfterMs: 2_000,
+    errors,
+  });
+  world.hub.script(() => new Response("<html>", { status: 502 }));
+  await assert.rejects(client.signUp({ email: USER.email, password: "x" }), { code: "unexpected_answer", status: 502 });
+});
+
+test("an answer that comes after the sign-out changes nothing", async () => {
+  const world = new World();
+  world.hub.isSignedIn = true;
+  const { client } = await open(world, { socket: false });
+  world.time += 300_000;
+  const late = client.accessToken();
+  const refused = assert.rejects(late, { code: "not_signed_in" });
+  await client.signOut();
+  await refused;
+  assert.equal(client.snapshot().status, "signedOut");
+});
+
+test("a stored refresh token is replaced at each refresh, and gone after the sign-out", async () => {
+  const world = new World();
+  const { client } = await open(world, { socket: false, storage: world.store });
+  await client.signIn({ email: USER.email, password: "correct horse" });
+  const [key, name] = ["portcullis:https://hub.example.org:refresh_token", "refresh_token"];
+  assert.equal(await world.store.getItem(key), "refresh-1");
+  world.time += 300_000;
+  await client.accessToken();
+  assert.equal(await world.store.getItem(key), "refresh-2");
+  assert.deepEqual(world.hub.asked(REFRESH).at(-1)?.body, { [name]: "refresh-1" });
+  assert.equal(world.hub.asked(REFRESH).at(-1)?.headers.get("X-Portcullis-Mode"), null);
+  await client.signOut();
+  assert.equal(await world.store.getItem(key), null);
+  assert.deepEqual(world.hub.asked("POST /api/auth/logout").at(-1)?.body, { scope: "session", [name]: "refresh-2" });
+});
+
+test("another tab has kept a newer token: the older one's refusal is no end", async () => {
+  const world = new World();
+  const { client } = await open(world, { socket: false, storage: world.store, tabs: "alone" });
+  await client.signIn({ email: USER.email, password: "correct horse" });
+  world.time += 300_000;
+  const key = "portcullis:https://hub.example.org:refresh_token";
+  world.hub.script(({ path, body }) => {
+    const isOld = (body as { refresh_token?: string }).refresh_token === "refresh-1";
+    if (path !== "/api/auth/refresh" || !isOld) return undefined;
+    void world.store.setItem(key, "refresh-9");
+    return problem(401, "invalid_token");
+  });
+  assert.equal(await client.accessToken(), "access-2");
+  assert.equal(client.snapshot().status, "signedIn");
+});
