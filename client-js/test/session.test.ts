@@ -173,7 +173,32 @@ test("a refusal becomes one error with all that the hub said", async () => {
   await assert.rejects(client.signUp({ email: USER.email, password: "x" }), { code: "unexpected_answer", status: 502 });
 });
 
-test("an answer that comes after the sign-out changes nothing", async () => {
+test("an answer that was under way at the sign-out is not heard, and its token is not kept", async () => {
+  const world = new World();
+  const { client, of } = await open(world, { socket: false, storage: world.store });
+  await client.signIn({ email: USER.email, password: "correct horse" });
+  world.time += 300_000;
+  let answer = () => {};
+  const held = new Promise<void>((resume) => {
+    answer = resume;
+  });
+  world.hub.script(async (seen) => {
+    if (seen.path !== "/api/auth/refresh") return undefined;
+    await held;
+    return json(world.hub.pair(seen));
+  });
+  const refused = assert.rejects(client.accessToken(), { code: "not_signed_in" });
+  await settle();
+  assert.equal(world.hub.asked(REFRESH).length, 1);
+  await client.signOut();
+  answer();
+  await refused;
+  assert.equal(client.snapshot().status, "signedOut");
+  assert.equal(await world.store.getItem("portcullis:https://hub.example.org:refresh_token"), null);
+  assert.deepEqual(of("signedIn").length, 1);
+});
+
+test("nobody who has signed out is signed in by what was about to begin", async () => {
   const world = new World();
   world.hub.isSignedIn = true;
   const { client } = await open(world, { socket: false });

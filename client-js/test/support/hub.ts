@@ -8,7 +8,7 @@ export interface Seen {
   readonly credentials: string;
 }
 
-type Script = (seen: Seen) => Response | undefined;
+type Script = (seen: Seen) => Response | undefined | Promise<Response | undefined>;
 
 export const USER = {
   id: "u1",
@@ -62,7 +62,7 @@ export class FakeHub {
       credentials: request.credentials,
     };
     this.seen.push(seen);
-    return this.#script(seen) ?? this.#route(seen);
+    return (await this.#script(seen)) ?? this.#route(seen);
   }
 
   #route(seen: Seen): Response {
