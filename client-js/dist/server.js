@@ -1,4 +1,4 @@
-// src/server.ts
+// src/hub.ts
 import { verify } from "node:crypto";
 
 // src/claims.ts
@@ -154,6 +154,55 @@ function createKeys(send, now) {
   };
 }
 
+// src/hub.ts
+function bearer(header) {
+  return /^Bearer +([\w.-]+)$/i.exec(header ?? "")?.[1];
+}
+function createHubOn(platform, { url, internalUrl = url, serviceKey }) {
+  const issuer = url.replace(/\/+$/, "");
+  const send = createSend(internalUrl.replace(/\/+$/, ""), platform);
+  const keyOf = createKeys(send, platform.now);
+  const segment = encodeURIComponent;
+  async function asService(method, path, body) {
+    if (serviceKey === void 0) throw new TypeError("createHub needs a serviceKey for this call");
+    return send({ method, path, body, token: serviceKey });
+  }
+  return {
+    async verify(token, { role } = {}) {
+      const parts = takeApart(token);
+      const key = parts && await keyOf(parts.kid);
+      const isSigned = key && verify(null, Buffer.from(parts.message), key, parts.signature);
+      const claims = isSigned ? readClaims(parts.payload, issuer, platform.now() / 1e3) : void 0;
+      if (!claims) throw new PortcullisError("invalid_token", "this is no valid access token", { status: 401 });
+      const roles = typeof role === "string" ? [role] : role;
+      if (roles && !roles.includes(claims.role)) throw forbidden(`one of the roles ${roles.join(", ")}`);
+      return claims;
+    },
+    async introspect(token, { permission } = {}) {
+      const found = await asService("POST", "/api/auth/introspect", new URLSearchParams({ token }));
+      if (!found.active || found.token_type !== "Bearer") {
+        throw new PortcullisError("invalid_token", "this token is worth nothing now", { status: 401 });
+      }
+      if (permission !== void 0 && !found.permissions.includes(permission)) {
+        throw forbidden(`the permission ${permission}`);
+      }
+      return found;
+    },
+    revoke(whose, { reason, message, dryRun, wait, timeoutMs }) {
+      const query = new URLSearchParams();
+      if (wait !== void 0) query.set("wait", wait);
+      if (timeoutMs !== void 0) query.set("timeout_ms", String(timeoutMs));
+      const body = { ...whose, reason, message, dry_run: dryRun };
+      return asService("POST", `/api/revocations${query.size > 0 ? `?${query}` : ""}`, body);
+    },
+    receipt: (id) => asService("GET", `/api/revocations/${segment(id)}`),
+    assignRole: (id, role) => asService("PUT", `/api/users/${segment(id)}/site_role`, { role })
+  };
+}
+function forbidden(missing) {
+  return new PortcullisError("forbidden", `needs ${missing}`, { status: 403 });
+}
+
 // src/platform.ts
 function memoryStore() {
   const items = /* @__PURE__ */ new Map();
@@ -207,59 +256,11 @@ function thisPlatform() {
 }
 
 // src/server.ts
-function bearer(header) {
-  return /^Bearer +([\w.-]+)$/i.exec(header ?? "")?.[1];
-}
 function createHub(options) {
   return createHubOn(thisPlatform(), options);
-}
-function createHubOn(platform, { url, internalUrl = url, serviceKey }) {
-  const issuer = url.replace(/\/+$/, "");
-  const send = createSend(internalUrl.replace(/\/+$/, ""), platform);
-  const keyOf = createKeys(send, platform.now);
-  const segment = encodeURIComponent;
-  async function asService(method, path, body) {
-    if (serviceKey === void 0) throw new TypeError("createHub needs a serviceKey for this call");
-    return send({ method, path, body, token: serviceKey });
-  }
-  return {
-    async verify(token, { role } = {}) {
-      const parts = takeApart(token);
-      const key = parts && await keyOf(parts.kid);
-      const isSigned = key && verify(null, Buffer.from(parts.message), key, parts.signature);
-      const claims = isSigned ? readClaims(parts.payload, issuer, platform.now() / 1e3) : void 0;
-      if (!claims) throw new PortcullisError("invalid_token", "this is no valid access token", { status: 401 });
-      const roles = typeof role === "string" ? [role] : role;
-      if (roles && !roles.includes(claims.role)) throw forbidden(`one of the roles ${roles.join(", ")}`);
-      return claims;
-    },
-    async introspect(token, { permission } = {}) {
-      const found = await asService("POST", "/api/auth/introspect", new URLSearchParams({ token }));
-      if (!found.active || found.token_type !== "Bearer") {
-        throw new PortcullisError("invalid_token", "this token is worth nothing now", { status: 401 });
-      }
-      if (permission !== void 0 && !found.permissions.includes(permission)) {
-        throw forbidden(`the permission ${permission}`);
-      }
-      return found;
-    },
-    revoke(whose, { reason, message, dryRun, wait, timeoutMs }) {
-      const query = new URLSearchParams();
-      if (wait !== void 0) query.set("wait", wait);
-      if (timeoutMs !== void 0) query.set("timeout_ms", String(timeoutMs));
-      const body = { ...whose, reason, message, dry_run: dryRun };
-      return asService("POST", `/api/revocations${query.size > 0 ? `?${query}` : ""}`, body);
-    },
-    receipt: (id) => asService("GET", `/api/revocations/${segment(id)}`),
-    assignRole: (id, role) => asService("PUT", `/api/users/${segment(id)}/site_role`, { role })
-  };
-}
-function forbidden(missing) {
-  return new PortcullisError("forbidden", `needs ${missing}`, { status: 403 });
 }
 export {
   PortcullisError,
   bearer,
-  createHub,
-  createHubOn
+  createHub
 };

@@ -38,7 +38,7 @@ test("every close code of the hub is answered as its table says", () => {
 
 test("every route that is called is in the hub's documents", () => {
   const documented = read("../docs/API.md").replaceAll(/\{\w+\}/g, "{}");
-  for (const file of ["account", "client", "session", "signout", "server", "keys"]) {
+  for (const file of ["account", "client", "session", "signout", "hub", "keys"]) {
     const source = read(`src/${file}.ts`).replaceAll("${ME}", "/api/users/me");
     for (const [, path = ""] of source.matchAll(/["`](\/(?:api|\.well-known)\/[^"`]*)["`]/g)) {
       const route = path.replaceAll(/\$\{segment\(\w+\)\}/g, "{}").replace(/\$\{query.*$/, "");

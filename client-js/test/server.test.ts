@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { test } from "node:test";
-import { bearer, createHubOn } from "../src/server.js";
+import { bearer, createHubOn } from "../src/hub.js";
 import { json, problem } from "./support/hub.js";
 import { World } from "./support/world.js";
 

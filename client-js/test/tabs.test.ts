@@ -64,6 +64,20 @@ test("signing in as somebody else in one tab changes all", async () => {
   assert.equal(first.tab.sockets[0]?.left, 1000);
 });
 
+test("what another tab says late of a session that is over is not believed", async () => {
+  const world = new World();
+  const { client } = await signedIn(world);
+  await client.signOut();
+  const channel = world.tab().platform.openChannel?.("portcullis:https://hub.example.org");
+  const live = { accessToken: "stale", expiresAt: world.time + 1e6, fromSocket: false, sessionId: "s1", user: USER, askedAt: world.time - 1_000 };
+  channel?.postMessage({ type: "live", live });
+  await settle();
+  assert.equal(client.snapshot().status, "signedOut");
+  channel?.postMessage({ type: "live", live: { ...live, sessionId: "s2", askedAt: world.time + 1 } });
+  await settle();
+  assert.equal(client.snapshot().sessionId, "s2");
+});
+
 test("signed out while offline stays signed out after a reload, and the hub is told when it is back", async () => {
   const world = new World();
   const { client, tab } = await signedIn(world);

@@ -1,93 +1,10 @@
-/**
- * `portcullis-client/server`: for backends on Node. Verifies access tokens without asking the hub, asks it where the
- * answer must be of this moment, and changes sessions and roles with a service key.
- */
-import { type Claims } from "./claims.js";
-import type { SiteRole } from "./model.js";
+/** `portcullis-client/server`: for backends on Node. */
+import { type Hub, type HubOptions } from "./hub.js";
+/** The hub at `url`. */
+export declare function createHub(options: HubOptions): Hub;
 export { PortcullisError } from "./errors.js";
+export { bearer } from "./hub.js";
 export type { Claims } from "./claims.js";
 export type { ErrorCode, FieldError } from "./errors.js";
+export type { Hub, HubOptions, Introspection, Receipt, Revocation, RevokeOptions, Whose } from "./hub.js";
 export type { SiteRole } from "./model.js";
-export interface HubOptions {
-    /** The hub's `public_url`: where it is asked, and what tokens must name as their issuer. */
-    readonly url: string;
-    /** Where the hub is asked, if not at its public address. */
-    readonly internalUrl?: string;
-    /** `pck_…`, for everything but `verify`. */
-    readonly serviceKey?: string;
-}
-/** Whose sessions end: exactly one of these. */
-export type Whose = {
-    readonly session_id: string;
-} | {
-    readonly user_id: string;
-    readonly except_session_id?: string;
-} | {
-    readonly role: string;
-} | {
-    readonly all: true;
-};
-export interface RevokeOptions {
-    /** For the audit log, at most 200 characters. */
-    readonly reason: string;
-    /** Shown to the person, at most 200 characters. */
-    readonly message?: string;
-    /** Counts, and changes nothing. */
-    readonly dryRun?: boolean;
-    /** `none`: until it is committed. `local` (unless set): until one node has closed its sockets. `all`: all nodes. */
-    readonly wait?: "none" | "local" | "all";
-    /** At most 10000; 2000 unless set. */
-    readonly timeoutMs?: number;
-}
-export interface Receipt {
-    readonly complete: boolean;
-    readonly nodes: number;
-    readonly acknowledged: number;
-    readonly sockets_closed: number;
-    readonly slowest_ms: number;
-    /** Nodes that have not answered yet. */
-    readonly pending: readonly string[];
-}
-export interface Revocation {
-    /** `null` for a dry run, as `sequence`. */
-    readonly id: string | null;
-    readonly sequence: number | null;
-    readonly sessions_revoked: number;
-    /** `null` for a dry run, and when nothing was waited for. */
-    readonly receipt: Receipt | null;
-}
-/** An access token of a live session, with role and permissions as they are now. */
-export type Introspection = {
-    readonly active: false;
-} | (Claims & {
-    readonly active: true;
-    readonly token_type: "Bearer";
-    readonly permissions: readonly string[];
-});
-export interface Hub {
-    /**
-     * The claims of an access token, checked offline: signature, issuer, audience, time. `role` is that of its making:
-     * a token is believed for as long as it lives. Throws `invalid_token`, and `forbidden` where `role` names others.
-     */
-    verify(token: string, needed?: {
-        readonly role?: string | readonly string[];
-    }): Promise<Claims>;
-    /**
-     * What an access token is worth at this moment. Throws `invalid_token` when it is worth nothing, and `forbidden`
-     * without the permission. Scope `introspect`.
-     */
-    introspect(token: string, needed?: {
-        readonly permission?: string;
-    }): Promise<Extract<Introspection, {
-        active: true;
-    }>>;
-    /** Ends sessions and closes their sockets. When it answers, that is committed. Scope `sessions:revoke`. */
-    revoke(whose: Whose, options: RevokeOptions): Promise<Revocation>;
-    /** The receipt of a revocation as it stands now. */
-    receipt(revocationId: string): Promise<Receipt>;
-    /** Gives a user a role; open sockets hear it. Scope `roles:write`. */
-    assignRole(userId: string, role: string): Promise<SiteRole>;
-}
-/** The access token of an `Authorization` header, or `undefined`. */
-export declare function bearer(header: string | null | undefined): string | undefined;
-export declare function createHub(options: HubOptions): Hub;
