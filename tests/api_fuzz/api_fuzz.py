@@ -56,12 +56,14 @@ def configuration(folder):
     return path
 
 
+NOISE = ("st replay ", "Need more help?", "Join our Discord")
+
+
 def failures(said):
     """The part of the output that is about failures; all of it when there is none."""
     found = re.search(r"^=+ (ERRORS|FAILURES) =+$.*?(?=^=+ SUMMARY =+$)", said, re.MULTILINE | re.DOTALL)
     lines = (found.group() if found else said).splitlines()
-    kept = [line for line in lines if line.strip() and not line.lstrip().startswith("st replay ")]
-    return "\n".join(kept)
+    return "\n".join(line[:1000] for line in lines if line.strip() and not line.lstrip().startswith(NOISE))
 
 
 def main(caller, url):

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use portcullis::roles::Permission;
 
-use crate::support::app::{TestApp, Tuning};
+use crate::support::app::Tuning;
 
 /// Longer than any run.
 const LONG: u32 = 86_400;
