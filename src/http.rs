@@ -42,6 +42,7 @@ mod render;
 mod revocations;
 mod roles;
 mod router;
+mod schemas;
 pub mod serve;
 mod server_metadata;
 mod service_keys;

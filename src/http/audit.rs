@@ -7,6 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::extract::{AuditRead, Fault, Fields, Json, Management, Query, Read, Slice};
 use super::problem::{CommonProblems, ManagementProblems, Problem};
+use super::schemas::AuditAction;
 use crate::app::App;
 use crate::audit::{self, Action};
 use crate::clock::Timestamp;
@@ -19,13 +20,14 @@ use crate::store::audit::{Filter, Line};
 #[expect(dead_code, reason = "only its description is used")]
 pub struct ListParams {
     /// `next_cursor` of the page before.
-    cursor: Option<String>,
+    cursor: Option<uuid::Uuid>,
     /// How many at most; 50 unless set.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
     /// Whom it was done to.
     user_id: Option<uuid::Uuid>,
     /// What was done, as in `session.create`.
+    #[param(value_type = Option<AuditAction>, inline)]
     action: Option<String>,
 }
 
@@ -99,7 +101,7 @@ impl From<Line> for LineJson {
 pub struct AuditList {
     items: Vec<LineJson>,
     /// Leads to the next page; `null` on the last.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<uuid::Uuid>)]
     next_cursor: Option<AuditId>,
 }
 

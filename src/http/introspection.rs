@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa::openapi::{ObjectBuilder, Type};
 
 use super::extract::{Introspect, Json, Management, TokenForm};
 use super::problem::{CommonProblems, OAuthCallerProblems, OAuthProblems, Problem};
@@ -27,6 +28,7 @@ pub enum IntrospectionJson {
 #[derive(Serialize, ToSchema)]
 #[schema(as = ActiveAccessToken)]
 pub struct AccessJson {
+    #[schema(schema_with = yes)]
     active: bool,
     #[schema(pattern = "^Bearer$")]
     token_type: &'static str,
@@ -59,6 +61,7 @@ pub struct AccessJson {
 #[derive(Serialize, ToSchema)]
 #[schema(as = ActiveRefreshToken)]
 pub struct RefreshJson {
+    #[schema(schema_with = yes)]
     active: bool,
     /// Not `Bearer`: it opens nothing by itself.
     #[schema(pattern = "^refresh_token$")]
@@ -79,7 +82,23 @@ pub struct RefreshJson {
 #[derive(Serialize, ToSchema)]
 #[schema(as = InactiveToken)]
 pub struct InactiveJson {
+    #[schema(schema_with = no)]
     active: bool,
+}
+
+/// The schemas of `active`, by which the kinds are told apart.
+fn yes() -> ObjectBuilder {
+    only(true)
+}
+
+fn no() -> ObjectBuilder {
+    only(false)
+}
+
+fn only(answer: bool) -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::Boolean)
+        .enum_values(Some([answer]))
 }
 
 impl IntrospectionJson {

@@ -24,7 +24,7 @@ const STATUSES: &[(&str, Status)] = &[
 #[expect(dead_code, reason = "only its description is used")]
 pub struct ListParams {
     /// `next_cursor` of the page before.
-    cursor: Option<String>,
+    cursor: Option<uuid::Uuid>,
     /// How many at most; 50 unless set.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
@@ -95,7 +95,7 @@ impl From<Listed> for MailJson {
 pub struct MailList {
     items: Vec<MailJson>,
     /// Leads to the next page; `null` on the last.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<uuid::Uuid>)]
     next_cursor: Option<MailId>,
 }
 

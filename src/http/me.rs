@@ -32,7 +32,7 @@ pub async fn read(
 #[derive(Debug, ToSchema)]
 pub struct ProfileBody {
     /// `null` or empty: none.
-    #[schema(value_type = Option<String>, max_length = 100)]
+    #[schema(value_type = Option<String>, max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     name: Patch<String>,
 }
 

@@ -11,6 +11,10 @@ use utoipa::{Modify, OpenApi as _};
 
 use super::problem;
 
+mod complete;
+
+pub use complete::complete;
+
 /// The document as it is sent.
 #[derive(Clone, Debug)]
 pub struct Document(pub Bytes);

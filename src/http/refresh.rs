@@ -18,8 +18,8 @@ use crate::secret::PlainToken;
 /// The token to spend.
 #[derive(Debug, ToSchema)]
 pub struct RefreshBody {
-    /// Not in cookie mode, where the body may be left out.
-    #[schema(value_type = Option<String>)]
+    /// In cookie mode the body is left out.
+    #[schema(value_type = String)]
     refresh_token: SecretString,
 }
 
@@ -97,7 +97,7 @@ impl<S: Sync> FromRequest<S> for Presented {
     path = "/api/auth/refresh",
     tag = "Sign-in",
     params(ModeHeader),
-    request_body = RefreshBody,
+    request_body = Option<RefreshBody>,
     responses(
         CommonProblems,
         BodyProblems,

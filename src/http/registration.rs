@@ -20,7 +20,7 @@ pub struct RegistrationBody {
     pub email: Email,
     #[schema(value_type = String, format = Password)]
     pub password: SecretString,
-    #[schema(max_length = 100)]
+    #[schema(max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     pub name: Option<String>,
 }
 

@@ -52,7 +52,7 @@ impl From<User> for UserJson {
 pub struct ModeHeader {
     /// `cookie`: the refresh token is in an HttpOnly cookie and in no body. For browsers: the `Origin` must be in
     /// `http.allowed_origins`, the content type JSON.
-    #[param(rename = "X-Portcullis-Mode", required = false, pattern = "^cookie$")]
+    #[param(rename = "X-Portcullis-Mode", value_type = String, required = false, pattern = "^cookie$")]
     #[expect(dead_code, reason = "it is read by the extractor, and documented here")]
     mode: Option<String>,
 }

@@ -59,14 +59,23 @@ pub struct RevocationSchema {
     user_id: Option<uuid::Uuid>,
     /// With `user_id`: the session that is spared.
     except_session_id: Option<uuid::Uuid>,
+    #[schema(
+        min_length = 1,
+        max_length = 64,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     role: Option<String>,
     /// Only `true`.
     all: Option<bool>,
     /// For the audit log.
-    #[schema(max_length = 200)]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     reason: String,
     /// Shown to the person.
-    #[schema(max_length = 200)]
+    #[schema(max_length = 200, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     message: Option<String>,
     /// Counts, and changes nothing.
     dry_run: Option<bool>,

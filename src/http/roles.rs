@@ -9,6 +9,7 @@ use super::extract::{
     Fault, Fields, Json, Management, PathId, PathText, Read, RolesRead, RolesWrite, values,
 };
 use super::problem::{BodyProblems, CommonProblems, ManagementProblems, Problem};
+use super::schemas::RoleName;
 use crate::app::App;
 use crate::roles::Name;
 use crate::store::roles::Role;
@@ -43,7 +44,7 @@ pub struct RoleList {
 #[derive(Debug, ToSchema)]
 pub struct RoleBody {
     /// Built-in ones, and any that an application uses: `[a-z][a-z0-9_.:-]{0,63}`.
-    #[schema(value_type = Vec<String>, max_items = 100)]
+    #[schema(value_type = Vec<RoleName>, max_items = 100)]
     permissions: Vec<Name>,
 }
 
@@ -88,7 +89,7 @@ pub async fn list(State(app): State<App>, _: Management<RolesRead>) -> Result<Js
     operation_id = "read_role",
     tag = "Management",
     security(("access_token" = []), ("service_key" = ["roles:read"])),
-    params(("name" = String, Path, description = "The role's name")),
+    params(("name" = inline(RoleName), Path, description = "The role's name")),
     responses(
         CommonProblems,
         ManagementProblems,
@@ -114,7 +115,7 @@ pub async fn read(
     operation_id = "write_role",
     tag = "Management",
     security(("access_token" = []), ("service_key" = ["roles:write"])),
-    params(("name" = String, Path, description = "`[a-z][a-z0-9_.:-]{0,63}`")),
+    params(("name" = inline(RoleName), Path, description = "`[a-z][a-z0-9_.:-]{0,63}`")),
     request_body = RoleBody,
     responses(
         CommonProblems,
@@ -147,7 +148,7 @@ pub async fn write(
     operation_id = "delete_role",
     tag = "Management",
     security(("access_token" = []), ("service_key" = ["roles:write"])),
-    params(("name" = String, Path, description = "The role's name")),
+    params(("name" = inline(RoleName), Path, description = "The role's name")),
     responses(
         CommonProblems,
         ManagementProblems,

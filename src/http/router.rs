@@ -114,11 +114,13 @@ fn every(mailbox: bool) -> Routes {
         .merge(user())
         .merge(management())
         .merge(around());
-    if mailbox {
+    let mut routes = if mailbox {
         routes.merge(development())
     } else {
         routes
-    }
+    };
+    document::complete(routes.get_openapi_mut());
+    routes
 }
 
 /// The `OpenAPI` document of a production server.

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::extract::{Fault, Fields, Json, KeysWrite, Management, PathId, Read, values};
 use super::problem::{BodyProblems, CommonProblems, ManagementProblems, Problem};
+use super::schemas::{Network, Scope};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::ids::ServiceKeyId;
@@ -20,15 +21,19 @@ use crate::service_keys::{Error, MAX_LIFETIME, MAX_NAME, MAX_NETWORKS, NewServic
 /// The key to make.
 #[derive(Debug, ToSchema)]
 pub struct ServiceKeyBody {
-    #[schema(max_length = 100)]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     name: String,
-    #[schema(value_type = Vec<String>, min_items = 1)]
+    #[schema(value_type = Vec<Scope>, min_items = 1, max_items = 10)]
     scopes: Vec<Permission>,
     /// Seconds; never unless set.
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 315360000)]
     expires_in: Option<u32>,
     /// Addresses and CIDRs it may be used from; any unless set.
-    #[schema(value_type = Option<Vec<String>>, max_items = 64)]
+    #[schema(value_type = Option<Vec<Network>>, max_items = 64)]
     allow: Vec<IpNet>,
 }
 
@@ -84,11 +89,11 @@ pub struct ServiceKeyJson {
     #[schema(value_type = uuid::Uuid)]
     id: ServiceKeyId,
     name: String,
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<Scope>)]
     scopes: Vec<Permission>,
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<Network>)]
     allow: Vec<IpNet>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,

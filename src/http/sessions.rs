@@ -128,7 +128,7 @@ pub async fn of_user(
 #[expect(dead_code, reason = "only its description is used")]
 pub struct ListParams {
     /// `next_cursor` of the page before.
-    cursor: Option<String>,
+    cursor: Option<uuid::Uuid>,
     /// How many at most; 50 unless set.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
@@ -160,7 +160,7 @@ impl Read for ListQuery {
 pub struct SessionList {
     items: Vec<SessionJson>,
     /// Leads to the next page; `null` on the last.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<uuid::Uuid>)]
     next_cursor: Option<SessionId>,
 }
 

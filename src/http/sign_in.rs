@@ -22,7 +22,7 @@ pub struct SignInBody {
     #[schema(value_type = String, format = Password)]
     password: SecretString,
     /// What to call this device.
-    #[schema(max_length = 100)]
+    #[schema(max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     device: Option<String>,
 }
 

@@ -17,7 +17,11 @@ const MAX_ROLE: usize = 64;
 /// The role to give.
 #[derive(Debug, ToSchema)]
 pub struct SiteRoleBody {
-    #[schema(max_length = 64)]
+    #[schema(
+        min_length = 1,
+        max_length = 64,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     role: String,
 }
 

@@ -32,13 +32,18 @@ const CHOICES: &[(&str, bool)] = &[("active", false), ("disabled", true)];
 #[expect(dead_code, reason = "only its description is used")]
 pub struct ListParams {
     /// `next_cursor` of the page before.
-    cursor: Option<String>,
+    cursor: Option<uuid::Uuid>,
     /// How many at most; 50 unless set.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
     /// Stands anywhere in the address or the name.
-    #[param(max_length = 254)]
+    #[param(max_length = 254, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     q: Option<String>,
+    #[param(
+        min_length = 1,
+        max_length = 64,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     role: Option<String>,
     #[param(pattern = "^(pending|active|disabled)$")]
     status: Option<String>,
@@ -68,7 +73,7 @@ impl Read for ListQuery {
 pub struct UserList {
     items: Vec<UserJson>,
     /// Leads to the next page; `null` on the last.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<uuid::Uuid>)]
     next_cursor: Option<UserId>,
 }
 
@@ -136,7 +141,11 @@ pub struct UserChangeBody(AccountChange);
 #[expect(dead_code, reason = "only its schema is used")]
 pub struct UserChangeSchema {
     /// `null` takes the name away.
-    #[schema(max_length = 100)]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     name: Option<String>,
     /// Disabling ends every session of the user.
     #[schema(pattern = "^(active|disabled)$")]

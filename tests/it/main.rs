@@ -17,6 +17,7 @@ mod support;
 mod access_tokens;
 mod activation;
 mod api_doc;
+mod api_fuzz;
 mod architecture;
 mod audit_log;
 mod authorisation;

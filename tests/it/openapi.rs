@@ -160,6 +160,36 @@ async fn every_operation_documents_its_errors_as_problems() {
 }
 
 #[tokio::test]
+async fn every_json_body_is_closed_and_every_answer_names_its_headers() {
+    let app = TestApp::spawn().await;
+    let document = app.document().await;
+    let mut bodies = 0;
+    for operation in app.operations().await {
+        let name = operation.name();
+        let body = &operation.about["requestBody"]["content"]["application/json"]["schema"];
+        if body.is_object() {
+            let target = body["$ref"].as_str().expect("no `null` beside it");
+            let schema = document.pointer(target.trim_start_matches('#')).unwrap();
+            assert_eq!(schema["additionalProperties"], false, "{name}");
+            bodies += 1;
+        }
+        for (status, response) in operation.about["responses"].as_object().unwrap() {
+            let own = match status.as_str() {
+                "401" => Some("WWW-Authenticate"),
+                "405" => Some("Allow"),
+                "429" | "503" => Some("Retry-After"),
+                _ => None,
+            };
+            for header in own.into_iter().chain(["X-Request-Id"]) {
+                let header = &response["headers"][header];
+                assert_eq!(header["required"], true, "{name}: {status}");
+            }
+        }
+    }
+    assert!(bodies > 10, "the bodies were found");
+}
+
+#[tokio::test]
 async fn what_is_for_development_alone_is_not_in_the_document_of_production() {
     let app = TestApp::spawn().await;
     let document = serde_json::to_value(portcullis::http::openapi()).unwrap();

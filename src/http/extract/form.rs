@@ -16,10 +16,10 @@ use crate::secret::PlainToken;
 #[derive(Debug, ToSchema)]
 pub struct TokenForm {
     /// The token that it is about.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, min_length = 1)]
     pub token: PlainToken,
     /// Ignored: a token says itself of which kind it is.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = String, required = false, rename = "token_type_hint")]
     _token_type_hint: (),
 }
 
