@@ -22,6 +22,7 @@ mod audit_log;
 mod authorisation;
 mod authority;
 mod bad_input;
+mod breached_passwords;
 mod bus;
 mod checked_requests;
 mod cli_config;
