@@ -107,6 +107,7 @@ mod spraying;
 mod statements;
 mod sweep;
 mod texts;
+mod timing_ranks;
 mod token_revocation;
 mod users;
 mod verifiers;
