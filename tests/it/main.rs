@@ -41,6 +41,7 @@ mod faults;
 mod first_admin;
 mod first_start;
 mod framing;
+mod hashing_flood;
 mod headers;
 mod health;
 mod host;
