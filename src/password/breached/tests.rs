@@ -42,9 +42,8 @@ fn list_of<'a>(passwords: impl IntoIterator<Item = &'a str>, newline: &str) -> S
     let mut hashes: Vec<String> = passwords.into_iter().map(hash).collect();
     hashes.sort_unstable();
     let lines = hashes.iter().enumerate();
-    lines
-        .map(|(number, hash)| format!("{hash}:{}{newline}", "1".repeat(1 + number % 9)))
-        .collect()
+    let lines = lines.map(|(number, hash)| format!("{hash}:{}{newline}", "1".repeat(1 + number % 9)));
+    lines.collect::<Vec<_>>().concat()
 }
 
 #[test]
