@@ -246,8 +246,12 @@ async fn fill_the_log(hub: &TestApp) {
     const SQLITE: &str = "create trigger audit_is_full before insert on audit
         begin select raise(abort, 'the log is full'); end";
     match &hub.app.cx.db {
-        Db::Postgres { requests, .. } => drop(sqlx::raw_sql(POSTGRES).execute(requests).await.unwrap()),
-        Db::Sqlite { writer, .. } => drop(sqlx::raw_sql(SQLITE).execute(writer).await.unwrap()),
+        Db::Postgres { requests, .. } => {
+            sqlx::raw_sql(POSTGRES).execute(requests).await.unwrap();
+        }
+        Db::Sqlite { writer, .. } => {
+            sqlx::raw_sql(SQLITE).execute(writer).await.unwrap();
+        }
     }
 }
 
