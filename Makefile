@@ -1,7 +1,7 @@
 # `make` lists what there is. ARGS passes arguments on: make test ARGS=refresh, make run ARGS="config show"
 
 .DEFAULT_GOAL := help
-.PHONY: help run lint test test-faults bench
+.PHONY: help run lint test test-faults bench timing
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,3 +23,6 @@ test-faults: ## break everything, at real lengths, against a release binary
 
 bench: ## build for release and measure beside the machine itself (ARGS=quick: one small round)
 	scripts/bench $(ARGS)
+
+timing: ## report whether the time of an answer tells that an address is known (ARGS=quick: fewer answers)
+	scripts/timing-report $(ARGS)

@@ -35,7 +35,7 @@ use crate::error::{Code, FieldError};
 use crate::ids::{SessionId, UserId};
 use crate::limits::{Exceeded, Limits};
 use crate::mail::{Language, Letter};
-use crate::password::{Hasher, Overloaded, Password};
+use crate::password::{Hasher, Overloaded, Password, Unchecked, Unreadable};
 use crate::roles::{Permission, Unconfirmed};
 use crate::secret::PlainToken;
 use crate::store::journal::{self, Change, Entry, NewEntry};
@@ -90,6 +90,9 @@ pub enum Error {
     Limited(#[from] Exceeded),
     #[error(transparent)]
     Overloaded(#[from] Overloaded),
+    /// The list of breached passwords fails, so no password is taken.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
     #[error(transparent)]
     Store(#[from] store::Error),
 }
@@ -108,9 +111,21 @@ impl Error {
             Self::ReauthenticationRequired => Some(Code::ReauthenticationRequired),
             Self::Lacking(_) => Some(Code::Forbidden),
             Self::Caller(caller) => caller.code(),
-            Self::Invalid(_) | Self::NotFound | Self::Limited(_) | Self::Overloaded(_) | Self::Store(_) => {
-                None
-            }
+            Self::Invalid(_)
+            | Self::NotFound
+            | Self::Limited(_)
+            | Self::Overloaded(_)
+            | Self::Unreadable(_)
+            | Self::Store(_) => None,
+        }
+    }
+}
+
+impl From<Unchecked> for Error {
+    fn from(unchecked: Unchecked) -> Self {
+        match unchecked {
+            Unchecked::Overloaded(overloaded) => overloaded.into(),
+            Unchecked::Unreadable(unreadable) => unreadable.into(),
         }
     }
 }
@@ -162,7 +177,7 @@ impl Accounts {
         typed: &SecretString,
         email: &Email,
         name: Option<&str>,
-    ) -> Result<Result<Password, FieldError>, Overloaded> {
+    ) -> Result<Result<Password, FieldError>, Unchecked> {
         self.check_password_in("password", typed, email, name).await
     }
 
@@ -173,7 +188,7 @@ impl Accounts {
         typed: &SecretString,
         email: &Email,
         name: Option<&str>,
-    ) -> Result<Result<Password, FieldError>, Overloaded> {
+    ) -> Result<Result<Password, FieldError>, Unchecked> {
         let site = self.cx.site.url().host_str().unwrap_or_default();
         let context = [email.as_str(), name.unwrap_or_default(), site];
         self.hasher.check(typed, field, &context).await

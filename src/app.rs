@@ -78,7 +78,8 @@ impl App {
     /// Opens the database and builds every service. `bound` is where the server listens or would.
     ///
     /// # Errors
-    /// When the database cannot be reached or is not up to date, or a key cannot be read.
+    /// When the database cannot be reached or is not up to date, or a key or the list of breached passwords cannot
+    /// be read.
     pub async fn build(config: Arc<Config>, bound: SocketAddr, migrate: bool) -> anyhow::Result<Self> {
         Self::build_with(config, bound, migrate, Ambient::default()).await
     }
@@ -137,7 +138,7 @@ impl App {
             hub,
             mail,
         };
-        let hasher = Hasher::new(&cx.config.passwords);
+        let hasher = Hasher::new(&cx.config.passwords).context("passwords.breached")?;
         let limits = Limits::new(&cx.config.limits, Counters::new(cx.clock.clone(), redis.clone()));
         Ok(Self(Arc::new(Inner {
             accounts: Accounts::new(cx.clone(), hasher.clone(), limits.clone()),

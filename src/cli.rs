@@ -22,6 +22,7 @@ use clap::{Parser, Subcommand};
 
 use crate::app::App;
 use crate::config::{Config, ConfigErrors, Env, Fault, Loaded};
+use crate::password::Breached;
 use crate::{mail, telemetry};
 
 /// A WebSocket-first realtime auth hub.
@@ -108,13 +109,17 @@ async fn execute(cli: Cli) -> Result<(), Failure> {
     }
 }
 
-/// The configuration, with what its paths name: templates of mails are part of it.
+/// The configuration, with what its paths name: templates of mails and the list of breached passwords are part of it.
 fn load(file: Option<&Path>) -> Result<Loaded, ConfigErrors> {
     let loaded = Config::load(file)?;
     let found = mail::faults(&loaded.config.mail).into_iter();
-    let faults: Vec<Fault> = found
+    let mut faults: Vec<Fault> = found
         .map(|fault| loaded.fault(fault.key, fault.problem))
         .collect();
+    let list = loaded.config.passwords.breached.as_deref();
+    if let Some(Err(unfit)) = list.map(Breached::open) {
+        faults.push(loaded.fault("passwords.breached", unfit.to_string()));
+    }
     if faults.is_empty() {
         Ok(loaded)
     } else {

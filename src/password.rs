@@ -4,6 +4,7 @@
 //! are cores, lets a bounded number wait, and refuses beyond. Hashes that other software made are verified
 //! as well ([`ForeignHash`]), until their owner signs in.
 
+mod breached;
 mod common;
 mod cost;
 mod foreign;
@@ -14,9 +15,10 @@ mod phc;
 mod policy;
 mod scheme;
 
+pub use breached::{Breached, Unfit, Unreadable};
 pub use cost::Cost;
 pub use foreign::{ForeignHash, Refused};
-pub use hasher::{Hasher, Overloaded, Verdict};
+pub use hasher::{Hasher, Overloaded, Unchecked, Verdict};
 pub use mix::Mix;
 pub use policy::Password;
 

@@ -19,6 +19,7 @@ use portcullis::service_keys::NewServiceKey;
 use portcullis::sessions::Current;
 use portcullis::store::refresh_tokens;
 use portcullis::store::sessions::{self as store, Checked, NewSession};
+use portcullis::store::users::{self, Status};
 
 use super::member::Invitation;
 
@@ -95,28 +96,41 @@ impl Ground {
 
     /// Makes users without passwords, in one transaction.
     pub async fn strangers(&self, prefix: &str, count: usize) -> anyhow::Result<Vec<UserId>> {
-        use portcullis::store::users::{NewUser, Status, insert_missing};
+        let addresses = (0..count).map(|number| format!("{prefix}{number}@example.org"));
+        self.accounts(addresses, Status::Active, None).await
+    }
+
+    /// A hash of [`PASSWORD`], at the production's cost.
+    pub async fn hash(&self) -> anyhow::Result<String> {
+        Ok(self.app.hasher.rehash(&PASSWORD.to_owned().into()).await?)
+    }
+
+    /// Makes users who share the hash of a password, if any, in one transaction.
+    pub async fn accounts(
+        &self,
+        addresses: impl IntoIterator<Item = String>,
+        status: Status,
+        password_hash: Option<&str>,
+    ) -> anyhow::Result<Vec<UserId>> {
         let cx = &self.app.cx;
-        let (mut tx, mut users) = (cx.db.begin().await?, Vec::new());
-        for number in 0..count {
+        let (mut tx, mut made) = (cx.db.begin().await?, Vec::new());
+        for address in addresses {
             let id = UserId::generate(&cx.clock, &cx.rng);
-            let user = NewUser {
+            let user = users::NewUser {
                 id,
-                email: &Email::parse(&format!("{prefix}{number}@example.org"))?,
+                email: &Email::parse(&address)?,
                 name: None,
-                status: Status::Active,
+                status,
                 site_role: "user",
-                password_hash: None,
+                password_hash,
                 created_at: cx.now(),
             };
-            anyhow::ensure!(
-                insert_missing(&mut tx, &user).await?,
-                "{prefix}{number} is there already"
-            );
-            users.push(id);
+            let missing = users::insert_missing(&mut tx, &user).await?;
+            anyhow::ensure!(missing, "{address} is there already");
+            made.push(id);
         }
         tx.commit().await?;
-        Ok(users)
+        Ok(made)
     }
 
     /// Begins a session for each of `users`, in one transaction.

@@ -4,6 +4,8 @@
 //! Loopback only, bounded in count and time. The servers, and the clients in two processes of their own
 //! (`swarm member`), are started here and end with this process. Processor time of the server comes first:
 //! it is the server's own, while the wall clock is shared with the clients and with whatever else runs.
+//!
+//! `make timing` (`swarm timing`) measures something else with the same server and clients: see `timing.rs`.
 
 mod client;
 mod crowd;
@@ -14,6 +16,7 @@ mod member;
 mod node;
 mod process;
 mod report;
+mod timing;
 
 use std::time::{Duration, Instant};
 
@@ -46,20 +49,26 @@ const BOUND: Duration = Duration::from_mins(15);
 fn main() -> anyhow::Result<()> {
     let _installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let argument = std::env::args().nth(1);
-    let scale = match argument.as_deref() {
-        Some("member") => return runtime.block_on(member::run()),
-        Some("quick") => QUICK,
-        None => FULL,
-        Some(_) => anyhow::bail!("usage: swarm [quick]"),
-    };
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     runtime.block_on(async {
-        // Whatever was started is killed when it is dropped, and dropped by whichever ends first.
-        tokio::select! {
-            done = tokio::time::timeout(BOUND, run(scale)) => done?,
-            () = signalled() => anyhow::bail!("interrupted"),
+        match arguments.as_slice() {
+            ["member"] => member::run().await,
+            [] => within(BOUND, run(FULL)).await,
+            ["quick"] => within(BOUND, run(QUICK)).await,
+            ["timing"] => within(timing::BOUND, timing::run(timing::FULL)).await,
+            ["timing", "quick"] => within(timing::BOUND, timing::run(timing::QUICK)).await,
+            _ => anyhow::bail!("usage: swarm [timing] [quick]"),
         }
     })
+}
+
+async fn within(bound: Duration, work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    // Whatever was started is killed when it is dropped, and dropped by whichever ends first.
+    tokio::select! {
+        done = tokio::time::timeout(bound, work) => done?,
+        () = signalled() => anyhow::bail!("interrupted"),
+    }
 }
 
 async fn run(scale: Scale) -> anyhow::Result<()> {

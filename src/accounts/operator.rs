@@ -38,7 +38,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a field, also for an unknown role; [`Error::Conflict`] for an address that
-    /// is taken; [`Error::Overloaded`], [`Error::Store`].
+    /// is taken; [`Error::Overloaded`], [`Error::Unreadable`], [`Error::Store`].
     pub async fn create(&self, user: NewUser, by: &Origin) -> Result<UserId, Error> {
         let result = self.try_create(&user, by).await;
         self.audited(Action::UserCreate, None, by, result).await

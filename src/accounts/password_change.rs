@@ -26,7 +26,7 @@ impl Accounts {
     /// # Errors
     /// [`Error::WrongPassword`], [`Error::ReauthenticationRequired`]; [`Error::Invalid`] for a password that
     /// the policy refuses; [`Error::Conflict`] when it was changed meanwhile; [`Error::SessionEnded`],
-    /// [`Error::Limited`], [`Error::Overloaded`], [`Error::Store`].
+    /// [`Error::Limited`], [`Error::Overloaded`], [`Error::Unreadable`], [`Error::Store`].
     pub async fn change_password(
         &self,
         caller: &Current,

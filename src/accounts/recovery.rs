@@ -67,7 +67,8 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Error::TokenSpent`] for every token that cannot be redeemed; [`Error::Invalid`] for a password
-    /// that will not do, which does not spend the token; [`Error::Limited`], [`Error::Overloaded`], [`Error::Store`].
+    /// that will not do, which does not spend the token; [`Error::Limited`], [`Error::Overloaded`],
+    /// [`Error::Unreadable`], [`Error::Store`].
     pub async fn recover(
         &self,
         token: &PlainToken,

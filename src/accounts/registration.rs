@@ -27,8 +27,8 @@ impl Accounts {
     /// so. For an account never activated, password and name are those of the newest registration.
     ///
     /// # Errors
-    /// [`Error::RegistrationClosed`], [`Error::Invalid`], [`Error::Limited`], [`Error::Overloaded`] and
-    /// [`Error::Store`], none of which depends on whether the address is known.
+    /// [`Error::RegistrationClosed`], [`Error::Invalid`], [`Error::Limited`], [`Error::Overloaded`],
+    /// [`Error::Unreadable`] and [`Error::Store`], none of which depends on whether the address is known.
     pub async fn register(&self, who: Registration, by: &Origin) -> Result<(), Error> {
         let result = Self::on_the_beat(self.try_register(&who, by)).await;
         self.audited(Action::UserRegister, None, by, result).await

@@ -1,5 +1,7 @@
 //! `[passwords]`: what may be one, and what hashing one costs (argon2id, RFC 9106).
 
+use std::path::PathBuf;
+
 use super::peppers::{self, Peppers};
 use super::reader::Reader;
 use super::section::section;
@@ -17,6 +19,8 @@ section! {
         parallelism: u32 = 1,
         /// How many hashes may wait for a core; beyond them a request is answered 503 `overloaded`.
         queue: usize = 32,
+        /// A file of passwords known from breaches, each as SHA-1 and count, in order; none of them is taken.
+        breached: Option<PathBuf> = None,
         /// Secrets that go into every new hash (the first) or are still needed for older ones (the others).
         peppers: Peppers = Peppers::default(),
     }

@@ -14,6 +14,7 @@ use arc_swap::ArcSwap;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::breached::{Breached, Unfit, Unreadable};
 use super::mix::Mix;
 use super::policy;
 use super::scheme::{Known, Scheme};
@@ -26,6 +27,15 @@ use crate::metric;
 #[derive(Debug, thiserror::Error)]
 #[error("too many passwords are waiting to be hashed")]
 pub struct Overloaded;
+
+/// Why nobody can say whether a text may be a password.
+#[derive(Debug, thiserror::Error)]
+pub enum Unchecked {
+    #[error(transparent)]
+    Overloaded(#[from] Overloaded),
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+}
 
 /// What a verification found.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,6 +53,7 @@ pub struct Hasher(Arc<Inner>);
 struct Inner {
     scheme: Scheme,
     min_length: usize,
+    breached: Option<Breached>,
     /// What a sign-in without a hash pretends to be.
     mix: ArcSwap<Mix>,
     /// Those that run and those that wait.
@@ -63,41 +74,49 @@ impl std::fmt::Debug for Hasher {
 
 impl Hasher {
     /// A queue with the configured parameters. Computes one hash, which takes as long as one does.
-    #[must_use]
-    pub fn new(config: &config::Passwords) -> Self {
+    ///
+    /// # Errors
+    /// When the list that `passwords.breached` names cannot serve.
+    pub fn new(config: &config::Passwords) -> Result<Self, Unfit> {
+        let breached = config.breached.as_deref().map(Breached::open).transpose()?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let inner = Inner {
             scheme: Scheme::new(config),
             min_length: config.min_length,
+            breached,
             mix: ArcSwap::default(),
             admitted: Arc::new(Semaphore::new(cores + config.queue)),
             cores: Arc::new(Semaphore::new(cores)),
             runs: AtomicU64::new(0),
             foreign_runs: AtomicU64::new(0),
         };
-        Self(Arc::new(inner))
+        Ok(Self(Arc::new(inner)))
     }
 
     /// Whether `typed` may be a password, exactly as it is; what is wrong is said of the field `field`.
     ///
     /// `context` is what is known of the person and the site (address, name, host): easy guesses. The inner
     /// error is `too_long` beyond 128 characters or 1024 bytes; `weak_password` below `passwords.min_length`
-    /// and for what is easily guessed. The contract knows no code of its own for a short one: it is weak.
+    /// and for what is easily guessed or known from breaches. The contract knows no code of its own for a short
+    /// one: it is weak.
     ///
     /// # Errors
-    /// [`Overloaded`] when too many wait.
+    /// [`Overloaded`] when too many wait; [`Unreadable`] when the list of breached passwords fails: then no
+    /// password is taken.
     pub async fn check(
         &self,
         typed: &SecretString,
         field: &str,
         context: &[&str],
-    ) -> Result<Result<Password, FieldError>, Overloaded> {
+    ) -> Result<Result<Password, FieldError>, Unchecked> {
         if let Err(fault) = policy::check_length(typed, field, self.0.min_length) {
             return Ok(Err(fault));
         }
         let (typed, field) = (typed.clone(), field.to_owned());
         let context: Vec<String> = context.iter().map(|&text| text.to_owned()).collect();
-        self.queue(move || policy::check(typed, &field, &context)).await
+        let inner = Arc::clone(&self.0);
+        let checked = self.queue(move || policy::check(typed, &field, &context, inner.breached.as_ref()));
+        Ok(checked.await??)
     }
 
     /// A PHC string.

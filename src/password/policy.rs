@@ -2,11 +2,13 @@
 //!
 //! There are no rules of composition, and nothing is trimmed, folded or normalised. What guessers try first
 //! is refused by a list; zxcvbn estimates the rest with lists of words and names of its own, and with what
-//! is known of the person and the site. Called by the hasher, on its cores: an estimate costs milliseconds.
+//! is known of the person and the site. What passes all that is looked up among the breached ones, if the
+//! operator has a list. Called by the hasher, on its cores: an estimate costs milliseconds.
 
 use secrecy::{ExposeSecret, SecretString};
 use zxcvbn::{Score, zxcvbn};
 
+use super::breached::{Breached, Unreadable};
 use super::{MAX_BYTES, common};
 use crate::error::FieldError;
 
@@ -19,6 +21,8 @@ const ESTIMATED_LENGTH: usize = 64;
 const CONTEXT_LENGTH: usize = 256;
 /// Words that a guesser tries at this site.
 const SITE_WORDS: [&str; 1] = ["portcullis"];
+/// What is said of a password from the list of breached ones.
+const BREACHED: &str = "This password became known when another site was broken into: somebody has used it, and guessers try it. Use one that you use nowhere else; where you have used this one, change it.";
 /// How many letters and digits a password needs beside what is known of the person and the site.
 const UNKNOWN_LENGTH: usize = 4;
 /// The shortest part of a name or an address that is worth naming as what makes a password weak.
@@ -51,11 +55,24 @@ pub(super) fn check_length(typed: &SecretString, field: &str, min_length: usize)
 
 /// Accepts `typed`, whose length has been checked, exactly as it is, or says in the field `field` why it
 /// would be guessed and what helps. `context` is what is known of the person and the site.
-pub(super) fn check(typed: SecretString, field: &str, context: &[String]) -> Result<Password, FieldError> {
-    match guessable(typed.expose_secret(), context) {
+///
+/// # Errors
+/// The outer one when `breached` cannot be read: a password that was not looked up is not accepted.
+pub(super) fn check(
+    typed: SecretString,
+    field: &str,
+    context: &[String],
+    breached: Option<&Breached>,
+) -> Result<Result<Password, FieldError>, Unreadable> {
+    let text = typed.expose_secret();
+    let weakness = match (guessable(text, context), breached) {
+        (None, Some(list)) => list.contains(text)?.then(|| BREACHED.to_owned()),
+        (weakness, _) => weakness,
+    };
+    Ok(match weakness {
         Some(detail) => Err(FieldError::new(field, "weak_password", detail)),
         None => Ok(Password(typed)),
-    }
+    })
 }
 
 /// Says why the password would be guessed, and what helps; `None` when it would not be.
@@ -131,7 +148,7 @@ mod tests {
         ];
         let typed: SecretString = text.to_owned().into();
         check_length(&typed, "password", 12)?;
-        check(typed, "password", &context.map(str::to_owned))
+        check(typed, "password", &context.map(str::to_owned), None).unwrap()
     }
 
     fn fault(text: &str) -> Option<FieldError> {

@@ -6,10 +6,13 @@ use std::sync::{Arc, Mutex};
 
 use portcullis::accounts::Registration;
 use portcullis::audit::{Actor, Origin};
+use portcullis::config::Transport;
 use portcullis::email::Email;
 use portcullis::secret::PlainToken;
+use portcullis::sessions::{self, Kept, SignIn};
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Instrument, Subscriber};
 use tracing_subscriber::Layer;
@@ -17,9 +20,9 @@ use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::support::app::{TestApp, Tuning};
-use crate::support::database;
 use crate::support::http::Answer;
 use crate::support::people::PASSWORD;
+use crate::support::{database, eventually};
 
 /// An account of each kind, and none.
 const TOWN: [&str; 4] = [
@@ -36,30 +39,52 @@ async fn settle(hub: &TestApp) {
     hub.register("pending@example.org").await.expect(202);
 }
 
+/// A town whose mails are queued and not sent: the mail server says nothing, and the job waits for it with the
+/// first of them in hand. So what a request queues, decoys included, can be counted after its answer.
+async fn town_without_postman() -> (TestApp, TcpListener) {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("smtp://{}", silent.local_addr().unwrap());
+    let hub = Tuning::new()
+        .configure(move |config| {
+            config.mail.transport = Transport::Smtp;
+            config.mail.smtp_url = Some(url.into());
+            config.mail.from = "Portcullis <no-reply@example.net>".to_owned();
+            config.mail.timeout = 600;
+        })
+        .spawn()
+        .await;
+    settle(&hub).await;
+    eventually("the job waits for the mail server", || async {
+        (hub.count("mails where attempts > 0").await > 0).then_some(())
+    })
+    .await;
+    (hub, silent)
+}
+
 /// What is sent to a route about an address.
 type Body<'a> = &'a dyn Fn(&str) -> Value;
 
 #[tokio::test]
-async fn t09_answers_and_hashes_are_equal_for_every_address() {
-    let hub = TestApp::spawn().await;
-    settle(&hub).await;
+async fn t09_answers_hashes_and_queued_mails_are_equal_for_every_address() {
+    let (hub, _silent) = town_without_postman().await;
     let full = |email: &str| json!({ "email": email, "password": "somebody's passphrase 12" });
     let address = |email: &str| json!({ "email": email });
-    let routes: [(&str, u16, u64, Body<'_>); 4] = [
-        ("/api/auth", 401, 1, &full),
-        ("/api/auth/recovery", 202, 0, &address),
-        ("/api/auth/activate", 202, 0, &address),
+    let routes: [(&str, u16, u64, u64, Body<'_>); 4] = [
+        ("/api/auth", 401, 1, 0, &full),
+        ("/api/auth/recovery", 202, 0, 1, &address),
+        ("/api/auth/activate", 202, 0, 1, &address),
         // Last, for it makes the unknown address known.
-        ("/api/users", 202, 1, &full),
+        ("/api/users", 202, 1, 1, &full),
     ];
-    for (path, status, hashes, body) in routes {
+    for (path, status, hashes, mails, body) in routes {
         let mut likenesses = Vec::new();
         for email in TOWN {
-            let audit = "select count(*) from audit";
-            let (runs, rows) = (hub.app.hasher.runs(), hub.number(audit).await);
+            let runs = hub.app.hasher.runs();
+            let (rows, queued) = (hub.count("audit").await, hub.count("mails").await);
             let answer = hub.post(path, body(email)).await.expect(status);
             assert_eq!(hub.app.hasher.runs() - runs, hashes, "{path} {email}");
-            assert_eq!(hub.number(audit).await - rows, 1, "{path} {email}: one line");
+            assert_eq!(hub.count("audit").await - rows, 1, "{path} {email}: one line");
+            assert_eq!(hub.count("mails").await - queued, mails, "{path} {email}: mails");
             likenesses.push(answer.likeness());
         }
         likenesses.dedup();
@@ -69,8 +94,7 @@ async fn t09_answers_and_hashes_are_equal_for_every_address() {
 
 #[tokio::test]
 async fn t09_a_change_of_address_answers_and_works_the_same_for_every_address() {
-    let hub = TestApp::spawn().await;
-    settle(&hub).await;
+    let (hub, _silent) = town_without_postman().await;
     let mut likenesses = Vec::new();
     for (n, email) in TOWN.into_iter().enumerate() {
         // Each asks anew, so that nothing of the one before is there to be ended.
@@ -242,9 +266,20 @@ async fn t09_the_same_statements_run_for_every_address() {
     let password = SecretString::from(PASSWORD);
     let accounts = &hub.app.accounts;
     let (mut recoveries, mut resends, mut registrations) = (Vec::new(), Vec::new(), Vec::new());
-    let mut moves = Vec::new();
+    let (mut moves, mut sign_ins) = (Vec::new(), Vec::new());
     for email in TOWN {
         let email = Email::parse(email).unwrap();
+        let guess = SignIn {
+            email: email.clone(),
+            password: "not the password of anybody".to_owned().into(),
+            device: None,
+            kept: Kept::default(),
+        };
+        let sign_in = async {
+            let refused = hub.app.sessions.sign_in(guess, &by).await;
+            assert!(matches!(refused, Err(sessions::Error::InvalidCredentials)));
+        };
+        sign_ins.push(statements.of(Box::pin(sign_in)).await);
         let recovery = async { accounts.request_recovery(&email, &by).await.unwrap() };
         recoveries.push(statements.of(Box::pin(recovery)).await);
         let resend = async { accounts.resend_activation(&email, &by).await.unwrap() };
@@ -262,15 +297,18 @@ async fn t09_the_same_statements_run_for_every_address() {
         let registration = async { accounts.register(who, &by).await.unwrap() };
         registrations.push(statements.of(Box::pin(registration)).await);
     }
-    for (name, runs, least) in [
-        ("recovery", recoveries, 4),
-        ("resend", resends, 5),
-        ("registration", registrations, 6),
-        ("change of address", moves, 10),
+    for (name, runs, least, mails) in [
+        ("sign-in", sign_ins, 2, 0),
+        ("recovery", recoveries, 4, 1),
+        ("resend", resends, 5, 1),
+        ("registration", registrations, 6, 1),
+        ("change of address", moves, 10, 2),
     ] {
         for (email, run) in TOWN.iter().zip(&runs) {
             assert!(run.len() >= least, "{name} {email}: {run:#?}");
             assert_eq!(run, &runs[0], "{name} {email}");
+            let queued = run.iter().filter(|sql| sql.contains("insert into mails "));
+            assert_eq!(queued.count(), mails, "{name} {email}: {run:#?}");
         }
     }
 }

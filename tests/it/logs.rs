@@ -1,12 +1,11 @@
-//! What the log holds: no secret, however much it says (T14), and one line for each event (T15).
+//! What the log holds: no secret, however much it says (T14; nor do the metrics), and one line for each event (T15).
 
 use portcullis::roles::Permission;
 use serde_json::{Value, json};
 
-use crate::support::Pair;
 use crate::support::binary::{Installation, Server};
 use crate::support::http::{Answer, Caller};
-use crate::support::sql;
+use crate::support::{Pair, free_address, sql};
 
 const ADA: &str = "ada@example.org";
 const MASTER: &str = "canary-master secret for the log test 0123456789";
@@ -121,14 +120,18 @@ async fn live(installation: &Installation, server: &Server) -> Secrets {
 }
 
 #[tokio::test]
-async fn t14_no_secret_is_in_the_log_however_much_it_says() {
+async fn t14_no_secret_is_in_the_log_however_much_it_says_nor_in_the_metrics() {
     let mut installation = Installation::new().await;
     installation.set("RUST_LOG", "trace");
     installation.set("PORTCULLIS_SECRETS__MASTER", MASTER);
+    let metrics = free_address().await;
+    installation.set("PORTCULLIS_METRICS__LISTEN", &metrics.to_string());
     let log = installation.folder.path().join("log");
     let server = installation.serve_logging_to(&log).await;
     let secrets = live(&installation, &server).await;
     let text = std::fs::read_to_string(&log).unwrap();
+    let page = Caller::new(metrics).get("/metrics").await.expect(200);
+    assert!(page.text().contains("/api/auth/recovery/{token}"));
     assert!(
         text.contains("/api/auth/recovery/{token}"),
         "requests are logged by their routes"
@@ -136,6 +139,10 @@ async fn t14_no_secret_is_in_the_log_however_much_it_says() {
     for secret in &secrets.0 {
         let found = text.lines().find(|line| line.contains(secret.as_str()));
         assert_eq!(found, None, "{secret} is in the log");
+        assert!(
+            !page.text().contains(secret.as_str()),
+            "{secret} is in the metrics"
+        );
     }
     // Nor at rest, but where the development mailbox keeps its mails.
     for (table, columns) in [

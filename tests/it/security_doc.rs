@@ -55,8 +55,26 @@ fn each_threat_has_one_answer_and_each_proof_exists() {
                 Some(prefix) => format!("fn {prefix}"),
                 None => format!("fn {proof}("),
             };
-            assert!(code.contains(&written), "{number}: there is no test {proof}");
+            assert!(has_test(&code, &written), "{number}: there is no test {proof}");
         }
+    }
+}
+
+/// Whether a test begins so: no helper of that name, and no mention of it.
+fn has_test(code: &str, written: &str) -> bool {
+    code.match_indices(written).any(|(at, _)| {
+        let attribute = code[..at].rfind("#[").map_or("", |start| &code[start..at]);
+        let marks = ["#[test]\n", "#[tokio::test]\n", "#[tokio::test("];
+        marks.iter().any(|mark| attribute.starts_with(mark)) && attribute.lines().count() <= 4
+    })
+}
+
+#[test]
+fn a_helper_or_a_mention_is_no_proof() {
+    let code = "#[test]\nfn t99_one() {}\n\n\n\n\nfn t99_two() {}\n// fn t99_three(\n#[derive(Debug)]\nfn t99_four() {}";
+    assert!(has_test(code, "fn t99_one(") && has_test(code, "fn t99_"));
+    for name in ["two", "three", "four", "five"] {
+        assert!(!has_test(code, &format!("fn t99_{name}(")), "{name}");
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use super::Problem;
 use crate::error::Code;
 use crate::limits::Exceeded;
-use crate::password::Overloaded;
+use crate::password::{Overloaded, Unreadable};
 use crate::roles::{Permission, Unconfirmed};
 use crate::{accounts, revocation, roles, service_keys, sessions, store};
 
@@ -44,6 +44,13 @@ impl From<Overloaded> for Problem {
     }
 }
 
+impl From<Unreadable> for Problem {
+    fn from(error: Unreadable) -> Self {
+        tracing::error!(%error, "passwords.breached cannot be asked; no new password is taken");
+        Self::new(Code::Unavailable)
+    }
+}
+
 impl From<accounts::Error> for Problem {
     fn from(error: accounts::Error) -> Self {
         use accounts::Error;
@@ -61,6 +68,7 @@ impl From<accounts::Error> for Problem {
             Error::Caller(refusal) => refusal.into(),
             Error::Limited(limit) => limit.into(),
             Error::Overloaded(overloaded) => overloaded.into(),
+            Error::Unreadable(list) => list.into(),
             Error::Store(error) => error.into(),
         }
     }

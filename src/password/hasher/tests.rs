@@ -14,14 +14,15 @@ fn config(memory_kib: u32, queue: usize) -> config::Passwords {
 }
 
 fn password(text: &str) -> Password {
-    policy::check(text.to_owned().into(), "password", &[]).unwrap()
+    let checked = policy::check(text.to_owned().into(), "password", &[], None);
+    checked.unwrap().unwrap()
 }
 
 const TEXT: &str = "plinth gravel otter quench";
 
 #[tokio::test]
 async fn a_hash_is_argon2id_with_the_configured_cost_and_verifies_as_typed() {
-    let hasher = Hasher::new(&config(1024, 4));
+    let hasher = Hasher::new(&config(1024, 4)).unwrap();
     let hash = hasher.hash(&password(TEXT)).await.unwrap();
     assert!(hash.starts_with("$argon2id$v=19$m=1024,t=1,p=1$"), "{hash}");
     for (typed, matches) in [(TEXT, true), ("plinth gravel otter quench ", false), ("", false)] {
@@ -42,7 +43,7 @@ async fn a_hash_is_argon2id_with_the_configured_cost_and_verifies_as_typed() {
 
 #[tokio::test]
 async fn t09_every_branch_of_a_verification_hashes_exactly_once() {
-    let hasher = Hasher::new(&config(1024, 4));
+    let hasher = Hasher::new(&config(1024, 4)).unwrap();
     let hash = hasher.hash(&password(TEXT)).await.unwrap();
     let long = "x".repeat(MAX_BYTES + 1);
     let costly = "$argon2id$v=19$m=4194304,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA";
@@ -64,7 +65,7 @@ async fn t09_every_branch_of_a_verification_hashes_exactly_once() {
 
 #[test]
 fn the_dummy_costs_what_a_new_hash_costs() {
-    let hasher = Hasher::new(&config(2048, 4));
+    let hasher = Hasher::new(&config(2048, 4)).unwrap();
     let scheme = &hasher.0.scheme;
     assert!(scheme.dummy().starts_with("$argon2id$v=19$m=2048,t=1,p=1$"));
     assert!(scheme.is_current(&scheme.read(scheme.dummy()).unwrap()));
@@ -73,8 +74,12 @@ fn the_dummy_costs_what_a_new_hash_costs() {
 
 #[tokio::test]
 async fn a_hash_of_other_parameters_is_verified_and_called_outdated() {
-    let hash = Hasher::new(&config(1024, 4)).hash(&password(TEXT)).await.unwrap();
-    let hasher = Hasher::new(&config(2048, 4));
+    let hash = Hasher::new(&config(1024, 4))
+        .unwrap()
+        .hash(&password(TEXT))
+        .await
+        .unwrap();
+    let hasher = Hasher::new(&config(2048, 4)).unwrap();
     let verdict = hasher.verify(&TEXT.to_owned().into(), Some(&hash)).await.unwrap();
     assert_eq!(
         verdict,
@@ -87,7 +92,7 @@ async fn a_hash_of_other_parameters_is_verified_and_called_outdated() {
 
 #[tokio::test]
 async fn t12_beyond_the_queue_work_is_refused_and_a_dropped_request_keeps_its_core() {
-    let hasher = Hasher::new(&config(1024, 1));
+    let hasher = Hasher::new(&config(1024, 1)).unwrap();
     let cores = hasher.0.cores.available_permits();
     let (release, gate) = std::sync::mpsc::sync_channel::<()>(0);
     let gate = Arc::new(std::sync::Mutex::new(gate));
@@ -126,6 +131,7 @@ fn peppered(current: Option<Named<'_>>, others: &[Named<'_>]) -> Hasher {
         peppers,
         ..config(1024, 4)
     })
+    .unwrap()
 }
 
 /// Whether `hasher` finds that the text matches, and that the hash is outdated.
@@ -178,7 +184,7 @@ async fn an_older_pepper_and_none_still_verify_and_are_outdated() {
 
 #[tokio::test]
 async fn t12_an_estimate_waits_in_the_queue_and_counts_as_no_hash() {
-    let hasher = Hasher::new(&config(1024, 1));
+    let hasher = Hasher::new(&config(1024, 1)).unwrap();
     let typed: SecretString = TEXT.to_owned().into();
     assert!(hasher.check(&typed, "password", &[]).await.unwrap().is_ok());
     assert_eq!(hasher.runs(), 0);
@@ -193,7 +199,7 @@ async fn t12_an_estimate_waits_in_the_queue_and_counts_as_no_hash() {
 
 #[tokio::test]
 async fn t09_without_a_hash_the_work_is_that_of_the_place_in_the_mix() {
-    let hasher = Hasher::new(&config(1024, 4));
+    let hasher = Hasher::new(&config(1024, 4)).unwrap();
     let typed: SecretString = TEXT.to_owned().into();
     hasher.pretend_as(Mix::new([("", 1), ("bcrypt 4", 1)]));
     assert_eq!(hasher.0.mix.load().at(0), Some(Cost::Bcrypt { rounds: 4 }));
@@ -210,7 +216,7 @@ async fn t09_without_a_hash_the_work_is_that_of_the_place_in_the_mix() {
 async fn a_foreign_hash_is_verified_and_outdated() {
     let foreign = bcrypt::hash_with_salt(TEXT, 4, [7; 16]).unwrap().to_string();
     let stored = ForeignHash::parse(&foreign).unwrap();
-    let hasher = Hasher::new(&config(1024, 4));
+    let hasher = Hasher::new(&config(1024, 4)).unwrap();
     assert_eq!(verdict(&hasher, stored.as_str()).await, (true, true));
     let another = "another".to_owned().into();
     let wrong = hasher.verify(&another, Some(stored.as_str())).await.unwrap();
