@@ -1,4 +1,5 @@
-//! "This was not me": the link in the letter about a new device ends its session.
+//! "This was not me": the link in the letter about a new device ends its session. Which browsers somebody else
+//! made trusted meanwhile, nobody knows: none is trusted any more.
 
 use super::{Accounts, Error};
 use crate::audit::{self, Action, Origin, Record};
@@ -62,6 +63,7 @@ impl Accounts {
             entries.push(journal::append(&mut tx, entry, now).await?);
         }
         self.forget_device(&mut tx, &token, session).await?;
+        users::distrust_browsers(&mut tx, user.id).await?;
         mailed_tokens::end_all(&mut tx, user.id).await?;
         // To nobody else: an address that somebody has put in the place of this one gets no link.
         if user.email == token.email {

@@ -182,6 +182,8 @@ impl Sessions {
             message: None,
         };
         store::sessions::end(&mut tx, session, &ending, now).await?;
+        // Where the refresh token was copied from, the browser's token may have been as well.
+        users::distrust_browsers(&mut tx, user).await?;
         let entry = NewEntry {
             user_id: Some(user),
             session_id: Some(session),

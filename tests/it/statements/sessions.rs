@@ -296,6 +296,31 @@ async fn a_sign_in_reads_who_it_may_be_and_replaces_a_hash_that_nobody_changed()
 }
 
 #[tokio::test]
+async fn t08_the_network_of_a_session_that_was_revoked_by_itself_is_not_known() {
+    for scene in both().await {
+        let ada = scene.user(1, "ada@example.org").await;
+        let address = email("ada@example.org");
+        let device = Device {
+            network: "192.0.2.1",
+            agent: "",
+        };
+        for (number, reason, scope, known) in [
+            (11, EndReason::Revoked, EndScope::Session, false),
+            (12, EndReason::Logout, EndScope::Session, true),
+            (13, EndReason::Revoked, EndScope::User, true),
+        ] {
+            let id = scene.session(number, ada).await;
+            let mut tx = scene.single().await;
+            sessions::end(&mut tx, id, &ending(reason, scope), at(20))
+                .await
+                .unwrap();
+            let who = sessions::candidate(&mut tx, &address, device).await.unwrap();
+            assert_eq!(who.unwrap().known, known, "{number}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn t06_a_refresh_token_is_rotated_once() {
     for scene in both().await {
         let ada = scene.user(1, "ada@example.org").await;
