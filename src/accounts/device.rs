@@ -77,6 +77,7 @@ impl Accounts {
         tx.commit().await?;
         self.cx.mail.wake();
         self.cx.hub.announce(&entries).await;
+        self.limits.prove(by.ip, &found.email).await;
         Ok(())
     }
 

@@ -170,6 +170,7 @@ impl Accounts {
         tx.commit().await?;
         self.cx.mail.wake();
         self.cx.hub.announce(&[goodbye, state]).await;
+        self.limits.prove(by.ip, &found.email).await;
         Ok(())
     }
 
