@@ -205,10 +205,8 @@ impl Accounts {
     ) -> Result<Option<i64>, Error> {
         match users::find_by_email_locked(tx, email).await? {
             Some(owner) if owner.status == Status::Pending => {
-                users::erase(tx, owner.id).await?;
-                let details = serde_json::json!({ "address_taken_by": user });
-                let row = Record::done(Action::UserDelete).user(owner.id).details(details);
-                audit::record(tx, &self.cx, by, row).await?;
+                // Nobody could sign in to it: no socket waits for the news.
+                let _unheard = self.erase(tx, &owner, Some(user), by).await?;
             }
             Some(_) => return Ok(None),
             None => {}
