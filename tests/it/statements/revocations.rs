@@ -8,11 +8,7 @@ use portcullis::store::{Error, Tx, audit, journal, revocations, sessions, users}
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Scene, at, both, number};
-
-fn session_id(number: u128) -> SessionId {
-    Uuid::from_u128(number).into()
-}
+use super::{Scene, at, both, number, session_id};
 
 fn log_line(number: u128) -> audit::Row {
     audit::Row {
