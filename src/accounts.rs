@@ -96,11 +96,12 @@ pub enum Error {
 
 impl Error {
     /// The code that the audit log keeps; `None` for what says nothing about an account (limits, typing
-    /// errors, faults of the server) and would let a stranger fill the log.
+    /// errors, faults of the server) and would let a stranger fill the log. Only managers name accounts by ids.
     const fn audited(&self) -> Option<Code> {
         match self {
             Self::RegistrationClosed => Some(Code::RegistrationClosed),
             Self::TokenSpent => Some(Code::TokenSpent),
+            Self::NotFound => Some(Code::NotFound),
             Self::Conflict(_) => Some(Code::Conflict),
             Self::LastAdmin => Some(Code::LastAdmin),
             Self::SessionEnded => Some(Code::SessionRevoked),
@@ -108,9 +109,7 @@ impl Error {
             Self::ReauthenticationRequired => Some(Code::ReauthenticationRequired),
             Self::Lacking(_) => Some(Code::Forbidden),
             Self::Caller(caller) => caller.code(),
-            Self::Invalid(_) | Self::NotFound | Self::Limited(_) | Self::Overloaded(_) | Self::Store(_) => {
-                None
-            }
+            Self::Invalid(_) | Self::Limited(_) | Self::Overloaded(_) | Self::Store(_) => None,
         }
     }
 }
@@ -148,9 +147,7 @@ impl Accounts {
         if let Some(code) = result.as_ref().err().and_then(Error::audited) {
             let mut row = Record::refused(action, code);
             row.user = user;
-            let mut tx = self.cx.db.begin().await?;
-            audit::record(&mut tx, &self.cx, by, row).await?;
-            tx.commit().await?;
+            audit::write(&self.cx, by, row).await?;
         }
         result
     }

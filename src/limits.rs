@@ -239,8 +239,8 @@ impl Limits {
         Ok(attempt)
     }
 
-    /// Before a bearer secret is looked up (refresh, activation, recovery), and after a service key that
-    /// was wrong.
+    /// Before a bearer secret is looked up (refresh, activation, recovery), and after what is only written down:
+    /// a service key that was wrong, management that was refused, a session that is not the caller's.
     ///
     /// # Errors
     /// [`Exceeded`].

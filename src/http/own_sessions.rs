@@ -55,6 +55,7 @@ pub async fn list(
     responses(
         CommonProblems,
         UserProblems,
+        LimitProblems,
         (status = 204, description = "It has ended"),
         (status = 404, description = "`not_found`: no session of the caller's", body = super::problem::Body, content_type = "application/problem+json"),
     )

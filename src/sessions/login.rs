@@ -312,9 +312,7 @@ impl Sessions {
             if let Some(user) = user {
                 record = record.user(user.id);
             }
-            let mut tx = self.cx.db.begin().await?;
-            audit::record(&mut tx, &self.cx, by, record).await?;
-            tx.commit().await?;
+            audit::write(&self.cx, by, record).await?;
         }
         Err(error)
     }

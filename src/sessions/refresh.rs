@@ -245,9 +245,7 @@ impl Sessions {
         if let Some((user, session)) = owner {
             record = record.user(user).session(session);
         }
-        let mut tx = self.cx.db.begin().await?;
-        audit::record(&mut tx, &self.cx, by, record).await?;
-        Ok(tx.commit().await?)
+        Ok(audit::write(&self.cx, by, record).await?)
     }
 }
 
