@@ -39,7 +39,7 @@ use crate::password::{Hasher, Overloaded, Password};
 use crate::roles::{Permission, Unconfirmed};
 use crate::secret::PlainToken;
 use crate::store::journal::{self, Change, Entry, NewEntry};
-use crate::store::mailed_tokens::{self, NewToken, Purpose};
+use crate::store::mailed_tokens::{self, MailedToken, NewToken, Purpose};
 use crate::store::users::{self, User};
 use crate::store::{self, Tx};
 
@@ -229,6 +229,25 @@ impl Accounts {
         };
         mailed_tokens::insert(tx, &row).await?;
         Ok(token)
+    }
+
+    /// A token that can be redeemed now, after the limits; that there is none is written down as the refusal of
+    /// `action`. Decides nothing: who redeems it looks once more, under the user's lock.
+    async fn find_token(
+        &self,
+        token: &PlainToken,
+        purpose: Purpose,
+        action: Action,
+        by: &Origin,
+    ) -> Result<MailedToken, Error> {
+        self.limits.token(by.ip).await?;
+        let mut tx = self.cx.db.read().await?;
+        let found = mailed_tokens::find_live(&mut tx, &token.hash(), purpose, self.cx.now()).await?;
+        drop(tx);
+        match found {
+            Some(found) => Ok(found),
+            None => self.audited(action, None, by, Err(Error::TokenSpent)).await,
+        }
     }
 
     /// Answers at a whole multiple of [`BEAT`] after the beginning: two branches whose work differs by

@@ -20,13 +20,10 @@ impl Accounts {
     /// # Errors
     /// [`Error::TokenSpent`] for every token that cannot be redeemed; [`Error::Limited`], [`Error::Store`].
     pub async fn revoke_device(&self, token: &PlainToken, by: &Origin) -> Result<(), Error> {
-        let found = self.find_token(token, Purpose::Device, by).await?;
-        let user = found.as_ref().map(|found| found.user_id);
-        let result = match found {
-            Some(found) => self.try_revoke_device(token, &found, by).await,
-            None => Err(Error::TokenSpent),
-        };
-        self.audited(Action::DeviceRevoke, user, by, result).await
+        let action = Action::DeviceRevoke;
+        let found = self.find_token(token, Purpose::Device, action, by).await?;
+        let result = self.try_revoke_device(token, &found, by).await;
+        self.audited(action, Some(found.user_id), by, result).await
     }
 
     async fn try_revoke_device(
