@@ -5,7 +5,6 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::Pair;
 use crate::support::app::{TestApp, Tuning};
 use crate::support::http::Answer;
 
