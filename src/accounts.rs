@@ -39,7 +39,7 @@ use crate::password::{Hasher, Overloaded, Password, Unchecked, Unreadable};
 use crate::roles::{Permission, Unconfirmed};
 use crate::secret::PlainToken;
 use crate::store::journal::{self, Change, Entry, NewEntry};
-use crate::store::mailed_tokens::{self, NewToken, Purpose};
+use crate::store::mailed_tokens::{self, MailedToken, NewToken, Purpose};
 use crate::store::users::{self, User};
 use crate::store::{self, Tx};
 
@@ -99,11 +99,12 @@ pub enum Error {
 
 impl Error {
     /// The code that the audit log keeps; `None` for what says nothing about an account (limits, typing
-    /// errors, faults of the server) and would let a stranger fill the log.
+    /// errors, faults of the server) and would let a stranger fill the log. Only managers name accounts by ids.
     const fn audited(&self) -> Option<Code> {
         match self {
             Self::RegistrationClosed => Some(Code::RegistrationClosed),
             Self::TokenSpent => Some(Code::TokenSpent),
+            Self::NotFound => Some(Code::NotFound),
             Self::Conflict(_) => Some(Code::Conflict),
             Self::LastAdmin => Some(Code::LastAdmin),
             Self::SessionEnded => Some(Code::SessionRevoked),
@@ -112,7 +113,6 @@ impl Error {
             Self::Lacking(_) => Some(Code::Forbidden),
             Self::Caller(caller) => caller.code(),
             Self::Invalid(_)
-            | Self::NotFound
             | Self::Limited(_)
             | Self::Overloaded(_)
             | Self::Unreadable(_)
@@ -163,9 +163,7 @@ impl Accounts {
         if let Some(code) = result.as_ref().err().and_then(Error::audited) {
             let mut row = Record::refused(action, code);
             row.user = user;
-            let mut tx = self.cx.db.begin().await?;
-            audit::record(&mut tx, &self.cx, by, row).await?;
-            tx.commit().await?;
+            audit::write(&self.cx, by, row).await?;
         }
         result
     }
@@ -247,6 +245,25 @@ impl Accounts {
         };
         mailed_tokens::insert(tx, &row).await?;
         Ok(token)
+    }
+
+    /// A token that can be redeemed now, after the limits; that there is none is written down as the refusal of
+    /// `action`. Decides nothing: who redeems it looks once more, under the user's lock.
+    async fn find_token(
+        &self,
+        token: &PlainToken,
+        purpose: Purpose,
+        action: Action,
+        by: &Origin,
+    ) -> Result<MailedToken, Error> {
+        self.limits.token(by.ip).await?;
+        let mut tx = self.cx.db.read().await?;
+        let found = mailed_tokens::find_live(&mut tx, &token.hash(), purpose, self.cx.now()).await?;
+        drop(tx);
+        match found {
+            Some(found) => Ok(found),
+            None => self.audited(action, None, by, Err(Error::TokenSpent)).await,
+        }
     }
 
     /// Answers at a whole multiple of [`BEAT`] after the beginning: two branches whose work differs by

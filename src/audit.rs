@@ -102,6 +102,7 @@ actions! {
     UserStatus = "user.status",
     UserUpdate = "user.update",
     UserDelete = "user.delete",
+    UserExport = "user.export",
     PasswordChange = "password.change",
     EmailRequest = "email.request",
     EmailChange = "email.change",

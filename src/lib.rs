@@ -11,7 +11,7 @@
 //!                                       edges: parse, authorise, call one service function, render
 //!    accounts    registration, activation, recovery, setup, operator, import; one's own: proof, profile,
 //!                password_change, email_change, email_undo, device, deletion, export
-//!    sessions    login, device, known_device, own, refresh, rotation, logout, access_token, socket_token, introspection,
+//!    sessions    login, device, trusted_browser, own, refresh, rotation, logout, access_token, socket_token, introspection,
 //!                token_revocation, signing_keys, key_set, key_rotation, known_tokens, checks, jwt
 //!    service_keys  roles  revocation  audit  limits  password
 //!                                       services: the rules

@@ -1,9 +1,9 @@
 //! Request limits: per address, per account key (known or not), and in total.
 //!
 //! Called by services before they do costly work. Nobody can lock somebody else out: what strangers do is
-//! counted where strangers come from, or against all strangers together. An address or a device from which
-//! the owner has signed in before has a budget of its own, every bucket refills, and mails that strangers ask
-//! for never refuse one to the owner: beyond the account's bound nobody is refused, and nothing is sent.
+//! counted where strangers come from, or against all strangers together. An address from which, or a browser in
+//! which, the owner has signed in before has a budget of its own, every bucket refills, and mails that strangers
+//! ask for never refuse one to the owner: beyond the account's bound nobody is refused, and nothing is sent.
 //!
 //! What counts against guessing is taken before the password is verified and given back unless it was wrong,
 //! so that guesses sent all at once do not slip through together. [`crate::hub::counters`] counts, here and
@@ -62,8 +62,8 @@ impl Mailing {
 pub struct Place {
     /// `None`: from this machine's own command line, which is not limited by address.
     pub ip: Option<IpAddr>,
-    /// A device on which the owner of this very account has signed in, when the caller proved to be one.
-    pub device: Option<String>,
+    /// A browser that the owner of this very account trusts, when the caller proved to be one.
+    pub browser: Option<String>,
 }
 
 /// A try to sign in: what it took of the budgets of wrong passwords.
@@ -129,11 +129,12 @@ impl Limits {
             return Ok(Attempt::default());
         };
         let sign_in = &inner.policy.sign_in;
-        let (request, guess) = match (&from.device, from.ip.map(Address::of)) {
-            // Who shares the owner's address, and uses it up, does not use up this.
-            (Some(device), _) => (
-                (&sign_in.address, format!("device {email}")),
-                (&sign_in.device, format!("{device} {email}")),
+        let (request, guess) = match (&from.browser, from.ip.map(Address::of)) {
+            // Who shares the owner's address, and uses it up, does not use up this; nor does a browser that was
+            // trusted once, and is not any more.
+            (Some(browser), _) => (
+                (&sign_in.address, format!("browser {browser} {email}")),
+                (&sign_in.browser, format!("{browser} {email}")),
             ),
             (None, Some(ip)) => (
                 (&sign_in.address, ip.to_string()),
@@ -150,8 +151,25 @@ impl Limits {
         })
     }
 
+    /// After the account was read: it does not trust the browser any more, which from now on counts as the
+    /// address that it calls from.
+    ///
+    /// # Errors
+    /// As [`sign_in`](Self::sign_in); the attempt is as it was then.
+    pub async fn distrust<'a>(
+        &'a self,
+        attempt: &mut Attempt<'a>,
+        from: &mut Place,
+        email: &Email,
+    ) -> Result<(), Exceeded> {
+        from.browser = None;
+        let stranger = self.sign_in(from, email).await?;
+        self.settle(std::mem::replace(attempt, stranger)).await;
+        Ok(())
+    }
+
     /// Before a password is verified. `known`: the account's owner has signed in from this address before;
-    /// then attempts from elsewhere cannot stop it, nor those on a device of the owner's, nor, for a day, those
+    /// then attempts from elsewhere cannot stop it, nor those in a trusted browser, nor, for a day, those
     /// from an address where the owner has followed a mailed link.
     ///
     /// # Errors
@@ -165,7 +183,7 @@ impl Limits {
     ) -> Result<(), Exceeded> {
         let Some(inner) = &self.0 else { return Ok(()) };
         let sign_in = &inner.policy.sign_in;
-        let known = known || from.device.is_some();
+        let known = known || from.browser.is_some();
         let mut guesses = Vec::new();
         if !known {
             guesses.push((&sign_in.account, email.to_string()));
@@ -212,7 +230,7 @@ impl Limits {
     /// # Errors
     /// [`Exceeded`].
     pub async fn proof(&self, ip: Option<IpAddr>, email: &Email) -> Result<Attempt<'_>, Exceeded> {
-        let from = Place { ip, device: None };
+        let from = Place { ip, browser: None };
         let mut attempt = self.sign_in(&from, email).await?;
         if let Err(exceeded) = self.verification(&mut attempt, &from, email, false).await {
             self.settle(attempt).await;
@@ -221,8 +239,8 @@ impl Limits {
         Ok(attempt)
     }
 
-    /// Before a bearer secret is looked up (refresh, activation, recovery), and after a service key that
-    /// was wrong.
+    /// Before a bearer secret is looked up (refresh, activation, recovery), and after what is only written down:
+    /// a service key that was wrong, management that was refused, a session that is not the caller's.
     ///
     /// # Errors
     /// [`Exceeded`].

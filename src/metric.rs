@@ -60,7 +60,7 @@ pub const LIMITS: &[&str] = &[
     "sign_in:total",
     "sign_in:address",
     "sign_in:pair",
-    "sign_in:device",
+    "sign_in:browser",
     "sign_in:account",
     "sign_in:failures",
     "sign_in:spraying",

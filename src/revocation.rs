@@ -95,13 +95,26 @@ pub enum Error {
     Store(#[from] store::Error),
 }
 
+impl Selector {
+    /// As a caller writes it.
+    fn json(&self) -> serde_json::Value {
+        match self {
+            Self::Session(id) => json!({ "session_id": id }),
+            Self::User { id, except } => json!({ "user_id": id, "except_session_id": except }),
+            Self::Role(role) => json!({ "role": role }),
+            Self::All => json!({ "all": true }),
+        }
+    }
+}
+
 impl Error {
-    /// The public code of a refusal, for the audit log. `None`: nothing was decided about the caller.
+    /// The public code of a refusal, for the audit log. `None`: a fault of the server.
     fn code(&self) -> Option<Code> {
         match self {
             Self::Lacking(_) => Some(Code::Forbidden),
+            Self::NotFound(_) => Some(Code::NotFound),
             Self::Caller(unconfirmed) => unconfirmed.code(),
-            Self::NotFound(_) | Self::Store(_) => None,
+            Self::Store(_) => None,
         }
     }
 }
@@ -131,7 +144,13 @@ impl Revocation {
             Ok(user) => user,
             Err(refusal) => {
                 if let Some(code) = refusal.code() {
-                    let record = Record::refused(Action::SessionRevoke, code);
+                    let details = json!({ "selector": request.selector.json(), "reason": request.reason });
+                    let mut record = Record::refused(Action::SessionRevoke, code).details(details);
+                    match request.selector {
+                        Selector::Session(id) => record.session = Some(id),
+                        Selector::User { id, .. } => record.user = Some(id),
+                        Selector::Role(_) | Selector::All => {}
+                    }
                     audit::record(&mut tx, &self.cx, by, record).await?;
                     tx.commit().await?;
                 }
@@ -235,15 +254,10 @@ impl Revocation {
     fn write_act(&self, request: &Request, user: Option<UserId>, which: Selection, by: &Origin) -> Act {
         let reason = EndReason::Revoked;
         let message = request.message.clone();
-        let (selector, session, scope) = match &request.selector {
-            Selector::Session(id) => (json!({ "session_id": id }), Some(*id), EndScope::Session),
-            Selector::User { id, except } => (
-                json!({ "user_id": id, "except_session_id": except }),
-                None,
-                EndScope::User,
-            ),
-            Selector::Role(role) => (json!({ "role": role }), None, EndScope::User),
-            Selector::All => (json!({ "all": true }), None, EndScope::User),
+        let selector = request.selector.json();
+        let (session, scope) = match request.selector {
+            Selector::Session(id) => (Some(id), EndScope::Session),
+            _ => (None, EndScope::User),
         };
         let change = match &request.selector {
             Selector::Session(_) => Change::SessionEnded {

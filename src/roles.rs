@@ -116,7 +116,8 @@ impl Error {
             Self::LastAdmin => Some(Code::LastAdmin),
             Self::Conflict(_) => Some(Code::Conflict),
             Self::Caller(caller) => caller.code(),
-            Self::UserNotFound | Self::NotFound | Self::Invalid(_) | Self::Store(_) => None,
+            Self::UserNotFound | Self::NotFound => Some(Code::NotFound),
+            Self::Invalid(_) | Self::Store(_) => None,
         }
     }
 }
@@ -157,19 +158,23 @@ impl Roles {
     /// [`Error`]; nothing has changed then, unless the answer to the commit was lost.
     pub async fn assign(&self, user: UserId, role: &str, by: &Origin) -> Result<AuthState, Error> {
         let result = self.try_assign(user, role, by).await;
-        self.audited(Action::UserRole, Some(user), by, result).await
+        let wanted = || serde_json::json!({ "to": role });
+        self.audited(Action::UserRole, Some(user), wanted, by, result)
+            .await
     }
 
-    /// Writes a refusal to the audit log, in a transaction of its own, and hands the result on.
+    /// Writes a refusal of what was `wanted` to the audit log, in a transaction of its own, and hands the result
+    /// on.
     async fn audited<T>(
         &self,
         action: Action,
         user: Option<UserId>,
+        wanted: impl FnOnce() -> serde_json::Value,
         by: &Origin,
         result: Result<T, Error>,
     ) -> Result<T, Error> {
         if let Some(code) = result.as_ref().err().and_then(Error::audited) {
-            let mut record = Record::refused(action, code);
+            let mut record = Record::refused(action, code).details(wanted());
             record.user = user;
             audit::write(&self.cx, by, record).await?;
         }

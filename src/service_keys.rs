@@ -99,12 +99,8 @@ impl Error {
         match self {
             Self::Lacking(_) => Some(Code::Forbidden),
             Self::Caller(caller) => caller.code(),
-            Self::Invalid(_)
-            | Self::Address(_)
-            | Self::NotFound
-            | Self::Fields(_)
-            | Self::Limited(_)
-            | Self::Store(_) => None,
+            Self::NotFound => Some(Code::NotFound),
+            Self::Invalid(_) | Self::Address(_) | Self::Fields(_) | Self::Limited(_) | Self::Store(_) => None,
         }
     }
 }
@@ -128,8 +124,9 @@ impl ServiceKeys {
     /// # Errors
     /// [`Error::Fields`], [`Error::Lacking`], [`Error::Caller`], or a failure of storage.
     pub async fn create(&self, new: NewServiceKey, by: &Origin) -> Result<(ServiceKey, PlainToken), Error> {
+        let wanted = serde_json::json!({ "scopes": new.scopes });
         let result = self.try_create(new, by).await;
-        self.audited(Action::KeyCreate, by, result).await
+        self.audited(Action::KeyCreate, wanted, by, result).await
     }
 
     async fn try_create(&self, new: NewServiceKey, by: &Origin) -> Result<(ServiceKey, PlainToken), Error> {
@@ -194,8 +191,9 @@ impl ServiceKeys {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Caller`], or a failure of storage.
     pub async fn revoke(&self, id: ServiceKeyId, by: &Origin) -> Result<(), Error> {
+        let wanted = serde_json::json!({ "key": id });
         let result = self.try_revoke(id, by).await;
-        self.audited(Action::KeyRevoke, by, result).await
+        self.audited(Action::KeyRevoke, wanted, by, result).await
     }
 
     async fn try_revoke(&self, id: ServiceKeyId, by: &Origin) -> Result<(), Error> {
@@ -225,12 +223,18 @@ impl ServiceKeys {
         Ok(Authority::confirm(tx, by, Permission::KeysWrite, now).await?)
     }
 
-    /// Writes a refusal to the audit log, in a transaction of its own, and hands the result on.
-    async fn audited<T>(&self, action: Action, by: &Origin, result: Result<T, Error>) -> Result<T, Error> {
+    /// Writes a refusal of what was `wanted` to the audit log, in a transaction of its own, and hands the result
+    /// on.
+    async fn audited<T>(
+        &self,
+        action: Action,
+        wanted: serde_json::Value,
+        by: &Origin,
+        result: Result<T, Error>,
+    ) -> Result<T, Error> {
         if let Some(code) = result.as_ref().err().and_then(Error::audited) {
-            let mut tx = self.cx.db.begin().await?;
-            audit::record(&mut tx, &self.cx, by, Record::refused(action, code)).await?;
-            tx.commit().await?;
+            let record = Record::refused(action, code).details(wanted);
+            audit::write(&self.cx, by, record).await?;
         }
         result
     }

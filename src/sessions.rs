@@ -11,7 +11,6 @@ mod introspection;
 mod jwt;
 mod key_rotation;
 mod key_set;
-mod known_device;
 mod known_tokens;
 mod login;
 mod logout;
@@ -23,6 +22,7 @@ mod rotation;
 mod signing_keys;
 mod socket_token;
 mod token_revocation;
+mod trusted_browser;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,7 +44,7 @@ use crate::store::{
 };
 
 pub use access_token::CLIENT_ID;
-pub use known_device::LIFETIME as DEVICE_LIFETIME;
+pub use trusted_browser::LIFETIME as TRUST_LIFETIME;
 
 use access_token::Known;
 use checks::Checks;
@@ -105,8 +105,8 @@ pub struct SignIn {
 /// What a browser keeps in cookies. Other clients keep none of it for the hub.
 #[derive(Debug, Default)]
 pub struct Kept {
-    /// What [`SignedIn::device`] was at an earlier sign-in, or claims to have been.
-    pub devices: Vec<PlainToken>,
+    /// What [`SignedIn::browser`] was at an earlier sign-in, or claims to have been.
+    pub browsers: Vec<PlainToken>,
     /// The refresh tokens that the new one takes the place of: nobody has them afterwards, so their sessions end.
     pub replaced: Vec<PlainToken>,
 }
@@ -115,8 +115,8 @@ pub struct Kept {
 #[derive(Debug)]
 pub struct SignedIn {
     pub pair: TokenPair,
-    /// For a browser to keep, for [`DEVICE_LIFETIME`].
-    pub device: PlainToken,
+    /// For a browser to keep, for [`TRUST_LIFETIME`]: it is trusted from now on.
+    pub browser: PlainToken,
 }
 
 /// What a sign-in or a refresh answers.

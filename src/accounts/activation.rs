@@ -15,20 +15,10 @@ impl Accounts {
     /// # Errors
     /// [`Error::TokenSpent`] for every token that cannot be redeemed; [`Error::Limited`], [`Error::Store`].
     pub async fn activate(&self, token: &PlainToken, by: &Origin) -> Result<(), Error> {
-        self.limits.token(by.ip).await?;
-        let hash = token.hash();
-        let found = {
-            let mut tx = self.cx.db.read().await?;
-            mailed_tokens::find_live(&mut tx, &hash, Purpose::Activation, self.cx.now()).await?
-        };
-        let Some(found) = found else {
-            return self
-                .audited(Action::UserActivate, None, by, Err(Error::TokenSpent))
-                .await;
-        };
+        let action = Action::UserActivate;
+        let found = self.find_token(token, Purpose::Activation, action, by).await?;
         let result = self.redeem_activation(token, found.user_id, by).await;
-        self.audited(Action::UserActivate, Some(found.user_id), by, result)
-            .await
+        self.audited(action, Some(found.user_id), by, result).await
     }
 
     async fn redeem_activation(&self, token: &PlainToken, user: UserId, by: &Origin) -> Result<(), Error> {

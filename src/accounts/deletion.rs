@@ -11,6 +11,7 @@ use super::management::spare_last_admin;
 use super::proof::Typed;
 use super::{Accounts, Error};
 use crate::audit::{self, Action, Actor, Origin, Record};
+use crate::ids::UserId;
 use crate::mail::Letter;
 use crate::roles::ADMIN;
 use crate::sessions::Current;
@@ -52,7 +53,7 @@ impl Accounts {
             // where a role is given.
             store::roles::lock(&mut tx, ADMIN).await?;
         }
-        let entry = self.erase(&mut tx, &user, by).await?;
+        let entry = self.erase(&mut tx, &user, None, by).await?;
         let language = self.language(Some(&user), by);
         let goodbye = Letter::AccountDeleted {
             name: user.name.clone(),
@@ -69,17 +70,27 @@ impl Accounts {
     }
 
     /// Erases `user`, who is locked, and whose role is where it is `admin`. Whether the one who asks may do so
-    /// is the caller's to know, and so is announcing the entry after the commit.
+    /// is the caller's to know, and so is announcing the entry after the commit. `taker`: who has the address
+    /// from now on, where it was taken from an account that was never activated.
     ///
     /// # Errors
     /// [`Error::LastAdmin`], [`Error::Store`].
-    pub(super) async fn erase(&self, tx: &mut Tx, user: &User, by: &Origin) -> Result<Entry, Error> {
+    pub(super) async fn erase(
+        &self,
+        tx: &mut Tx,
+        user: &User,
+        taker: Option<UserId>,
+        by: &Origin,
+    ) -> Result<Entry, Error> {
         spare_last_admin(tx, user).await?;
         let (ended, entry) = self.end_sessions(tx, user.id, EndReason::AccountDeleted).await?;
         users::erase(tx, user.id).await?;
         let own = matches!(by.actor, Actor::User { id, .. } if id == user.id);
-        let details =
+        let mut details =
             serde_json::json!({ "status": user.status.as_str(), "sessions_revoked": ended, "own": own });
+        if let Some(taker) = taker {
+            details["address_taken_by"] = serde_json::json!(taker);
+        }
         let row = Record::done(Action::UserDelete).user(user.id).details(details);
         audit::record(tx, &self.cx, by, row).await?;
         Ok(entry)

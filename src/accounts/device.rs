@@ -1,4 +1,5 @@
-//! "This was not me": the link in the letter about a new device ends its session.
+//! "This was not me": the link in the letter about a new device ends its session. Which browsers somebody else
+//! made trusted meanwhile, nobody knows: none is trusted any more.
 
 use super::{Accounts, Error};
 use crate::audit::{self, Action, Origin, Record};
@@ -19,13 +20,10 @@ impl Accounts {
     /// # Errors
     /// [`Error::TokenSpent`] for every token that cannot be redeemed; [`Error::Limited`], [`Error::Store`].
     pub async fn revoke_device(&self, token: &PlainToken, by: &Origin) -> Result<(), Error> {
-        let found = self.find_token(token, Purpose::Device, by).await?;
-        let user = found.as_ref().map(|found| found.user_id);
-        let result = match found {
-            Some(found) => self.try_revoke_device(token, &found, by).await,
-            None => Err(Error::TokenSpent),
-        };
-        self.audited(Action::DeviceRevoke, user, by, result).await
+        let action = Action::DeviceRevoke;
+        let found = self.find_token(token, Purpose::Device, action, by).await?;
+        let result = self.try_revoke_device(token, &found, by).await;
+        self.audited(action, Some(found.user_id), by, result).await
     }
 
     async fn try_revoke_device(
@@ -62,6 +60,7 @@ impl Accounts {
             entries.push(journal::append(&mut tx, entry, now).await?);
         }
         self.forget_device(&mut tx, &token, session).await?;
+        users::distrust_browsers(&mut tx, user.id).await?;
         mailed_tokens::end_all(&mut tx, user.id).await?;
         // To nobody else: an address that somebody has put in the place of this one gets no link.
         if user.email == token.email {
@@ -75,6 +74,7 @@ impl Accounts {
         tx.commit().await?;
         self.cx.mail.wake();
         self.cx.hub.announce(&entries).await;
+        self.limits.prove(by.ip, &found.email).await;
         Ok(())
     }
 

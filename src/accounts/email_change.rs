@@ -115,13 +115,10 @@ impl Accounts {
     /// [`Error::TokenSpent`] for every token that cannot be redeemed, also when somebody else has an account
     /// with the address by now; [`Error::Limited`], [`Error::Store`].
     pub async fn change_email(&self, token: &PlainToken, by: &Origin) -> Result<(), Error> {
-        let found = self.find_token(token, Purpose::EmailChange, by).await?;
-        let user = found.as_ref().map(|found| found.user_id);
-        let result = match found {
-            Some(found) => self.try_change_email(token, &found, by).await,
-            None => Err(Error::TokenSpent),
-        };
-        self.audited(Action::EmailChange, user, by, result).await
+        let action = Action::EmailChange;
+        let found = self.find_token(token, Purpose::EmailChange, action, by).await?;
+        let result = self.try_change_email(token, &found, by).await;
+        self.audited(action, Some(found.user_id), by, result).await
     }
 
     async fn try_change_email(
@@ -170,19 +167,8 @@ impl Accounts {
         tx.commit().await?;
         self.cx.mail.wake();
         self.cx.hub.announce(&[goodbye, state]).await;
+        self.limits.prove(by.ip, &found.email).await;
         Ok(())
-    }
-
-    /// A token that can be redeemed now, after the limits. Decides nothing.
-    pub(super) async fn find_token(
-        &self,
-        token: &PlainToken,
-        purpose: Purpose,
-        by: &Origin,
-    ) -> Result<Option<MailedToken>, Error> {
-        self.limits.token(by.ip).await?;
-        let mut tx = self.cx.db.read().await?;
-        Ok(mailed_tokens::find_live(&mut tx, &token.hash(), purpose, self.cx.now()).await?)
     }
 
     /// A token by which `email` can take the next change back. Older ones stay: a thief who changes the
@@ -204,10 +190,8 @@ impl Accounts {
     ) -> Result<Option<i64>, Error> {
         match users::find_by_email_locked(tx, email).await? {
             Some(owner) if owner.status == Status::Pending => {
-                users::erase(tx, owner.id).await?;
-                let details = serde_json::json!({ "address_taken_by": user });
-                let row = Record::done(Action::UserDelete).user(owner.id).details(details);
-                audit::record(tx, &self.cx, by, row).await?;
+                // Nobody could sign in to it: no socket waits for the news.
+                let _unheard = self.erase(tx, &owner, Some(user), by).await?;
             }
             Some(_) => return Ok(None),
             None => {}

@@ -22,13 +22,10 @@ impl Accounts {
     /// [`Error::TokenSpent`] for every token that cannot be redeemed; [`Error::Conflict`] when another account
     /// has the address by now; [`Error::Limited`], [`Error::Store`].
     pub async fn undo_email_change(&self, token: &PlainToken, by: &Origin) -> Result<(), Error> {
-        let found = self.find_token(token, Purpose::EmailUndo, by).await?;
-        let user = found.as_ref().map(|found| found.user_id);
-        let result = match found {
-            Some(found) => self.try_undo(token, &found, by).await,
-            None => Err(Error::TokenSpent),
-        };
-        self.audited(Action::EmailUndo, user, by, result).await
+        let action = Action::EmailUndo;
+        let found = self.find_token(token, Purpose::EmailUndo, action, by).await?;
+        let result = self.try_undo(token, &found, by).await;
+        self.audited(action, Some(found.user_id), by, result).await
     }
 
     async fn try_undo(&self, token: &PlainToken, found: &MailedToken, by: &Origin) -> Result<(), Error> {
@@ -71,6 +68,7 @@ impl Accounts {
         tx.commit().await?;
         self.cx.mail.wake();
         self.cx.hub.announce(&entries).await;
+        self.limits.prove(by.ip, &found.email).await;
         Ok(())
     }
 

@@ -4,9 +4,11 @@
 //! which of two letters went to an address that the person asked for: see `email_change.rs`.
 
 use super::{Accounts, Error};
+use crate::audit::{self, Action, Origin, Record};
 use crate::clock::Timestamp;
 use crate::ids::{AuditId, UserId};
-use crate::store::audit::{self, Line};
+use crate::sessions::Current;
+use crate::store::audit::{self as log, Line};
 use crate::store::known_devices::{self, Known};
 use crate::store::sessions::{self, Listed};
 use crate::store::users::{self, User};
@@ -27,20 +29,28 @@ pub struct Export {
 }
 
 impl Accounts {
-    /// GET /api/users/me/export, without the audit log.
+    /// GET /api/users/me/export, without the audit log, which has a row about it afterwards: a stolen access
+    /// token must not take everything without a trace.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Store`].
-    pub async fn export(&self, user: UserId) -> Result<Export, Error> {
+    /// [`Error::SessionEnded`] where the account is gone, [`Error::Store`].
+    pub async fn export(&self, caller: &Current, by: &Origin) -> Result<Export, Error> {
+        let user = caller.user_id;
         let mut tx = self.cx.db.read().await?;
-        Ok(Export {
+        let export = Export {
             at: self.cx.now(),
-            user: users::find(&mut tx, user).await?.ok_or(Error::NotFound)?,
+            user: users::find(&mut tx, user).await?.ok_or(Error::SessionEnded)?,
             sessions: sessions::list_all(&mut tx, user).await?,
             devices: known_devices::list(&mut tx, user).await?,
             links: mailed_tokens::list(&mut tx, user).await?,
             mails: mails::list_of(&mut tx, user).await?,
-        })
+        };
+        drop(tx);
+        let row = Record::done(Action::UserExport)
+            .user(user)
+            .session(caller.session_id);
+        audit::write(&self.cx, by, row).await?;
+        Ok(export)
     }
 
     /// The next rows of the audit log about `user`, after `after`, oldest first. Empty: that was all.
@@ -52,6 +62,6 @@ impl Accounts {
         user: UserId,
         after: Option<(Timestamp, AuditId)>,
     ) -> Result<Vec<Line>, Error> {
-        Ok(audit::of_user(&mut self.cx.db.read().await?, user, after, PAGE).await?)
+        Ok(log::of_user(&mut self.cx.db.read().await?, user, after, PAGE).await?)
     }
 }

@@ -11,6 +11,12 @@ impl Accounts {
     /// # Errors
     /// [`Error::Invalid`], [`Error::SessionEnded`], [`Error::Store`].
     pub async fn rename(&self, caller: &Current, name: Option<&str>, by: &Origin) -> Result<User, Error> {
+        let result = self.try_rename(caller, name, by).await;
+        self.audited(Action::UserUpdate, Some(caller.user_id), by, result)
+            .await
+    }
+
+    async fn try_rename(&self, caller: &Current, name: Option<&str>, by: &Origin) -> Result<User, Error> {
         let name = check_name(name).map_err(|fault| Error::Invalid(vec![fault]))?;
         let mut tx = self.cx.db.begin().await?;
         let user = self.hold_live(&mut tx, caller).await?;

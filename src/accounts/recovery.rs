@@ -178,7 +178,8 @@ impl Accounts {
         Err(Error::TokenSpent)
     }
 
-    /// Ends every session of the user, whose row is locked; answers how many, and the row to announce.
+    /// Ends every session of the user, whose row is locked, and the trust in every browser; answers how many
+    /// sessions, and the row to announce.
     pub(super) async fn end_sessions(
         &self,
         tx: &mut Tx,
@@ -203,6 +204,7 @@ impl Accounts {
         };
         let which = Selection::User { id: user, except };
         let ended = sessions::end_many(tx, &which, &ending, self.cx.now()).await?;
+        users::distrust_browsers(tx, user).await?;
         // Announced also when none was live: a sign-in may be about to open a socket.
         let change = Change::UserSessionsEnded {
             reason,

@@ -19,7 +19,7 @@ impl Accounts {
     async fn try_remove(&self, id: UserId, by: &Origin) -> Result<(), Error> {
         let mut tx = self.cx.db.begin().await?;
         let user = self.lock_subject(&mut tx, id, by).await?;
-        let entry = self.erase(&mut tx, &user, by).await?;
+        let entry = self.erase(&mut tx, &user, None, by).await?;
         tx.commit().await?;
         self.cx.hub.announce(&[entry]).await;
         Ok(())

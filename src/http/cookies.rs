@@ -1,5 +1,5 @@
 //! Cookie mode: the refresh token in a cookie that no script can read, for browsers. Beside it lives the
-//! token of a known device, which signs nobody in.
+//! token of a trusted browser, which signs nobody in.
 //!
 //! Scripts of a page never see either. A request of cookie mode names an allowed origin and sends JSON
 //! (`extract/mode`), so that no form or beacon of another site can use what the browser adds by itself (T24).
@@ -17,7 +17,7 @@ use super::extract::Json;
 use super::render::TokenPairJson;
 use crate::config::Site;
 use crate::secret::PlainToken;
-use crate::sessions::{DEVICE_LIFETIME, Kept, SignedIn, TokenPair};
+use crate::sessions::{Kept, SignedIn, TRUST_LIFETIME, TokenPair};
 
 /// What follows the public address: whatever is outside gets no cookie.
 const PATH: &str = "/api/auth";
@@ -29,7 +29,7 @@ const MOST: usize = 4;
 #[derive(Clone, Debug)]
 pub struct Cookies {
     refresh: &'static str,
-    device: &'static str,
+    browser: &'static str,
     path: String,
     /// Off only where people reach the hub by http on loopback: browsers would keep no such cookie there.
     secure: bool,
@@ -40,14 +40,14 @@ impl Cookies {
     #[must_use]
     pub fn new(site: &Site) -> Self {
         let secure = !site.is_http_on_loopback();
-        let (refresh, device) = if secure {
-            ("__Secure-portcullis_refresh", "__Secure-portcullis_device")
+        let (refresh, browser) = if secure {
+            ("__Secure-portcullis_refresh", "__Secure-portcullis_browser")
         } else {
-            ("portcullis_refresh", "portcullis_device")
+            ("portcullis_refresh", "portcullis_browser")
         };
         Self {
             refresh,
-            device,
+            browser,
             path: format!("{}{PATH}", root(site.url().path())),
             secure,
         }
@@ -92,18 +92,18 @@ impl Cookies {
 pub struct Jar {
     edge: Arc<Edge>,
     refresh: Vec<PlainToken>,
-    device: Vec<PlainToken>,
+    browser: Vec<PlainToken>,
 }
 
 impl Jar {
     /// What came with a request.
     pub(super) fn of(edge: Arc<Edge>, headers: &HeaderMap) -> Self {
         let refresh = Cookies::sent(headers, edge.cookies.refresh);
-        let device = Cookies::sent(headers, edge.cookies.device);
+        let browser = Cookies::sent(headers, edge.cookies.browser);
         Self {
             edge,
             refresh,
-            device,
+            browser,
         }
     }
 
@@ -112,7 +112,7 @@ impl Jar {
         &self.refresh
     }
 
-    /// `answer`, and the browser forgets the refresh token. It stays a known device.
+    /// `answer`, and the browser forgets the refresh token. It stays a trusted one.
     pub fn emptied(&self, answer: impl IntoResponse) -> Response {
         let cookies = &self.edge.cookies;
         let gone = cookies.set(cookies.refresh, "", Duration::ZERO);
@@ -141,7 +141,7 @@ impl Mode {
         match self {
             Self::Body => Kept::default(),
             Self::Cookie(jar) => Kept {
-                devices: jar.device.clone(),
+                browsers: jar.browser.clone(),
                 replaced: jar.refresh.clone(),
             },
         }
@@ -155,13 +155,13 @@ impl Mode {
         }
     }
 
-    /// As [`pair`](Self::pair), and in cookie mode the device is known from now on.
-    pub fn signed_in(&self, SignedIn { pair, device }: SignedIn) -> Response {
+    /// As [`pair`](Self::pair), and in cookie mode the browser is trusted from now on.
+    pub fn signed_in(&self, SignedIn { pair, browser }: SignedIn) -> Response {
         let mut answer = self.pair(pair);
         if let Self::Cookie(jar) = self {
             let cookies = &jar.edge.cookies;
-            let known = cookies.set(cookies.device, device.expose(), DEVICE_LIFETIME);
-            answer.headers_mut().append(SET_COOKIE, known);
+            let trusted = cookies.set(cookies.browser, browser.expose(), TRUST_LIFETIME);
+            answer.headers_mut().append(SET_COOKIE, trusted);
         }
         answer
     }

@@ -12,6 +12,7 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, Stream, StreamExt};
 
+use super::client::Client;
 use super::extract::CurrentUser;
 use super::problem::{CommonProblems, Problem, UserProblems};
 use crate::accounts::{self, Accounts};
@@ -29,8 +30,13 @@ use shape::{ExportJson, LineJson};
     security(("access_token" = [])),
     responses(CommonProblems, UserProblems, (status = 200, description = "Everything, without secrets", body = ExportJson))
 )]
-pub async fn export(State(app): State<App>, CurrentUser(current): CurrentUser) -> Result<Response, Problem> {
-    let export = app.accounts.export(current.user_id).await?;
+pub async fn export(
+    State(app): State<App>,
+    client: Client,
+    caller: CurrentUser,
+) -> Result<Response, Problem> {
+    let user = caller.0.user_id;
+    let export = app.accounts.export(&caller.0, &caller.origin(&client)).await?;
     let failed = |error: serde_json::Error| {
         tracing::error!(%error, "an export could not be written as JSON");
         Problem::new(Code::Internal)
@@ -40,7 +46,7 @@ pub async fn export(State(app): State<App>, CurrentUser(current): CurrentUser) -
     head.pop();
     head.push_str(",\"audit\":[");
     let body = stream::once(async { Ok(head) })
-        .chain(log(app.accounts.clone(), current.user_id))
+        .chain(log(app.accounts.clone(), user))
         .chain(stream::once(async { Ok("]}".to_owned()) }));
     let kind = HeaderValue::from_static("application/json; charset=utf-8");
     let file = HeaderValue::from_static("attachment; filename=\"account.json\"");

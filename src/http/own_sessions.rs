@@ -8,48 +8,9 @@ use utoipa::ToSchema;
 use super::client::Client;
 use super::extract::{CurrentUser, Json, PathId, PathToken};
 use super::problem::{CommonProblems, LimitProblems, Problem, UserProblems};
-use super::sessions::ConnectionJson;
+use super::sessions::SessionJson;
 use crate::app::App;
-use crate::clock::Timestamp;
 use crate::ids::SessionId;
-use crate::sessions::overview::Shown;
-
-/// A live session.
-#[derive(Serialize, ToSchema)]
-#[schema(as = OwnSession)]
-pub struct SessionJson {
-    #[schema(value_type = uuid::Uuid)]
-    id: SessionId,
-    #[schema(value_type = String, format = DateTime)]
-    created_at: Timestamp,
-    /// When it was last refreshed; a socket is not use.
-    #[schema(value_type = String, format = DateTime)]
-    last_seen_at: Timestamp,
-    /// Where it was begun.
-    ip: Option<String>,
-    user_agent: Option<String>,
-    /// What the client called it, or what its `User-Agent` says: "Firefox on Linux".
-    device: Option<String>,
-    /// It is the one that asks.
-    current: bool,
-    /// Its open sockets, the oldest first.
-    connections: Vec<ConnectionJson>,
-}
-
-impl SessionJson {
-    fn of(Shown { session, connections }: Shown, caller: SessionId) -> Self {
-        Self {
-            id: session.id,
-            created_at: session.created_at,
-            last_seen_at: session.last_seen_at,
-            ip: session.ip,
-            user_agent: session.user_agent,
-            device: session.device,
-            current: session.id == caller,
-            connections: connections.into_iter().map(Into::into).collect(),
-        }
-    }
-}
 
 /// Every live session of the caller, the newest first.
 #[derive(Serialize, ToSchema)]
@@ -75,7 +36,7 @@ pub async fn list(
     let sessions = app.sessions.of_user(current.user_id).await?.unwrap_or_default();
     let items = sessions
         .into_iter()
-        .map(|shown| SessionJson::of(shown, current.session_id));
+        .map(|shown| SessionJson::of(shown, Some(current.session_id)));
     Ok(Json(SessionsJson {
         items: items.collect(),
     }))
@@ -94,6 +55,7 @@ pub async fn list(
     responses(
         CommonProblems,
         UserProblems,
+        LimitProblems,
         (status = 204, description = "It has ended"),
         (status = 404, description = "`not_found`: no session of the caller's", body = super::problem::Body, content_type = "application/problem+json"),
     )

@@ -1,4 +1,4 @@
-//! Live sessions, as managers see them: one user's, and everybody's.
+//! Live sessions: what one looks like, and as managers see them: one user's, and everybody's.
 
 use std::net::IpAddr;
 
@@ -39,21 +39,30 @@ pub struct ConnectionJson {
 pub struct SessionJson {
     #[schema(value_type = uuid::Uuid)]
     id: SessionId,
-    #[schema(value_type = uuid::Uuid)]
-    user_id: UserId,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    /// When it was last refreshed; a socket is not use.
     #[schema(value_type = String, format = DateTime)]
     last_seen_at: Timestamp,
-    /// Where it began.
+    /// Where it was begun.
     ip: Option<String>,
     user_agent: Option<String>,
-    /// What the person called the device.
+    /// What the client called it, or what its `User-Agent` says: "Firefox on Linux".
     device: Option<String>,
-    /// The session that asks.
+    /// It is the one that asks.
     current: bool,
     /// Its sockets on all nodes, the oldest first.
     connections: Vec<ConnectionJson>,
+}
+
+/// A live session, and whose it is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = UserSession)]
+pub struct UserSessionJson {
+    #[schema(value_type = uuid::Uuid)]
+    user_id: UserId,
+    #[serde(flatten)]
+    session: SessionJson,
 }
 
 impl From<Live> for ConnectionJson {
@@ -68,26 +77,40 @@ impl From<Live> for ConnectionJson {
 }
 
 impl SessionJson {
-    /// As `by` sees it.
-    fn of(Shown { session, connections }: Shown, by: &Origin) -> Self {
+    /// As who asks sees it, by the session `own`.
+    pub(super) fn of(Shown { session, connections }: Shown, own: Option<SessionId>) -> Self {
         Self {
             id: session.id,
-            user_id: session.user_id,
             created_at: session.created_at,
             last_seen_at: session.last_seen_at,
             ip: session.ip,
             user_agent: session.user_agent,
             device: session.device,
-            current: matches!(by.actor, Actor::User { session: own, .. } if own == session.id),
+            current: own == Some(session.id),
             connections: connections.into_iter().map(Into::into).collect(),
         }
+    }
+}
+
+impl UserSessionJson {
+    /// As `by` sees them.
+    fn all(sessions: Vec<Shown>, by: &Origin) -> Vec<Self> {
+        let own = match by.actor {
+            Actor::User { session, .. } => Some(session),
+            _ => None,
+        };
+        let each = sessions.into_iter().map(|shown| Self {
+            user_id: shown.session.user_id,
+            session: SessionJson::of(shown, own),
+        });
+        each.collect()
     }
 }
 
 /// Live sessions of one user, newest first.
 #[derive(Serialize, ToSchema)]
 pub struct UserSessions {
-    items: Vec<SessionJson>,
+    items: Vec<UserSessionJson>,
 }
 
 /// List a user's sessions
@@ -114,12 +137,8 @@ pub async fn of_user(
 ) -> Result<Json<UserSessions>, Problem> {
     let sessions = app.sessions.of_user(user).await?;
     let sessions = sessions.ok_or_else(|| Problem::new(Code::NotFound).detail("there is no such user"))?;
-    let items = sessions
-        .into_iter()
-        .map(|shown| SessionJson::of(shown, &caller.origin));
-    Ok(Json(UserSessions {
-        items: items.collect(),
-    }))
+    let items = UserSessionJson::all(sessions, &caller.origin);
+    Ok(Json(UserSessions { items }))
 }
 
 /// Which page of which sessions.
@@ -158,7 +177,7 @@ impl Read for ListQuery {
 /// A page of live sessions, newest first.
 #[derive(Serialize, ToSchema)]
 pub struct SessionList {
-    items: Vec<SessionJson>,
+    items: Vec<UserSessionJson>,
     /// Leads to the next page; `null` on the last.
     #[schema(value_type = Option<uuid::Uuid>)]
     next_cursor: Option<SessionId>,
@@ -187,12 +206,8 @@ pub async fn list(
     Query(ListQuery { slice, which }): Query<ListQuery>,
 ) -> Result<Json<SessionList>, Problem> {
     let page = app.sessions.list(which, slice.cursor, slice.limit).await?;
-    let items = page
-        .items
-        .into_iter()
-        .map(|shown| SessionJson::of(shown, &caller.origin));
     Ok(Json(SessionList {
-        items: items.collect(),
+        items: UserSessionJson::all(page.items, &caller.origin),
         next_cursor: page.next,
     }))
 }

@@ -25,8 +25,8 @@ pub(super) struct SignIn {
     pub address: Bucket,
     /// One account from one address: what somebody who mistypes runs into first.
     pub pair: Bucket,
-    /// One account from one device on which its owner has signed in.
-    pub device: Bucket,
+    /// One account from one browser that its owner trusts.
+    pub browser: Bucket,
     /// One account from all places that are new to it: what guessing from many addresses runs into.
     pub account: Bucket,
     /// One address, at accounts to which it is new: what stuffing runs into.
@@ -61,7 +61,7 @@ impl Policy {
                 total: Bucket::new("sign_in:total", &[(500, 100, 1)]),
                 address: Bucket::new("sign_in:address", &[(60, 60, 60)]),
                 pair: Bucket::new("sign_in:pair", GUESSES),
-                device: Bucket::new("sign_in:device", GUESSES),
+                browser: Bucket::new("sign_in:browser", GUESSES),
                 account: Bucket::new("sign_in:account", &[(20, 40, HOUR), (60, 100, DAY)]),
                 failures: Bucket::new("sign_in:failures", &[(100, 200, HOUR), (300, 600, DAY)]),
                 spraying: Bucket::new("sign_in:spraying", &[(failures / 6, failures, HOUR)]),
@@ -93,7 +93,7 @@ impl Policy {
             &sign_in.total,
             &sign_in.address,
             &sign_in.pair,
-            &sign_in.device,
+            &sign_in.browser,
             &sign_in.account,
             &sign_in.failures,
             &sign_in.spraying,

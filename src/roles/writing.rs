@@ -40,8 +40,9 @@ impl Roles {
                 wanted.push(permission.to_string());
             }
         }
-        let result = self.try_write(name.as_str(), wanted, by).await;
-        self.audited(Action::RoleWrite, None, by, result).await
+        let result = self.try_write(name.as_str(), wanted.clone(), by).await;
+        let wanted = || serde_json::json!({ "role": name.as_str(), "permissions": wanted });
+        self.audited(Action::RoleWrite, None, wanted, by, result).await
     }
 
     async fn try_write(&self, name: &str, permissions: Vec<String>, by: &Origin) -> Result<Role, Error> {
@@ -103,7 +104,8 @@ impl Roles {
     /// [`Error::Caller`], or a failure of storage.
     pub async fn delete(&self, name: &Name, by: &Origin) -> Result<(), Error> {
         let result = self.try_delete(name.as_str(), by).await;
-        self.audited(Action::RoleDelete, None, by, result).await
+        let wanted = || serde_json::json!({ "role": name.as_str() });
+        self.audited(Action::RoleDelete, None, wanted, by, result).await
     }
 
     async fn try_delete(&self, name: &str, by: &Origin) -> Result<(), Error> {

@@ -5,9 +5,8 @@
 //! raised. A socket token is for the hub alone, and active for nobody else.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::rotation::{Decision, Facts, PREFIX, decide};
+use super::rotation::{Decision, PREFIX};
 use super::{Current, Error, Sessions, refresh};
 use crate::clock::Timestamp;
 use crate::ids::{SessionId, UserId};
@@ -100,13 +99,7 @@ impl Sessions {
             return Ok(None);
         };
         let now = self.cx.now();
-        let decision = decide(Facts {
-            generation: row.generation,
-            rotated_at: row.rotated_at,
-            used_generation: session.used_generation,
-            now,
-            grace: Duration::from_secs(self.cx.config.tokens.refresh_grace.into()),
-        });
+        let decision = self.judge(&row, &session, now);
         let live = refresh::refusal(&session, now).is_none() && decision != Decision::Reuse;
         Ok(live.then_some(RefreshFacts {
             user,

@@ -13,6 +13,7 @@ use super::{Error, Sessions, jwt};
 use crate::audit::{self, Action, Actor, Origin, Record};
 use crate::clock::Timestamp;
 use crate::context::Context;
+use crate::error::Code;
 use crate::store::journal::{Change, NewEntry};
 use crate::store::signing_keys::{self, KeyStatus, Row};
 use crate::store::{self, Tx, journal};
@@ -130,6 +131,10 @@ impl Sessions {
     pub async fn withdraw_key(&self, kid: &str, by: &Origin) -> Result<Option<Withdrawal>, Error> {
         let (mut tx, keys) = Keys::lock(self.cx.db.begin_revocation().await?).await?;
         let Some(key) = keys.0.iter().find(|row| row.kid == kid) else {
+            let record = Record::refused(Action::SigningKeyWithdraw, Code::NotFound);
+            let record = record.details(json!({ "withdrawn": kid }));
+            audit::record(&mut tx, &self.cx, by, record).await?;
+            tx.commit().await?;
             return Ok(None);
         };
         let was = key.status;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::access_token::Grant;
 use super::device::{self, Standing};
 use super::rotation::{FIRST_GENERATION, PREFIX};
+use super::trusted_browser::TrustedBrowser;
 use super::{
     Error, Kept, LogoutProof, LogoutScope, MAX_DEVICE, MAX_USER_AGENT, Sessions, SignIn, SignedIn, TokenPair,
 };
@@ -79,18 +80,18 @@ impl Sessions {
         metrics::counter!(metric::SIGN_INS, "outcome" => outcome).increment(1);
         let pair = result?;
         self.end_replaced(who.kept, &pair, by).await;
-        let device = self.know_device(&who.email);
-        Ok(SignedIn { pair, device })
+        let browser = self.trust_browser(&pair.user);
+        Ok(SignedIn { pair, browser })
     }
 
     async fn try_sign_in(&self, who: &SignIn, by: &Origin) -> Result<TokenPair, Error> {
-        let mut devices = who.kept.devices.iter();
+        let browser = self.recognise(&who.kept.browsers, &who.email);
         let from = Place {
             ip: by.ip,
-            device: devices.find_map(|token| self.recognise(token, &who.email)),
+            browser: browser.as_ref().map(|browser| browser.id.clone()),
         };
         let mut attempt = self.limits.sign_in(&from, &who.email).await?;
-        let result = self.attempt(who, &from, &mut attempt, by).await;
+        let result = self.attempt(who, from, browser, &mut attempt, by).await;
         self.limits.settle(attempt).await;
         result
     }
@@ -109,7 +110,8 @@ impl Sessions {
     async fn attempt<'a>(
         &'a self,
         who: &SignIn,
-        from: &Place,
+        mut from: Place,
+        browser: Option<TrustedBrowser>,
         attempt: &mut Attempt<'a>,
         by: &Origin,
     ) -> Result<TokenPair, Error> {
@@ -122,11 +124,17 @@ impl Sessions {
             };
             store::sessions::candidate(&mut read, &who.email, device).await?
         };
+        let user = candidate.as_ref().map(|found| &found.user);
+        if browser.is_some_and(|browser| !browser.is_trusted_by(user)) {
+            self.limits.distrust(attempt, &mut from, &who.email).await?;
+        }
         let standing = candidate
             .as_ref()
             .map_or(Standing::First, |found| self.standing(found));
         let known = candidate.as_ref().is_some_and(|candidate| candidate.known);
-        self.limits.verification(attempt, from, &who.email, known).await?;
+        self.limits
+            .verification(attempt, &from, &who.email, known)
+            .await?;
         for _ in 0..VERIFICATIONS {
             let user = candidate.as_ref().map(|found| &found.user);
             let refused = match self.verify(who, user).await {
@@ -304,9 +312,7 @@ impl Sessions {
             if let Some(user) = user {
                 record = record.user(user.id);
             }
-            let mut tx = self.cx.db.begin().await?;
-            audit::record(&mut tx, &self.cx, by, record).await?;
-            tx.commit().await?;
+            audit::write(&self.cx, by, record).await?;
         }
         Err(error)
     }

@@ -49,6 +49,10 @@ impl Sessions {
             return Ok(false);
         }
         let (ended, change) = end(&mut tx, proven, now).await?;
+        // Who signs out where they are comes back there. Another session is ended for fear of who has it.
+        if proven.scope != LogoutScope::Session || proven.session != proven.by {
+            users::distrust_browsers(&mut tx, proven.user).await?;
+        }
         let mut entries = Vec::new();
         if ended > 0 {
             let session_id = (proven.scope == LogoutScope::Session).then_some(proven.session);

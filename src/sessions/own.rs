@@ -2,7 +2,8 @@
 
 use super::logout::Proven;
 use super::{Current, Error, LogoutScope, Sessions};
-use crate::audit::Origin;
+use crate::audit::{self, Action, Origin, Record};
+use crate::error::Code;
 use crate::ids::SessionId;
 use crate::store;
 
@@ -11,10 +12,18 @@ impl Sessions {
     /// as one that never was.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::SessionRevoked`] when the caller's own has ended; a failure of storage.
+    /// [`Error::NotFound`], and [`Error::Limited`] after too many of these; [`Error::SessionRevoked`] when the
+    /// caller's own has ended; a failure of storage.
     pub async fn end_own(&self, caller: &Current, session: SessionId, by: &Origin) -> Result<(), Error> {
         let found = store::sessions::check(&mut self.cx.db.read().await?, session).await?;
         if found.is_none_or(|found| found.user_id != caller.user_id) {
+            // Nobody comes by an id that is not theirs. Each is a write, so an address has so many of them.
+            self.limits.token(by.ip).await?;
+            let record = Record::refused(Action::SessionLogout, Code::NotFound)
+                .user(caller.user_id)
+                .session(caller.session_id)
+                .details(serde_json::json!({ "wanted": session }));
+            audit::write(&self.cx, by, record).await?;
             return Err(Error::NotFound);
         }
         self.end_for(caller, session, LogoutScope::Session, by).await

@@ -78,13 +78,7 @@ impl Sessions {
         if let Some(error) = refusal(&session, now) {
             return refused(error, Some(owner));
         }
-        let decision = decide(Facts {
-            generation: row.generation,
-            rotated_at: row.rotated_at,
-            used_generation: session.used_generation,
-            now,
-            grace: Duration::from_secs(self.cx.config.tokens.refresh_grace.into()),
-        });
+        let decision = self.judge(&row, &session, now);
         let next = rotation::successor(&self.cx.master, token);
         match decision {
             // Not there: `secrets.master` is another one than when the successor was made.
@@ -122,6 +116,17 @@ impl Sessions {
             ends_at,
         };
         self.grant(tx, granted, by).await
+    }
+
+    /// What presenting this token of a live session at `now` comes to.
+    pub(super) fn judge(&self, token: &refresh_tokens::Row, session: &Checked, now: Timestamp) -> Decision {
+        decide(Facts {
+            generation: token.generation,
+            rotated_at: token.rotated_at,
+            used_generation: session.used_generation,
+            now,
+            grace: Duration::from_secs(self.cx.config.tokens.refresh_grace.into()),
+        })
     }
 
     /// Writes the audit log, and commits: the successor may be handed out.
@@ -182,6 +187,8 @@ impl Sessions {
             message: None,
         };
         store::sessions::end(&mut tx, session, &ending, now).await?;
+        // Where the refresh token was copied from, the browser's token may have been as well.
+        users::distrust_browsers(&mut tx, user).await?;
         let entry = NewEntry {
             user_id: Some(user),
             session_id: Some(session),
@@ -243,9 +250,7 @@ impl Sessions {
         if let Some((user, session)) = owner {
             record = record.user(user).session(session);
         }
-        let mut tx = self.cx.db.begin().await?;
-        audit::record(&mut tx, &self.cx, by, record).await?;
-        Ok(tx.commit().await?)
+        Ok(audit::write(&self.cx, by, record).await?)
     }
 }
 

@@ -9,6 +9,15 @@ use sqlx::postgres::PgPoolOptions;
 use super::{Db, Error};
 
 macro_rules! migrations {
+    ($folder:literal) => {
+        migrations!($folder:
+            1 "0001_base",
+            2 "0002_nodes",
+            3 "0003_own_account",
+            4 "0004_management",
+            5 "0005_trusted_browsers",
+        )
+    };
     ($folder:literal: $($version:literal $name:literal,)+) => {
         [$((
             $version,
@@ -19,11 +28,9 @@ macro_rules! migrations {
 }
 
 /// Every migration of PostgreSQL: number, name, text.
-pub const POSTGRES: &[(i64, &str, &str)] =
-    &migrations!("postgres": 1 "0001_base", 2 "0002_nodes", 3 "0003_own_account", 4 "0004_management",);
+pub const POSTGRES: &[(i64, &str, &str)] = &migrations!("postgres");
 /// Every migration of SQLite: the same numbers and names.
-pub const SQLITE: &[(i64, &str, &str)] =
-    &migrations!("sqlite": 1 "0001_base", 2 "0002_nodes", 3 "0003_own_account", 4 "0004_management",);
+pub const SQLITE: &[(i64, &str, &str)] = &migrations!("sqlite");
 
 /// Runs what has not been run yet. Safe when several processes start at once.
 ///

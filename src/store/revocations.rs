@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::journal::{self, Entry, NewEntry, Position};
 use super::row::{corrupt, from_row};
 use super::sessions::{self, Ending, Selection, end_where};
-use super::{Error, Tx, answered, audit, with_conn};
+use super::{Error, Tx, answered, audit, users, with_conn};
 use crate::clock::Timestamp;
 use crate::ids::{RevocationId, SessionId, UserId};
 
@@ -59,8 +59,9 @@ from_row!(Mark, |row| Mark {
     },
 });
 
-/// Ends the sessions, and writes down that they ended: for the sockets, for receipts, and in the log. Whom it
-/// concerns must be locked before, as for [`journal::append`].
+/// Ends the sessions, and writes down that they ended: for the sockets, for receipts, and in the log. Where it
+/// concerns one user, no browser of theirs is trusted any more. Whom it concerns must be locked before, as for
+/// [`journal::append`].
 pub async fn carry_out(tx: &mut Tx, act: Act) -> Result<Done, Error> {
     act.which.wait(tx);
     let (mark, sessions_revoked) = match tx {
@@ -100,6 +101,8 @@ macro_rules! at_once {
                 insert into journal (epoch, at, user_id, session_id, version, kind, data)
                 select epoch, $1, $7, $8, $9, $10, $11 from present where sessions > 0
                 returning sequence
+            ), distrusted as (
+                update users set browser_trust = browser_trust + 1 where id = $7
             ), noted as (
                 insert into audit
                 (id, at, action, actor, user_id, session_id, ip, outcome, request_id, details)
@@ -183,6 +186,9 @@ async fn step_by_step(tx: &mut Tx, act: &Act) -> Result<(Mark, i64), Error> {
         returning epoch, xid, sequence, sessions_revoked";
     let row = &act.row;
     let sessions = sessions::end_many(tx, &act.which, &act.ending, row.at).await?;
+    if let Some(user) = act.entry.user_id {
+        users::distrust_browsers(tx, user).await?;
+    }
     let sequence = if sessions > 0 {
         let entry = journal::append(tx, act.entry.clone(), row.at).await?;
         entry.position.sequence

@@ -16,7 +16,7 @@ use crate::ids::UserId;
 pub use erasing::erase;
 pub use holders::{auth_states, grow_versions};
 pub use listing::{Filter, list};
-pub use own::{set_email, set_name};
+pub use own::{distrust_browsers, set_email, set_name};
 
 /// Whether an account may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -63,6 +63,8 @@ pub struct User {
     pub version: i64,
     /// PHC string of argon2id, when there is a password.
     pub password_hash: Option<String>,
+    /// A browser is trusted as long as this is what it was when the browser became so.
+    pub browser_trust: i64,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
@@ -78,6 +80,7 @@ from_row!(User, |row| User {
     site_role: row.try_get("site_role")?,
     version: row.try_get("version")?,
     password_hash: row.try_get("password_hash")?,
+    browser_trust: row.try_get("browser_trust")?,
     created_at: Timestamp::from_micros(row.try_get("created_at")?),
     updated_at: Timestamp::from_micros(row.try_get("updated_at")?),
 });

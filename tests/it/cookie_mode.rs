@@ -8,14 +8,14 @@ use crate::support::http::Answer;
 use crate::support::people::PASSWORD;
 
 mod cross_site;
-mod device;
 mod endings;
 mod refresh;
+mod trusted_browser;
 
 const ADA: &str = "ada@example.org";
 const OURS: &str = "https://app.example.org";
 const NAME: &str = "__Secure-portcullis_refresh";
-const DEVICE: &str = "__Secure-portcullis_device";
+const TRUSTED: &str = "__Secure-portcullis_browser";
 
 /// A hub behind TLS, called by the pages of another origin of the same site.
 fn tuning() -> Tuning {
@@ -158,7 +158,7 @@ async fn the_refresh_token_is_in_the_cookie_alone() {
             format!("HttpOnly; SameSite=Lax; Secure; Path=/api/auth; Max-Age={life}")
         );
         assert!(body.get("refresh_token").is_none(), "{body}");
-        assert!(!answer.text().contains("pcr_") && !answer.text().contains("pcd_"));
+        assert!(!answer.text().contains("pcr_") && !answer.text().contains("pcb_"));
         assert_eq!(body["token_type"], "Bearer");
         assert_eq!(answer.header("cache-control"), Some("no-store"));
         assert_eq!(answer.header("access-control-allow-origin"), Some(OURS));
@@ -181,7 +181,7 @@ async fn on_loopback_without_tls_the_cookie_has_no_prefix_and_no_secure() {
     let body = json!({ "email": ADA, "password": PASSWORD });
     let answer = Answer::of(request.json(&body)).await.expect(200);
     let names: Vec<_> = set_cookies(&answer).into_iter().map(|it| it.0).collect();
-    assert_eq!(names, ["portcullis_refresh", "portcullis_device"]);
+    assert_eq!(names, ["portcullis_refresh", "portcullis_browser"]);
     for (_, _, attributes) in set_cookies(&answer) {
         assert!(attributes.starts_with("HttpOnly; SameSite=Lax; Path=/api/auth; Max-Age="));
     }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::Pair;
 use crate::support::app::{TestApp, Tuning};
 use crate::support::http::Answer;
 
@@ -20,15 +19,6 @@ async fn log_out(hub: &TestApp, bearer: Option<&str>, body: Option<Value>) -> An
         request = request.json(&body);
     }
     Answer::of(request).await
-}
-
-async fn is_live(hub: &TestApp, pair: &Pair) -> bool {
-    let answer = hub.get_as(&pair.access, "/api/users/me").await;
-    if answer.status == 200 {
-        return true;
-    }
-    answer.problem(401, "session_revoked");
-    false
 }
 
 #[tokio::test]
@@ -60,7 +50,7 @@ async fn each_scope_ends_what_it_names_and_its_sockets_and_nobody_elses() {
                 (&mut own_socket, &own, ends_own),
                 (&mut other_socket, &other, ends_others),
             ] {
-                assert_eq!(is_live(&hub, pair).await, !ends, "{scope:?}");
+                assert_eq!(hub.is_live(pair).await, !ends, "{scope:?}");
                 if ends {
                     let frame = socket.signed_out("logout").await;
                     assert_eq!((&frame["code"], &frame["scope"]), (&json!(4005), &json!(told)));
@@ -76,7 +66,7 @@ async fn each_scope_ends_what_it_names_and_its_sockets_and_nobody_elses() {
             }
         }
     }
-    assert!(is_live(&hub, &eve).await);
+    assert!(hub.is_live(&eve).await);
     bystander.say(json!({ "type": "token", "id": "1" })).await;
     bystander.frame("token").await;
 }
@@ -131,7 +121,7 @@ async fn an_unknown_or_dead_token_is_answered_as_a_live_one_and_ends_nothing() {
         let answer = log_out(&hub, bearer, Some(body.clone())).await;
         assert_eq!(answer.status, 204, "{bearer:?} {body}: {}", answer.text());
     }
-    assert!(is_live(&hub, &live).await);
+    assert!(hub.is_live(&live).await);
 }
 
 #[tokio::test]
@@ -159,5 +149,5 @@ async fn signing_out_without_any_token_or_with_a_wrong_body_is_refused() {
         .header("content-type", "text/plain")
         .body("{}");
     Answer::of(form).await.problem(415, "unsupported_media_type");
-    assert!(is_live(&hub, &ada).await);
+    assert!(hub.is_live(&ada).await);
 }

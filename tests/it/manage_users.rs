@@ -147,7 +147,7 @@ async fn t28_a_manager_changes_name_and_status_and_nothing_else() {
     hub.change(&key, NOBODY, json!({ "name": "Eve" }))
         .await
         .problem(404, "not_found");
-    let acts = "select details from audit where action = 'user.update' order by at, id";
+    let acts = "select details from audit where action = 'user.update' and outcome = 'ok' order by at, id";
     let acts = hub.texts(acts).await;
     assert_eq!(acts, vec![Some(r#"{"fields":["name"]}"#.to_owned()); 2]);
 }

@@ -316,11 +316,17 @@ async fn t15_rotations_and_withdrawals_are_in_the_audit_log() {
     let hub = TestApp::spawn().await;
     let done = hub.rotate().await;
     hub.withdraw(&done.retired.kid).await;
+    let unknown = hub.app.sessions.withdraw_key("nobodys", &operator()).await;
+    assert!(unknown.unwrap().is_none());
     let log = "select action || ' ' || actor || ' ' || outcome || ' ' || details from audit
         where action like 'signing_key.%' order by id";
     let rows = hub.texts(log).await;
-    let [rotated, withdrawn] = rows.try_into().unwrap();
+    let [rotated, withdrawn, unknown] = rows.try_into().unwrap();
     let (rotated, withdrawn) = (rotated.unwrap(), withdrawn.unwrap());
+    assert_eq!(
+        unknown.unwrap(),
+        r#"signing_key.withdraw operator not_found {"withdrawn":"nobodys"}"#
+    );
     assert!(
         rotated.starts_with("signing_key.rotate operator ok "),
         "{rotated}"

@@ -104,6 +104,43 @@ async fn t08_who_follows_a_mailed_link_signs_in_from_there_while_a_sprayer_is_at
 }
 
 #[tokio::test]
+async fn t08_a_link_about_an_address_or_a_device_is_as_good_a_way_in() {
+    const NEW: &str = "ada.new@example.org";
+    const BOB: &str = "bob@example.org";
+    let hub = tuning().manual_clock().spawn().await;
+    hub.person(ADA, "user").await;
+    hub.person(BOB, "user").await;
+    let ada = sign_in_from(&hub, "192.0.2.1", ADA, PASSWORD).await;
+    let bearer = ada.expect(200).json()["access_token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let wanted = json!({ "email": NEW, "password": PASSWORD });
+    let asked = hub.post_as(&bearer, "/api/users/me/email", wanted).await;
+    asked.expect(202);
+    for home in ["192.0.2.5", "192.0.2.6"] {
+        sign_in_from(&hub, home, BOB, PASSWORD).await.expect(200);
+    }
+    spray(&hub, FAILURES).await;
+    // The links to the old address come with the asking and with the change.
+    for (n, path, email, mails, status) in [
+        (1, "/api/users/me/email", NEW, 1, 200),
+        (2, "/api/users/email-undo", ADA, 2, 200),
+        (3, "/api/auth/device-revoke", BOB, 1, 204),
+    ] {
+        let place = format!("2001:db8:{n}::1");
+        let refused = sign_in_from(&hub, &place, email, PASSWORD).await;
+        refused.problem(429, "rate_limited");
+        let token = hub.mailed_token(email, mails).await;
+        let request = hub.request("POST".parse().unwrap(), &format!("{path}/{token}"));
+        let redeem = request.header("x-forwarded-for", &place).json(&json!({}));
+        Answer::of(redeem).await.expect(status);
+        let signed_in = sign_in_from(&hub, &place, email, PASSWORD).await;
+        signed_in.expect(200);
+    }
+}
+
+#[tokio::test]
 async fn t08_sign_ins_that_succeed_are_not_taken_for_spraying() {
     let hub = tuning().manual_clock().spawn().await;
     hub.person(ADA, "user").await;

@@ -15,15 +15,6 @@ async fn revoke(hub: &TestApp, token: &str) {
     assert!(answer.expect(200).bytes.is_empty());
 }
 
-async fn is_live(hub: &TestApp, pair: &Pair) -> bool {
-    let answer = hub.get_as(&pair.access, "/api/users/me").await;
-    if answer.status == 200 {
-        return true;
-    }
-    answer.problem(401, "session_revoked");
-    false
-}
-
 #[tokio::test]
 async fn any_token_of_a_session_ends_it_as_a_logout_and_its_sockets_at_once() {
     let hub = TestApp::spawn().await;
@@ -43,11 +34,11 @@ async fn any_token_of_a_session_ends_it_as_a_logout_and_its_sockets_at_once() {
             (&json!(4005), &json!("session")),
             "{kind}"
         );
-        assert!(!is_live(&hub, &pair).await, "{kind}");
+        assert!(!hub.is_live(&pair).await, "{kind}");
         hub.try_refresh(&pair.refresh)
             .await
             .problem(401, "session_revoked");
-        assert!(is_live(&hub, &kept).await, "{kind}");
+        assert!(hub.is_live(&kept).await, "{kind}");
         // A second time changes nothing.
         revoke(&hub, &token).await;
     }
@@ -63,7 +54,7 @@ async fn t06_an_old_refresh_token_ends_its_session_without_an_alarm() {
     let third = Pair::of(&hub.try_refresh(&second.refresh).await.expect(200));
     hub.clock.as_ref().unwrap().advance(Duration::from_mins(1));
     revoke(&hub, &first.refresh).await;
-    assert!(!is_live(&hub, &third).await);
+    assert!(!hub.is_live(&third).await);
     hub.outbox_is_empty().await;
     assert!(hub.mails_to(ADA).await.is_empty(), "nobody is alarmed");
     let reuses = "select count(*) from audit where action = 'session.reuse'";
@@ -92,7 +83,7 @@ async fn a_token_that_is_unknown_expired_or_no_token_is_answered_alike_and_ends_
         &"x".repeat(9_000),
     ] {
         revoke(&hub, token).await;
-        assert!(is_live(&hub, &pair).await, "{token:.40}");
+        assert!(hub.is_live(&pair).await, "{token:.40}");
     }
 }
 
@@ -111,12 +102,12 @@ async fn without_a_token_the_request_is_invalid() {
     }
     let json = hub.post(PATH, json!({ "token": pair.refresh })).await;
     json.oauth_error(415, "invalid_request");
-    assert!(is_live(&hub, &pair).await);
+    assert!(hub.is_live(&pair).await);
     // A hint is taken, and a wrong one does no harm.
     let hinted = [
         ("token", pair.refresh.as_str()),
         ("token_type_hint", "access_token"),
     ];
     hub.form(PATH, None, &hinted).await.expect(200);
-    assert!(!is_live(&hub, &pair).await);
+    assert!(!hub.is_live(&pair).await);
 }

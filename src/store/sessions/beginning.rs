@@ -57,7 +57,8 @@ pub async fn insert(tx: &mut Tx, new: &NewSession) -> Result<(), Error> {
 #[derive(Clone, Debug)]
 pub struct Candidate {
     pub user: User,
-    /// The account has had a session from the asking network.
+    /// The account has had a session from the asking network, and not one that was revoked by itself: that was
+    /// somebody else's.
     pub known: bool,
     /// The account has been signed in to before, from any device.
     pub signed_in_before: bool,
@@ -80,7 +81,8 @@ from_row!(Candidate, |row| Candidate {
 /// When storage fails.
 pub async fn candidate(tx: &mut Tx, email: &Email, device: Device<'_>) -> Result<Option<Candidate>, Error> {
     const SQL: &str = "select u.*,
-        exists (select 1 from sessions s where s.user_id = u.id and s.network = $2) as known,
+        exists (select 1 from sessions s where s.user_id = u.id and s.network = $2 and (
+            s.revoked_reason is null or s.revoked_reason <> 'revoked' or s.revoked_scope <> 'session')) as known,
         exists (select 1 from known_devices d where d.user_id = u.id) as signed_in_before,
         (select d.last_seen_at from known_devices d
             where d.user_id = u.id and d.network = $2 and d.agent = $3) as device_seen_at

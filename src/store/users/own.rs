@@ -1,4 +1,5 @@
-//! Statements that change what people say of themselves: their name and their address.
+//! Statements that change what people say of themselves, their name and their address, and which browsers
+//! they trust.
 
 use super::super::{Error, Tx, with_conn};
 use super::User;
@@ -32,4 +33,13 @@ pub async fn set_email(tx: &mut Tx, id: UserId, email: &Email, now: Timestamp) -
             .fetch_optional(conn)
             .await?
     }))
+}
+
+/// No browser that the user trusted until now is trusted any more. The user's row is locked.
+pub async fn distrust_browsers(tx: &mut Tx, id: UserId) -> Result<(), Error> {
+    const SQL: &str = "update users set browser_trust = browser_trust + 1 where id = $1";
+    with_conn!(tx, conn => {
+        sqlx::query(SQL).bind(id.uuid()).execute(conn).await?;
+    });
+    Ok(())
 }

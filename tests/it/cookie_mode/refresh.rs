@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::{ADA, Browser, DEVICE, NAME, empties, limited, live, set_cookies, tuning};
+use super::{ADA, Browser, NAME, TRUSTED, empties, limited, live, set_cookies, tuning};
 
 #[tokio::test]
 async fn a_refresh_that_is_refused_for_good_takes_the_cookie_away() {
@@ -39,7 +39,7 @@ async fn a_refresh_that_is_refused_for_good_takes_the_cookie_away() {
     let disabled = again.refresh().await;
     disabled.problem(401, "session_revoked");
     assert!(empties(&disabled));
-    assert!(again.cookie(NAME).is_none() && again.cookie(DEVICE).is_some());
+    assert!(again.cookie(NAME).is_none() && again.cookie(TRUSTED).is_some());
 }
 
 #[tokio::test]

@@ -228,7 +228,7 @@ async fn t09_the_owner_of_a_taken_address_is_told_and_nobody_gets_a_link() {
 #[tokio::test]
 async fn t16_an_address_that_somebody_squats_without_proof_goes_to_who_proves_it() {
     let hub = TestApp::spawn().await;
-    let (_, ada) = hub.signed_in(ADA, "user").await;
+    let (person, ada) = hub.signed_in(ADA, "user").await;
     let body = json!({ "email": NEW, "password": OTHER_PASSWORD, "name": "Mallory" });
     hub.post("/api/users", body).await.expect(202);
     let activation = hub.mailed_token(NEW, 1).await;
@@ -243,6 +243,16 @@ async fn t16_an_address_that_somebody_squats_without_proof_goes_to_who_proves_it
         .await
         .problem(401, "invalid_credentials");
     hub.sign_in(NEW).await;
+    let log = hub
+        .texts("select details from audit where action = 'user.delete'")
+        .await;
+    let [Some(details)] = log.as_slice() else {
+        panic!("{log:?}");
+    };
+    let details: Value = serde_json::from_str(details).unwrap();
+    let expected = json!({ "status": "pending", "sessions_revoked": 0, "own": false,
+        "address_taken_by": person.id });
+    assert_eq!(details, expected);
 }
 
 #[tokio::test]

@@ -46,7 +46,8 @@ async fn the_export_holds_what_is_stored_and_no_secret() {
             "session.create",
             "session.logout",
             "session.create",
-            "email.request"
+            "email.request",
+            "user.export"
         ]
     );
     let text = answer.text();

@@ -149,4 +149,31 @@ async fn t28_the_sessions_of_others_are_as_unknown_as_those_that_never_were() {
     }
     is_open(&mut socket).await;
     hub.get_as(&bob.access, "/api/users/me").await.expect(200);
+    // Both callers, both ids: the log tells the two apart by what was wanted, the caller cannot.
+    let tried = vec!["not_found"; 4];
+    assert_eq!(hub.refusals("session.logout").await, tried);
+}
+
+#[tokio::test]
+async fn t15_nobody_fills_the_log_by_asking_for_sessions_that_are_not_theirs() {
+    let hub = Tuning::new()
+        .manual_clock()
+        .configure(|config| config.limits.enabled = true)
+        .spawn()
+        .await;
+    let (_, ada) = hub.signed_in(ADA, "user").await;
+    let mut refused = 0;
+    loop {
+        let nobody = crate::support::document::NOBODY;
+        let answer = hub.end_session(&ada.access, nobody).await;
+        if answer.status == 429 {
+            break;
+        }
+        answer.problem(404, "not_found");
+        refused += 1;
+        assert!(refused < 2_000, "nobody counts");
+    }
+    assert_eq!(hub.refusals("session.logout").await.len(), refused);
+    // Who may is not held up by it.
+    hub.end_session(&ada.access, &ada.session).await.expect(204);
 }

@@ -9,7 +9,7 @@ use portcullis::store::users::{Filter, Status};
 use portcullis::store::{Page, Tx, journal, mailed_tokens, mails, refresh_tokens, roles, sessions, users};
 use uuid::Uuid;
 
-use super::{at, both, email, hash, number, text};
+use super::{at, both, email, hash, number, session_id, text};
 
 const NOBODY: Uuid = Uuid::from_u128(404);
 
@@ -170,10 +170,6 @@ async fn a_row_that_concerns_a_role_is_told_from_those_of_users() {
         assert!(!journal::is_of_role(&mut tx, numbers[1]).await.unwrap());
         assert!(!journal::is_of_role(&mut tx, 404).await.unwrap());
     }
-}
-
-fn session_id(count: u128) -> SessionId {
-    Uuid::from_u128(count).into()
 }
 
 async fn session(tx: &mut Tx, count: u128, user_id: UserId, idle_expires_at: i64) -> SessionId {

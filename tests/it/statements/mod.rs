@@ -11,14 +11,17 @@ mod mail;
 mod management;
 mod nodes;
 mod own_account;
+mod refresh_tokens;
 mod revocations;
+mod session_ends;
 mod sessions;
+mod socket_tokens;
 
 use std::path::Path;
 
 use portcullis::clock::Timestamp;
 use portcullis::email::Email;
-use portcullis::ids::UserId;
+use portcullis::ids::{SessionId, UserId};
 use portcullis::secret::TokenHash;
 use portcullis::store::users::{NewUser, Status};
 use portcullis::store::{Db, Tx, meta, migrate, roles, users};
@@ -88,6 +91,10 @@ fn at(micros: i64) -> Timestamp {
 
 fn email(text: &str) -> Email {
     Email::parse(text).unwrap()
+}
+
+fn session_id(number: u128) -> SessionId {
+    Uuid::from_u128(number).into()
 }
 
 fn hash(text: &str) -> TokenHash {

@@ -56,6 +56,24 @@ async fn people_change_and_erase_their_own_record() {
 }
 
 #[tokio::test]
+async fn t08_the_trust_in_browsers_ends_for_one_person_alone_and_is_no_change_of_the_auth_state() {
+    for scene in both().await {
+        let ada = scene.user(1, "ada@example.org").await;
+        let bob = scene.user(2, "bob@example.org").await;
+        let mut tx = scene.single().await;
+        users::distrust_browsers(&mut tx, ada).await.unwrap();
+        users::distrust_browsers(&mut tx, ada).await.unwrap();
+        users::distrust_browsers(&mut tx, UserId::from(NOBODY))
+            .await
+            .unwrap();
+        for (id, trust) in [(ada, 2), (bob, 0)] {
+            let user = users::find(&mut tx, id).await.unwrap().unwrap();
+            assert_eq!((user.browser_trust, user.version), (trust, 1));
+        }
+    }
+}
+
+#[tokio::test]
 async fn t07_tokens_that_take_something_back_outlive_a_change_of_password() {
     for scene in both().await {
         let ada = scene.user(1, "ada@example.org").await;

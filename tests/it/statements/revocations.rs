@@ -8,11 +8,7 @@ use portcullis::store::{Error, Tx, audit, journal, revocations, sessions, users}
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Scene, at, both, number};
-
-fn session_id(number: u128) -> SessionId {
-    Uuid::from_u128(number).into()
-}
+use super::{Scene, at, both, number, session_id};
 
 fn log_line(number: u128) -> audit::Row {
     audit::Row {
@@ -127,7 +123,14 @@ async fn an_act_ends_what_is_selected_and_writes_it_down_once() {
             (106, Selection::All, Change::Bulk, 0),
         ] {
             let newest = journal::newest(&mut tx).await.unwrap();
+            let trust = users::find(&mut tx, ada).await.unwrap().unwrap().browser_trust;
             let done = carry_out(&mut tx, id, which.clone(), change.clone()).await;
+            let now = users::find(&mut tx, ada).await.unwrap().unwrap().browser_trust;
+            assert_eq!(
+                now > trust,
+                change != Change::Bulk,
+                "{id}: browsers of one person"
+            );
             assert_eq!(done.sessions_revoked, count, "{id}");
             let sequence = done.mark.position.sequence;
             assert_eq!(sequence, journal::newest(&mut tx).await.unwrap(), "{id}");

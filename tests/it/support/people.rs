@@ -62,6 +62,16 @@ impl Caller {
         Pair::of(&self.try_sign_in(email, PASSWORD).await.expect(200))
     }
 
+    /// Whether the session lives; ended it has to be by an act.
+    pub async fn is_live(&self, pair: &Pair) -> bool {
+        let answer = self.get_as(&pair.access, "/api/users/me").await;
+        if answer.status == 200 {
+            return true;
+        }
+        answer.problem(401, "session_revoked");
+        false
+    }
+
     pub async fn try_refresh(&self, token: &str) -> Answer {
         self.post("/api/auth/refresh", json!({ "refresh_token": token }))
             .await
