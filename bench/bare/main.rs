@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// The hub's allocator, or the two would not be compared by what they allocate.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const USAGE: &str = "usage: bare serve | hash SECONDS | commit URL WRITERS SECONDS";
 

@@ -65,8 +65,8 @@ impl Verdict {
 /// When a session was ended.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ended {
-    /// Acknowledged: it is ended for certain.
-    pub surely: Option<At>,
+    /// Acknowledged, and by which node: it is ended for certain.
+    pub surely: Option<(At, usize)>,
     /// Asked for: it may be ended from here on.
     pub maybe: Option<At>,
 }
@@ -160,7 +160,8 @@ fn ends(logs: &Logs) -> BTreeMap<&str, Ended> {
             let end = ended.entry(session).or_default();
             end.maybe = Some(end.maybe.map_or(act.sent, |maybe| maybe.min(act.sent)));
             if existed && act.acknowledged() {
-                end.surely = Some(end.surely.map_or(act.answered, |surely| surely.min(act.answered)));
+                let told = (act.answered, act.node);
+                end.surely = Some(end.surely.map_or(told, |surely| surely.min(told)));
             }
         }
     }

@@ -1,10 +1,13 @@
 //! The end of a run: everything is healed, comes to rest, and is judged.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use portcullis::clock::Clock;
+
 use super::checker::{self, Facts, Verdict, Violation};
-use super::ledger::Logs;
+use super::ledger::{At, Logs};
 use super::run::Run;
 use crate::support::sql::texts;
 
@@ -53,16 +56,40 @@ impl Run {
             logs.sockets.len(),
             logs.phases.len()
         );
+        let held_up: At = logs
+            .stalls
+            .iter()
+            .map(|(from, to)| to.saturating_sub(*from))
+            .sum();
+        println!(
+            "  held up by the machine {} times, {held_up:.1?} in all",
+            logs.stalls.len()
+        );
         for node in &self.nodes {
             for (line, times) in node.warnings().into_iter().take(6) {
                 println!("  node {}, {times} times: {line}", node.index);
             }
+        }
+        if !verdict.violations.is_empty() {
+            self.keep_logs();
         }
         Judgement {
             verdict,
             logs,
             holdings,
         }
+    }
+
+    /// Keeps what the nodes said, for who looks for the cause.
+    fn keep_logs(&self) {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        for node in &self.nodes {
+            let file = folder.join(format!("{}-node-{}.log", self.name, node.index));
+            std::fs::write(&file, node.logged()).unwrap();
+            println!("  node {} said: {}", node.index, file.display());
+        }
+        let (now, since) = (Clock::System.now(), self.ledger.now());
+        println!("  by their clock it is {now} after {since:.1?}");
     }
 
     /// Everybody who was not signed out is back, and what was last said has had time to arrive.

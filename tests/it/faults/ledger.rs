@@ -186,7 +186,8 @@ pub struct Logs {
     pub sessions: BTreeMap<String, SessionLog>,
     pub acts: Vec<Act>,
     pub phases: Vec<Phase>,
-    /// When this process itself was held up: nothing can be told of those times.
+    /// When a process of the run was held up by the machine, in order and apart: nothing can be told of
+    /// those times.
     pub stalls: Vec<(At, At)>,
     pub ended: At,
 }
@@ -286,6 +287,15 @@ impl Ledger {
     pub fn ends(&self, phase: usize) {
         let at = self.now();
         self.write().phases[phase].to = Some(at);
+    }
+
+    /// Notes that the machine held a process up. What overlaps was one delay.
+    pub fn stalled(&self, mut from: At, mut to: At) {
+        let stalls = &mut self.write().stalls;
+        while let Some((before, after)) = stalls.pop_if(|(_, ended)| *ended >= from) {
+            (from, to) = (from.min(before), to.max(after));
+        }
+        stalls.push((from, to));
     }
 
     /// A copy of it all, as of now.

@@ -16,6 +16,7 @@ mod node;
 mod people;
 mod postgres;
 mod process;
+mod processors;
 mod redis;
 mod run;
 mod scale;

@@ -117,16 +117,27 @@ pub fn tree(root: u32) -> Vec<u32> {
     let mut next = 0;
     while next < found.len() {
         let process = found[next];
-        let path = format!("/proc/{process}/task/{process}/children");
-        let children = std::fs::read_to_string(path).unwrap_or_default();
-        found.extend(
-            children
-                .split_whitespace()
-                .filter_map(|id| id.parse::<u32>().ok()),
-        );
+        for thread in threads(process) {
+            let path = format!("/proc/{process}/task/{thread}/children");
+            let children = std::fs::read_to_string(path).unwrap_or_default();
+            found.extend(
+                children
+                    .split_whitespace()
+                    .filter_map(|id| id.parse::<u32>().ok()),
+            );
+        }
         next += 1;
     }
     found
+}
+
+/// The threads of a process; none when it is gone.
+pub fn threads(process: u32) -> Vec<u32> {
+    let listed = std::fs::read_dir(format!("/proc/{process}/task"));
+    let entries = listed.into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect()
 }
 
 /// Stops a process and all below it, in the middle of whatever they do.

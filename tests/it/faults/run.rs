@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use sqlx::{Connection, PgConnection};
 use tokio::sync::Mutex;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::actor::{Actor, Rates};
 use super::checker::{Bounds, Histogram};
@@ -17,6 +17,7 @@ use super::node::Node;
 use super::people;
 use super::postgres::Postgres;
 use super::process;
+use super::processors;
 use super::redis::Redis;
 use super::scale::Scale;
 pub use super::setup::Setup;
@@ -40,6 +41,8 @@ pub struct Run {
     pub actor: Arc<Actor>,
     pub began: Instant,
     pub over: CancellationToken,
+    /// Over as well when a scenario fails.
+    _ends: DropGuard,
     /// `hub.lease` of the nodes.
     lease: Duration,
 }
@@ -68,7 +71,7 @@ impl Run {
         let swarm = Arc::new(Swarm::new(Arc::clone(&hub), scale));
         let actor = Actor::new(Arc::clone(&hub), Arc::clone(&swarm), users, scale);
         let over = CancellationToken::new();
-        tokio::spawn(watch(Arc::clone(&ledger), over.clone()));
+        processors::watch(&ledger, &over);
         Self {
             name,
             scale,
@@ -81,6 +84,7 @@ impl Run {
             swarm,
             actor: Arc::new(actor),
             began,
+            _ends: over.clone().drop_guard(),
             over,
             lease: setup.lease(scale),
         }
@@ -240,19 +244,5 @@ impl Run {
         nodes
             .filter_map(|node| Some((node.index, process::holds(node.id()?)?)))
             .collect()
-    }
-}
-
-/// Notes when this process itself was held up: then nothing can be said of what it saw.
-async fn watch(ledger: Arc<Ledger>, over: CancellationToken) {
-    let beat = Duration::from_millis(50);
-    let mut last: At = ledger.now();
-    while !over.is_cancelled() {
-        tokio::time::sleep(beat).await;
-        let now = ledger.now();
-        if now.saturating_sub(last) > beat + Duration::from_millis(100) {
-            ledger.write().stalls.push((last, now));
-        }
-        last = now;
     }
 }

@@ -29,10 +29,17 @@ pub struct Due {
 }
 
 impl Bounds {
-    /// By when `node` must have acted on what was acknowledged at `acked`.
-    pub fn due(&self, logs: &Logs, node: usize, acked: At) -> Due {
+    /// By when `node` must have acted on what node `by` acknowledged at `acked`.
+    pub fn due(&self, logs: &Logs, node: usize, acked: At, by: usize) -> Due {
         let phases: Vec<&Phase> = logs.phases.iter().filter(|phase| phase.touches(node)).collect();
-        let healed = self.after_heals(&phases, acked);
+        let mut healed = self.after_heals(&phases, acked);
+        let heard = acked + self.without_redis;
+        if node != by && healed.at < heard && self.is_mute(logs, by, acked) {
+            healed = Due {
+                at: heard,
+                during: "unannounced",
+            };
+        }
         let lease = self.lease_runs_out(&phases, acked);
         let mut due = if healed.at <= lease.at { healed } else { lease };
         let held_up = logs
@@ -43,6 +50,15 @@ impl Bounds {
             .map(|(from, to)| to.saturating_sub(*from))
             .sum::<Duration>();
         due
+    }
+
+    /// Whether `node` may have been kept from announcing what it acknowledged at `acked`: then the others
+    /// find it in the journal.
+    fn is_mute(&self, logs: &Logs, node: usize, acked: At) -> bool {
+        let since = acked.saturating_sub(self.without_redis);
+        let until = acked + self.healthy;
+        let mut phases = logs.phases.iter().filter(|phase| phase.touches(node));
+        phases.any(|phase| phase.fault != Fault::Sql && phase.overlaps(since, until))
     }
 
     /// The end of the first time after `acked` in which the node could hear and act for long enough.
@@ -131,14 +147,14 @@ impl Bounds {
 
     /// From when on a socket of `node` must carry nothing: the due time, but for a process that was frozen
     /// for longer than any lease. Its first act is to look at them.
-    pub fn silent_from(&self, logs: &Logs, node: usize, acked: At) -> At {
+    pub fn silent_from(&self, logs: &Logs, node: usize, acked: At, by: usize) -> At {
         let long = |phase: &&Phase| {
             phase.fault == Fault::Frozen
                 && phase.touches(node)
                 && phase.ends() > acked
                 && phase.ends().saturating_sub(phase.from) > self.lease + Duration::from_secs(1)
         };
-        let due = self.due(logs, node, acked).at;
+        let due = self.due(logs, node, acked, by).at;
         let thaw = logs.phases.iter().filter(long).map(Phase::ends).min();
         // What it wrote before it froze may be read a moment later, yet not after the thaw.
         thaw.map_or(due, |thaw| due.min(thaw))

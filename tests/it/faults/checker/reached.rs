@@ -9,14 +9,14 @@ use super::{Replay, Verdict, covered, ms};
 pub fn sockets_close(replay: &Replay<'_>, verdict: &mut Verdict) {
     let Replay { logs, bounds, .. } = replay;
     for (number, socket) in logs.sockets.iter().enumerate() {
-        let Some(acked) = replay.surely_ended(socket) else {
+        let Some((acked, by)) = replay.surely_ended(socket) else {
             continue;
         };
         // Who asked afterwards is looked at by I4.
         if socket.ready.is_none() || socket.asked > acked {
             continue;
         }
-        let due = bounds.due(logs, socket.node, acked);
+        let due = bounds.due(logs, socket.node, acked, by);
         let closed = socket.closed.unwrap_or(At::MAX);
         if closed > due.at && logs.ended > due.at {
             let late = socket.closed.map_or_else(
@@ -38,7 +38,7 @@ pub fn sockets_close(replay: &Replay<'_>, verdict: &mut Verdict) {
             let after = closed.saturating_sub(acked);
             verdict.closes.entry(due.during).or_default().note(after);
         }
-        let silent = bounds.silent_from(logs, socket.node, acked);
+        let silent = bounds.silent_from(logs, socket.node, acked, by);
         if let Some(frame) = socket
             .frames
             .iter()
@@ -85,7 +85,7 @@ pub fn nobody_else_is_signed_out(replay: &Replay<'_>, verdict: &mut Verdict) {
 /// I4: whoever asks after the acknowledgement gets neither a token nor a socket.
 pub fn nobody_comes_back(replay: &Replay<'_>, verdict: &mut Verdict) {
     for (number, socket) in replay.logs.sockets.iter().enumerate() {
-        let Some(acked) = replay.surely_ended(socket) else {
+        let Some((acked, _)) = replay.surely_ended(socket) else {
             continue;
         };
         if socket.asked > acked && socket.ready.is_some() {
@@ -104,7 +104,7 @@ pub fn nobody_comes_back(replay: &Replay<'_>, verdict: &mut Verdict) {
             continue;
         };
         let ended = replay.ended.get(session.as_str()).and_then(|end| end.surely);
-        if act.acknowledged() && ended.is_some_and(|ended| act.sent > ended) {
+        if act.acknowledged() && ended.is_some_and(|(ended, _)| act.sent > ended) {
             verdict.broken(4, format!("node {} gave a token to {session}", act.node));
         }
     }
@@ -170,7 +170,7 @@ fn each_change_arrives(replay: &Replay<'_>, verdict: &mut Verdict) {
             if !was_open {
                 continue;
             }
-            let due = replay.bounds.due(logs, socket.node, act.answered);
+            let due = replay.bounds.due(logs, socket.node, act.answered, act.node);
             if until <= due.at || replay.maybe_ended(&socket.session, due.at) {
                 continue;
             }
@@ -184,9 +184,10 @@ fn each_change_arrives(replay: &Replay<'_>, verdict: &mut Verdict) {
                     let after = seen.map(|(_, at)| ms(at.saturating_sub(act.answered)));
                     let node = socket.node;
                     let text = format!(
-                        "socket {number} on node {node} ({}) saw version {version} after {after:?}, due in {}",
+                        "socket {number} on node {node} ({}) saw version {version} after {after:?}, due in {}, acknowledged at {}",
                         due.during,
-                        ms(due.at.saturating_sub(act.answered))
+                        ms(due.at.saturating_sub(act.answered)),
+                        ms(act.answered)
                     );
                     verdict.broken(5, text);
                 }
@@ -252,7 +253,7 @@ fn stalls(replay: &Replay<'_>, at: At) -> At {
 }
 
 impl Replay<'_> {
-    fn surely_ended(&self, socket: &SocketLog) -> Option<At> {
+    fn surely_ended(&self, socket: &SocketLog) -> Option<(At, usize)> {
         self.ended.get(socket.session.as_str())?.surely
     }
 

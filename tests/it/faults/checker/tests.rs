@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::super::ledger::{Act, At, Fault, Frame, Kind, Logs, Phase, Selector, SessionLog, SocketLog, What};
+use super::super::ledger::{
+    Act, At, Fault, Frame, Kind, Ledger, Logs, Phase, Selector, SessionLog, SocketLog, What,
+};
 use super::{Bounds, Facts, check};
 
 const BOUNDS: Bounds = Bounds {
@@ -185,9 +187,9 @@ fn i1_has_the_bound_of_the_fault() {
     // A frozen one closes nothing before it thaws.
     breaks(&told().phase(Fault::Frozen, 900, 60_000).closed(61_900), []);
     breaks(&told().phase(Fault::Frozen, 900, 60_000).closed(62_001), [1]);
-    // A fault of another node excuses nothing.
+    // A fault of a node that has nothing to do with it excuses nothing.
     let mut other = told().phase(Fault::Redis, 900, 1_500).closed(2_900);
-    other.logs.phases[0].node = Some(0);
+    other.logs.phases[0].node = Some(2);
     breaks(&other, [1]);
 }
 
@@ -202,11 +204,41 @@ fn i1_flapping_is_bounded_by_the_lease() {
 }
 
 #[test]
-fn what_held_up_the_watch_is_no_fault_of_the_hub() {
+fn what_the_machine_held_up_is_no_fault_of_the_hub() {
     let mut stalled = told().closed(1_600);
     stalled.logs.stalls.push((ms(1_100), ms(1_500)));
     breaks(&stalled, []);
     breaks(&stalled.closed(1_651), [1]);
+}
+
+#[test]
+fn delays_that_overlap_are_one() {
+    let ledger = Ledger::open();
+    for (from, to) in [(100, 300), (500, 700), (650, 800), (600, 900), (1_000, 1_200)] {
+        ledger.stalled(ms(from), ms(to));
+    }
+    let (first, second) = ((ms(100), ms(300)), (ms(500), ms(900)));
+    assert_eq!(ledger.close().stalls, [first, second, (ms(1_000), ms(1_200))]);
+}
+
+#[test]
+fn i1_what_could_not_be_announced_is_found_in_the_journal() {
+    // Node 0 acknowledges, and its way to Redis is cut: node 1 has no hint.
+    let unannounced = |fault| {
+        let mut story = told();
+        story.logs.phases.push(Phase {
+            fault,
+            node: Some(0),
+            from: ms(900),
+            to: Some(ms(1_100)),
+        });
+        story
+    };
+    for fault in [Fault::Redis, Fault::Slow, Fault::Frozen, Fault::Down] {
+        breaks(&unannounced(fault).closed(2_990), []);
+        breaks(&unannounced(fault).closed(3_001), [1]);
+    }
+    breaks(&unannounced(Fault::Sql).closed(1_251), [1]);
 }
 
 #[test]
