@@ -6,6 +6,8 @@
 
 mod snapshot;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -158,6 +160,22 @@ pub async fn append(tx: &mut Tx, entry: NewEntry, at: Timestamp) -> Result<Entry
     }))
 }
 
+/// A row of the journal, well enough described to be told from another one with the same sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Anchor {
+    pub position: Position,
+    pub at: Timestamp,
+}
+
+impl Anchor {
+    /// What tells `row` from others.
+    #[must_use]
+    pub fn of(row: &Entry) -> Self {
+        let (position, at) = (row.position, row.at);
+        Self { position, at }
+    }
+}
+
 /// What one read of the journal found.
 #[derive(Debug)]
 pub struct Batch {
@@ -175,14 +193,20 @@ pub struct Batch {
     pub backend: Option<String>,
 }
 
-/// Reads the rows that `seen` does not include, from `after` on.
+/// Reads the rows that `seen` does not include, from `after` on. `PostgreSQL` keeps those back that the reader
+/// has and wants to be `spared`.
 ///
 /// One statement, one snapshot: rows, snapshot and epoch belong together. A row whose writer commits late is
 /// found by the first read after its commit, whatever its sequence; a reader that asks for `sequence > last`
 /// would pass over it.
-pub async fn read_after(tx: &mut Tx, seen: &Snapshot, after: Position) -> Result<Batch, Error> {
+pub async fn read_after(
+    tx: &mut Tx,
+    seen: &Snapshot,
+    after: Position,
+    spared: &BTreeSet<Anchor>,
+) -> Result<Batch, Error> {
     let rows = match tx {
-        Tx::Postgres(handle) => answered!(handle, conn => read_postgres(conn, seen, after).await?),
+        Tx::Postgres(handle) => answered!(handle, conn => read_postgres(conn, seen, after, spared).await?),
         Tx::Sqlite(handle) => read_sqlite(handle, seen, after).await?,
     };
     // The outer join gives epoch and snapshot also when there is no row.
@@ -212,6 +236,7 @@ async fn read_postgres(
     conn: &mut sqlx::PgConnection,
     seen: &Snapshot,
     after: Position,
+    spared: &BTreeSet<Anchor>,
 ) -> Result<Vec<Found>, Error> {
     // What the snapshot does not include has begun after it, or was running: two ranges of one index, however
     // long some transaction elsewhere stays open.
@@ -225,6 +250,8 @@ async fn read_postgres(
             select * from (
                 (select * from journal
                 where epoch = h.present_epoch and xid >= $1 and (xid, sequence) > ($3, $4)
+                and not exists (select 1 from unnest($6::bigint[], $7::bigint[]) as spared (number, time)
+                    where spared.number = journal.sequence and spared.time = journal.at)
                 order by xid, sequence limit $5)
                 union all
                 (select * from journal
@@ -237,12 +264,18 @@ async fn read_postgres(
         Snapshot::Transactions { xmax, running, .. } => (*xmax, running.as_slice()),
         Snapshot::Sequence(_) => (0, [].as_slice()),
     };
+    let (numbers, times): (Vec<i64>, Vec<i64>) = spared
+        .iter()
+        .map(|row| (row.position.sequence, row.at.micros()))
+        .unzip();
     let query = sqlx::query_as(SQL)
         .bind(begun_after)
         .bind(running)
         .bind(after.xid)
         .bind(after.sequence)
-        .bind(BATCH);
+        .bind(BATCH)
+        .bind(numbers)
+        .bind(times);
     Ok(query.fetch_all(conn).await?)
 }
 
