@@ -16,7 +16,7 @@ async fn nothing_is_lost_in_a_mix_of_faults() {
         talks: true,
         ..Manner::default()
     };
-    // More than this, and two processors that carry the clients as well have none to spare for minutes.
+    // With more, two processors that carry the clients as well have none to spare for seconds after a fault.
     run.gather(scale.count(60, 1_500), manner).await;
     run.act(Rates {
         revocations: 10.0,
