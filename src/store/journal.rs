@@ -20,9 +20,6 @@ use crate::ids::{SessionId, UserId};
 
 pub use snapshot::Snapshot;
 
-/// The most rows that one read takes.
-const BATCH: i64 = 1_000;
-
 /// Why an auth state changed, as `state` frames say it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -176,6 +173,14 @@ impl Anchor {
     }
 }
 
+/// How much of the journal one read gives.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// Rows behind this one alone.
+    pub after: Position,
+    pub most: i64,
+}
+
 /// What one read of the journal found.
 #[derive(Debug)]
 pub struct Batch {
@@ -193,7 +198,7 @@ pub struct Batch {
     pub backend: Option<String>,
 }
 
-/// Reads the rows that `seen` does not include, from `after` on. `PostgreSQL` keeps those back that the reader
+/// Reads a page of the rows that `seen` does not include. `PostgreSQL` keeps those back that the reader
 /// has and wants to be `spared`.
 ///
 /// One statement, one snapshot: rows, snapshot and epoch belong together. A row whose writer commits late is
@@ -202,12 +207,12 @@ pub struct Batch {
 pub async fn read_after(
     tx: &mut Tx,
     seen: &Snapshot,
-    after: Position,
+    page: Page,
     spared: &BTreeSet<Anchor>,
 ) -> Result<Batch, Error> {
     let rows = match tx {
-        Tx::Postgres(handle) => answered!(handle, conn => read_postgres(conn, seen, after, spared).await?),
-        Tx::Sqlite(handle) => read_sqlite(handle, seen, after).await?,
+        Tx::Postgres(handle) => answered!(handle, conn => read_postgres(conn, seen, page, spared).await?),
+        Tx::Sqlite(handle) => read_sqlite(handle, seen, page).await?,
     };
     // The outer join gives epoch and snapshot also when there is no row.
     let head = rows.first().ok_or(sqlx::Error::RowNotFound)?;
@@ -218,7 +223,7 @@ pub async fn read_after(
         epoch,
         snapshot,
         last: entries.last().map(|entry| entry.position),
-        full: i64::try_from(entries.len()).is_ok_and(|count| count >= BATCH),
+        full: i64::try_from(entries.len()).is_ok_and(|count| count >= page.most),
         entries,
         backend,
     })
@@ -235,7 +240,7 @@ struct Found {
 async fn read_postgres(
     conn: &mut sqlx::PgConnection,
     seen: &Snapshot,
-    after: Position,
+    Page { after, most }: Page,
     spared: &BTreeSet<Anchor>,
 ) -> Result<Vec<Found>, Error> {
     // What the snapshot does not include has begun after it, or was running: two ranges of one index, however
@@ -273,7 +278,7 @@ async fn read_postgres(
         .bind(running)
         .bind(after.xid)
         .bind(after.sequence)
-        .bind(BATCH)
+        .bind(most)
         .bind(numbers)
         .bind(times);
     Ok(query.fetch_all(conn).await?)
@@ -282,7 +287,7 @@ async fn read_postgres(
 async fn read_sqlite(
     conn: &mut sqlx::SqliteConnection,
     seen: &Snapshot,
-    after: Position,
+    Page { after, most }: Page,
 ) -> Result<Vec<Found>, Error> {
     const SQL: &str = "select h.present_epoch, h.snapshot, null as backend, j.* from
         (select (select value from meta where key = 'epoch') as present_epoch,
@@ -296,7 +301,7 @@ async fn read_sqlite(
         Snapshot::Sequence(last) => after.sequence.max(*last),
         Snapshot::Transactions { .. } => after.sequence,
     };
-    Ok(sqlx::query_as(SQL).bind(last).bind(BATCH).fetch_all(conn).await?)
+    Ok(sqlx::query_as(SQL).bind(last).bind(most).fetch_all(conn).await?)
 }
 
 from_row!(Found, |row| Found {

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::store::journal::{self, Anchor, Batch, Position, Snapshot};
+use crate::store::journal::{self, Anchor, Batch, Page, Position, Snapshot};
 use crate::store::{self, Tx};
 
 /// What has committed for as long is on the disk: PostgreSQL writes it within three times `wal_writer_delay`,
@@ -105,11 +105,11 @@ impl Cursor {
         true
     }
 
-    /// Every visible row that was not given before.
+    /// The visible rows that were not given before, `most` of them.
     ///
     /// # Errors
     /// When storage fails.
-    pub async fn read(&self, tx: &mut Tx) -> Result<Batch, store::Error> {
+    pub async fn read(&self, tx: &mut Tx, most: i64) -> Result<Batch, store::Error> {
         let after = self
             .look
             .as_ref()
@@ -121,7 +121,7 @@ impl Cursor {
         } else {
             &nothing
         };
-        let mut batch = journal::read_after(tx, &self.seen, after, spared).await?;
+        let mut batch = journal::read_after(tx, &self.seen, Page { after, most }, spared).await?;
         batch
             .entries
             .retain(|entry| !self.given.contains(&Anchor::of(entry)));

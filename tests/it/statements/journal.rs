@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use portcullis::ids::{SessionId, UserId};
-use portcullis::store::journal::{Anchor, Change, Entry, NewEntry, Position, StateReason};
+use portcullis::store::journal::{Anchor, Change, Entry, NewEntry, Page, Position, StateReason};
 use portcullis::store::sessions::EndReason;
 use portcullis::store::{Db, Error, Tx, journal, meta, sessions, users};
 use uuid::Uuid;
@@ -20,6 +20,10 @@ fn entry(user: Uuid, change: Change) -> NewEntry {
         version: Some(3),
         change,
     }
+}
+
+fn page(after: Position) -> Page {
+    Page { after, most: 1_000 }
 }
 
 fn state() -> Change {
@@ -78,7 +82,7 @@ async fn a_reader_sees_each_row_of_its_epoch_after_its_position() {
         let (epoch, start) = journal::present(&mut tx).await.unwrap();
         assert_eq!(epoch, "first");
         let none = Position::default();
-        let empty = journal::read_after(&mut tx, &start, none, &BTreeSet::new())
+        let empty = journal::read_after(&mut tx, &start, page(none), &BTreeSet::new())
             .await
             .unwrap();
         assert!(empty.entries.is_empty() && !empty.full && empty.epoch == "first");
@@ -94,7 +98,7 @@ async fn a_reader_sees_each_row_of_its_epoch_after_its_position() {
         let positions: Vec<Position> = written.iter().map(|entry| entry.position).collect();
         let last = positions[2].sequence;
         assert!(positions.iter().all(|position| !start.includes(*position)));
-        let batch = journal::read_after(&mut tx, &start, none, &BTreeSet::new())
+        let batch = journal::read_after(&mut tx, &start, page(none), &BTreeSet::new())
             .await
             .unwrap();
         assert_eq!(sequences(&batch.entries), sequences(&written));
@@ -105,22 +109,24 @@ async fn a_reader_sees_each_row_of_its_epoch_after_its_position() {
         );
         // Read again from before, most of it need not travel. (With SQLite nothing travels.)
         let spared = written[..2].iter().map(Anchor::of).collect();
-        let rest = journal::read_after(&mut tx, &start, none, &spared).await.unwrap();
+        let rest = journal::read_after(&mut tx, &start, page(none), &spared)
+            .await
+            .unwrap();
         let from = if tx.is_postgres() { 2 } else { 0 };
         assert_eq!(sequences(&rest.entries), sequences(&written[from..]));
         let other = Anchor {
             at: at(6),
             ..Anchor::of(&written[0])
         };
-        let rest = journal::read_after(&mut tx, &start, none, &[other].into())
+        let rest = journal::read_after(&mut tx, &start, page(none), &[other].into())
             .await
             .unwrap();
         assert_eq!(rest.entries.len(), 3, "another row with the same number");
-        let after = journal::read_after(&mut tx, &start, positions[1], &BTreeSet::new())
+        let after = journal::read_after(&mut tx, &start, page(positions[1]), &BTreeSet::new())
             .await
             .unwrap();
         assert_eq!(sequences(&after.entries), [last]);
-        let again = journal::read_after(&mut tx, &batch.snapshot, none, &BTreeSet::new())
+        let again = journal::read_after(&mut tx, &batch.snapshot, page(none), &BTreeSet::new())
             .await
             .unwrap();
         assert!(again.entries.is_empty(), "what was seen is not given again");
@@ -137,7 +143,7 @@ async fn a_reader_sees_each_row_of_its_epoch_after_its_position() {
 
         // A new epoch, as after a restore: what was written before is not read any more.
         other_epoch(&mut tx).await;
-        let batch = journal::read_after(&mut tx, &start, none, &BTreeSet::new())
+        let batch = journal::read_after(&mut tx, &start, page(none), &BTreeSet::new())
             .await
             .unwrap();
         assert!(batch.entries.is_empty() && batch.epoch == "second");
@@ -179,11 +185,11 @@ async fn a_snapshot_taken_now_misses_nothing_that_commits_later() {
         let late = journal::append(&mut open, entry(ADA, state()), at(5))
             .await
             .unwrap();
-        let mut reader = scene.db.watch().await.unwrap();
+        let mut reader = scene.db.tail().await.unwrap();
         let (_, start) = journal::present(&mut reader).await.unwrap();
         open.commit().await.unwrap();
         let none = Position::default();
-        let batch = journal::read_after(&mut reader, &start, none, &BTreeSet::new())
+        let batch = journal::read_after(&mut reader, &start, page(none), &BTreeSet::new())
             .await
             .unwrap();
         assert_eq!(sequences(&batch.entries), [late.position.sequence]);
@@ -222,7 +228,7 @@ async fn the_epoch_changes_only_from_what_it_is_and_the_database_answers() {
         ] {
             meta::ping(&mut tx).await.unwrap();
         }
-        let tx = scene.db.read().await.unwrap();
+        let tx = scene.db.watch().await.unwrap();
         let answered = Tx::in_time(tx, |tx| Box::pin(async { meta::ping(tx).await })).await;
         answered.unwrap();
         let mut tx = scene.db.begin_revocation().await.unwrap();
