@@ -5,6 +5,7 @@
 //! [`read_after`](crate::store::journal::read_after)).
 
 mod cursor;
+mod line;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,11 +23,15 @@ use crate::store::journal::{Batch, Change, Entry, Snapshot, StateReason};
 use crate::store::{self, users};
 
 pub use cursor::Cursor;
+use line::Line;
 
 /// How often the journal is read while the bus is away, at least.
 const WITHOUT_BUS: Duration = Duration::from_millis(250);
-/// How soon a read that failed is tried again.
-const AFTER_A_FAILURE: Duration = Duration::from_millis(500);
+/// How soon a read that was refused twice is tried again.
+const AFTER_A_REFUSAL: Duration = Duration::from_millis(500);
+/// The most rows of one read, and of one behind a read that took too long: the line may be slow.
+const MOST: i64 = 1_000;
+const FEW: i64 = 100;
 /// By how much a hint waits longer than the one before, after some that led to nothing.
 const IN_VAIN: Duration = Duration::from_millis(10);
 /// For how long rows are kept that nobody may have read, and a little less.
@@ -36,9 +41,12 @@ pub(super) const KEPT: Duration = Duration::from_hours(23);
 #[derive(Debug)]
 pub struct Tail {
     hub: Hub,
+    line: Line,
     cursor: Cursor,
     /// When the journal was last read, since boot.
     read_at: Duration,
+    /// How many rows the next read takes.
+    most: i64,
 }
 
 impl Tail {
@@ -49,7 +57,10 @@ impl Tail {
     /// When storage fails.
     pub async fn begin(hub: &Hub) -> Result<Self, store::Error> {
         let asked = hub.0.clock.since_boot();
-        let mut cursor = Cursor::at_the_end(&mut hub.0.db.watch().await?, asked).await?;
+        let mut line = Line::new(&hub.0.db);
+        let mut cursor = line
+            .ask(move |tx| Box::pin(Cursor::at_the_end(tx, asked)))
+            .await?;
         hub.0.progress.begin(Applied {
             epoch: cursor.epoch().to_owned(),
             snapshot: cursor.seen().clone(),
@@ -62,8 +73,10 @@ impl Tail {
         cursor.flushed();
         Ok(Self {
             hub: hub.clone(),
+            line,
             cursor,
             read_at: asked,
+            most: MOST,
         })
     }
 
@@ -78,13 +91,14 @@ impl Tail {
     async fn keep_reading(&mut self) {
         let hub = self.hub.clone();
         let poll = hub.0.limits.poll;
-        // How often in a row a hint led to nothing.
-        let mut in_vain = 0_u32;
+        // How often in a row a hint led to nothing, and a read failed.
+        let (mut in_vain, mut failures) = (0_u32, 0_u32);
         loop {
             // While the bus is away, only looking tells that others wrote.
             let up = hub.0.bus.is_up();
             let pause = if up { poll } else { poll.min(WITHOUT_BUS) };
             let hinted = tokio::select! {
+                () = std::future::ready(()), if failures > 0 => false,
                 () = hub.0.bus.until(!up) => false,
                 () = hub.0.hint.notified() => true,
                 () = tokio::time::sleep(pause) => false,
@@ -92,14 +106,20 @@ impl Tail {
             match self.catch_up().await {
                 // Somebody may repeat old messages: they cost a read each, but not one after the other.
                 Ok(false) if hinted => {
-                    in_vain = in_vain.saturating_add(1);
+                    (in_vain, failures) = (in_vain.saturating_add(1), 0);
                     tokio::time::sleep(IN_VAIN * in_vain.saturating_sub(3).min(5)).await;
                 }
-                Ok(_) => in_vain = 0,
-                // Tried again from where it stands, but not in a frenzy, however many hints come.
+                Ok(_) => (in_vain, failures) = (0, 0),
+                // Tried again from where it stands, over another connection.
                 Err(error) => {
                     tracing::warn!(%error, "the journal could not be read");
-                    tokio::time::sleep(AFTER_A_FAILURE.min(poll)).await;
+                    failures = failures.saturating_add(1);
+                    if matches!(error, store::Error::Silent) {
+                        self.most = FEW;
+                    } else if failures > 1 {
+                        // Not in a frenzy: a refusal comes at once.
+                        tokio::time::sleep(AFTER_A_REFUSAL.min(poll)).await;
+                    }
                 }
             }
         }
@@ -113,10 +133,7 @@ impl Tail {
         let mut found = false;
         loop {
             let asked = self.hub.0.clock.since_boot();
-            let (tx, cursor) = (self.hub.0.db.watch().await?, self.cursor.clone());
-            let mut batch = tx
-                .in_time(move |tx| Box::pin(async move { cursor.read(tx).await }))
-                .await?;
+            let mut batch = self.read().await?;
             if self.may_follow_a_crash(&batch) {
                 if self.cursor.step_back() {
                     continue;
@@ -148,9 +165,18 @@ impl Tail {
             self.note(&batch, asked, tally);
             found |= !batch.entries.is_empty();
             if !batch.full {
+                self.most = MOST;
                 return Ok(found);
             }
         }
+    }
+
+    /// What is visible now and was not given before.
+    async fn read(&mut self) -> Result<Batch, store::Error> {
+        let (cursor, most) = (self.cursor.clone(), self.most);
+        self.line
+            .ask(move |tx| Box::pin(async move { cursor.read(tx, most).await }))
+            .await
     }
 
     /// Whether the database may have crashed between what was seen and this read: then other rows may be
@@ -182,8 +208,8 @@ impl Tail {
     }
 
     /// Sign-outs first: no read that fails or takes its time may hold them up. The tally counts their sockets.
-    async fn apply(&self, entries: &[Entry]) -> Result<Arc<Tally>, store::Error> {
-        let hub = &self.hub;
+    async fn apply(&mut self, entries: &[Entry]) -> Result<Arc<Tally>, store::Error> {
+        let hub = self.hub.clone();
         let tally = Tally::begin();
         if entries.iter().any(|entry| entry.change == Change::SigningKeys) {
             hub.0.signing_keys.notify_one();
@@ -205,12 +231,31 @@ impl Tail {
                 // A later row of the batch brings the newest state anyway.
                 Change::State { .. } if changes_again(&entries[at + 1..], user) => {}
                 Change::State { reason } => {
-                    hub.push_state(user, entry.position.sequence, *reason).await?;
+                    self.push_state(user, entry.position.sequence, *reason).await?;
                 }
                 _ => hub.push_event(entry, user),
             }
         }
         Ok(tally)
+    }
+
+    /// Reads the user's auth state and gives it to those sockets that know an older one.
+    async fn push_state(
+        &mut self,
+        user: UserId,
+        sequence: i64,
+        reason: StateReason,
+    ) -> Result<(), store::Error> {
+        let state = self
+            .line
+            .ask(move |tx| Box::pin(async move { users::auth_state(tx, user).await }))
+            .await?;
+        if let Some(state) = state {
+            let push = Push::state(Some(sequence), reason, Arc::new(state));
+            let registry = &self.hub.0.registry;
+            registry.for_user(user, |socket| socket.outbox.push(push.clone()));
+        }
+        Ok(())
     }
 }
 
@@ -221,21 +266,6 @@ fn changes_again(later: &[Entry], user: UserId) -> bool {
 }
 
 impl Hub {
-    /// Reads the user's auth state and gives it to those sockets that know an older one.
-    async fn push_state(&self, user: UserId, sequence: i64, reason: StateReason) -> Result<(), store::Error> {
-        let tx = self.0.db.watch().await?;
-        let state = tx
-            .in_time(move |tx| Box::pin(async move { users::auth_state(tx, user).await }))
-            .await?;
-        if let Some(state) = state {
-            let push = Push::state(Some(sequence), reason, Arc::new(state));
-            self.0
-                .registry
-                .for_user(user, |socket| socket.outbox.push(push.clone()));
-        }
-        Ok(())
-    }
-
     /// Gives the event that `entry` makes to the user's sockets, but for those of the session it is about.
     fn push_event(&self, entry: &Entry, user: UserId) {
         let Some(frame) = frame_of(entry).map(Frame::from) else {

@@ -8,8 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::Tally;
-use crate::store::journal::{Entry, Snapshot};
-use crate::store::nodes::Anchor;
+use crate::store::journal::{Anchor, Entry, Snapshot};
 
 /// A read of the journal that was applied.
 #[derive(Clone, Debug)]

@@ -6,6 +6,8 @@
 
 mod snapshot;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -18,8 +20,6 @@ use crate::ids::{SessionId, UserId};
 
 pub use snapshot::Snapshot;
 
-/// The most rows that one read takes.
-const BATCH: i64 = 1_000;
 const ROLE_UPDATED: &str = "role_updated";
 
 /// Why an auth state changed, as `state` frames say it.
@@ -166,6 +166,30 @@ pub async fn append(tx: &mut Tx, entry: NewEntry, at: Timestamp) -> Result<Entry
     }))
 }
 
+/// A row of the journal, well enough described to be told from another one with the same sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Anchor {
+    pub position: Position,
+    pub at: Timestamp,
+}
+
+impl Anchor {
+    /// What tells `row` from others.
+    #[must_use]
+    pub fn of(row: &Entry) -> Self {
+        let (position, at) = (row.position, row.at);
+        Self { position, at }
+    }
+}
+
+/// How much of the journal one read gives.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// Rows behind this one alone.
+    pub after: Position,
+    pub most: i64,
+}
+
 /// What one read of the journal found.
 #[derive(Debug)]
 pub struct Batch {
@@ -183,15 +207,21 @@ pub struct Batch {
     pub backend: Option<String>,
 }
 
-/// Reads the rows that `seen` does not include, from `after` on.
+/// Reads a page of the rows that `seen` does not include. `PostgreSQL` keeps those back that the reader
+/// has and wants to be `spared`.
 ///
 /// One statement, one snapshot: rows, snapshot and epoch belong together. A row whose writer commits late is
 /// found by the first read after its commit, whatever its sequence; a reader that asks for `sequence > last`
 /// would pass over it.
-pub async fn read_after(tx: &mut Tx, seen: &Snapshot, after: Position) -> Result<Batch, Error> {
+pub async fn read_after(
+    tx: &mut Tx,
+    seen: &Snapshot,
+    page: Page,
+    spared: &BTreeSet<Anchor>,
+) -> Result<Batch, Error> {
     let rows = match tx {
-        Tx::Postgres(handle) => answered!(handle, conn => read_postgres(conn, seen, after).await?),
-        Tx::Sqlite(handle) => read_sqlite(handle, seen, after).await?,
+        Tx::Postgres(handle) => answered!(handle, conn => read_postgres(conn, seen, page, spared).await?),
+        Tx::Sqlite(handle) => read_sqlite(handle, seen, page).await?,
     };
     // The outer join gives epoch and snapshot also when there is no row.
     let head = rows.first().ok_or(sqlx::Error::RowNotFound)?;
@@ -202,7 +232,7 @@ pub async fn read_after(tx: &mut Tx, seen: &Snapshot, after: Position) -> Result
         epoch,
         snapshot,
         last: entries.last().map(|entry| entry.position),
-        full: i64::try_from(entries.len()).is_ok_and(|count| count >= BATCH),
+        full: i64::try_from(entries.len()).is_ok_and(|count| count >= page.most),
         entries,
         backend,
     })
@@ -219,7 +249,8 @@ struct Found {
 async fn read_postgres(
     conn: &mut sqlx::PgConnection,
     seen: &Snapshot,
-    after: Position,
+    Page { after, most }: Page,
+    spared: &BTreeSet<Anchor>,
 ) -> Result<Vec<Found>, Error> {
     // What the snapshot does not include has begun after it, or was running: two ranges of one index, however
     // long some transaction elsewhere stays open.
@@ -233,6 +264,8 @@ async fn read_postgres(
             select * from (
                 (select * from journal
                 where epoch = h.present_epoch and xid >= $1 and (xid, sequence) > ($3, $4)
+                and not exists (select 1 from unnest($6::bigint[], $7::bigint[]) as spared (number, time)
+                    where spared.number = journal.sequence and spared.time = journal.at)
                 order by xid, sequence limit $5)
                 union all
                 (select * from journal
@@ -245,19 +278,25 @@ async fn read_postgres(
         Snapshot::Transactions { xmax, running, .. } => (*xmax, running.as_slice()),
         Snapshot::Sequence(_) => (0, [].as_slice()),
     };
+    let (numbers, times): (Vec<i64>, Vec<i64>) = spared
+        .iter()
+        .map(|row| (row.position.sequence, row.at.micros()))
+        .unzip();
     let query = sqlx::query_as(SQL)
         .bind(begun_after)
         .bind(running)
         .bind(after.xid)
         .bind(after.sequence)
-        .bind(BATCH);
+        .bind(most)
+        .bind(numbers)
+        .bind(times);
     Ok(query.fetch_all(conn).await?)
 }
 
 async fn read_sqlite(
     conn: &mut sqlx::SqliteConnection,
     seen: &Snapshot,
-    after: Position,
+    Page { after, most }: Page,
 ) -> Result<Vec<Found>, Error> {
     const SQL: &str = "select h.present_epoch, h.snapshot, null as backend, j.* from
         (select (select value from meta where key = 'epoch') as present_epoch,
@@ -271,7 +310,7 @@ async fn read_sqlite(
         Snapshot::Sequence(last) => after.sequence.max(*last),
         Snapshot::Transactions { .. } => after.sequence,
     };
-    Ok(sqlx::query_as(SQL).bind(last).bind(BATCH).fetch_all(conn).await?)
+    Ok(sqlx::query_as(SQL).bind(last).bind(most).fetch_all(conn).await?)
 }
 
 from_row!(Found, |row| Found {

@@ -4,7 +4,7 @@
 use uuid::Uuid;
 
 use super::backend::backend;
-use super::journal::{Entry, Position};
+use super::journal::Anchor;
 use super::row::from_row;
 use super::{Error, Tx, with_conn};
 use crate::clock::Timestamp;
@@ -37,22 +37,6 @@ pub struct Report {
     pub anchor: Option<Anchor>,
     /// Whether the row must outlive a crash of the database.
     pub durable: bool,
-}
-
-/// A row of the journal, well enough described to be told from another one with the same sequence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Anchor {
-    pub position: Position,
-    pub at: Timestamp,
-}
-
-impl Anchor {
-    /// What tells `row` from others.
-    #[must_use]
-    pub fn of(row: &Entry) -> Self {
-        let (position, at) = (row.position, row.at);
-        Self { position, at }
-    }
 }
 
 /// What a node learns when it reports.

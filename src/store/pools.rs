@@ -43,12 +43,14 @@ const SQLITE_READERS: u32 = 4;
 /// The database. Clones share their pools.
 #[derive(Clone, Debug)]
 pub enum Db {
-    /// `requests` serves people, `revocations` those who end sessions, `watch` the journal's tail and
-    /// the sweep: a crowd at sign-in delays no forced logout, and a revocation that waits for a lock
-    /// does not keep the leases of all sockets from being renewed.
+    /// `requests` serves people, `revocations` those who end sessions, `tail` who reads the journal, `watch`
+    /// the sweep and this node's reports: a crowd at sign-in delays no forced logout, a revocation that waits
+    /// for a lock does not keep the leases of all sockets from being renewed, and no sweep that waits for an
+    /// answer keeps the tail from asking again.
     Postgres {
         requests: PgPool,
         revocations: PgPool,
+        tail: PgPool,
         watch: PgPool,
         /// Connections on their way back to their pools.
         returning: TaskTracker,
@@ -88,10 +90,13 @@ impl Db {
         };
         let requests = pool(16).connect_with(options.clone()).await?;
         let revocations = pool(4).connect_lazy_with(options.clone());
+        // Its user keeps it.
+        let tail = pool(1).connect_lazy_with(options.clone());
         let watch = pool(4).connect_lazy_with(options);
         Ok(Self::Postgres {
             requests,
             revocations,
+            tail,
             watch,
             returning: TaskTracker::new(),
         })
@@ -196,7 +201,18 @@ impl Db {
         }
     }
 
-    /// As [`read`](Self::read), on a connection kept for journal and sweep.
+    /// As [`read`](Self::read), on the one connection that is kept for the journal's tail.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when no connection could be had in time.
+    pub async fn tail(&self) -> Result<Tx, Error> {
+        Ok(match self {
+            Self::Postgres { tail, returning, .. } => Tx::Postgres(acquire(tail, returning).await?),
+            Self::Sqlite { .. } => self.read().await?,
+        })
+    }
+
+    /// As [`read`](Self::read), on a connection kept for sweep and reports.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when no connection could be had in time.
@@ -224,10 +240,11 @@ impl Db {
                 Self::Postgres {
                     requests,
                     revocations,
+                    tail,
                     watch,
                     ..
                 } => {
-                    tokio::join!(requests.close(), revocations.close(), watch.close());
+                    tokio::join!(requests.close(), revocations.close(), tail.close(), watch.close());
                 }
                 Self::Sqlite { writer, readers } => {
                     readers.close().await;

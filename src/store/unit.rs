@@ -84,7 +84,17 @@ impl Tx {
         question: impl for<'t> FnOnce(&'t mut Self) -> BoxFuture<'t, Result<T, Error>>,
     ) -> Result<T, Error> {
         let answer = timeout(PATIENCE, question(&mut self)).await;
-        answer.unwrap_or(Err(Error::Silent))
+        answer.unwrap_or_else(|_| {
+            self.close();
+            Err(Error::Silent)
+        })
+    }
+
+    /// Closes the connection without a word, which frees its place in the pool at once.
+    pub fn close(mut self) {
+        if let Self::Postgres(handle) = &mut self {
+            handle.lent.close();
+        }
     }
 
     /// True on PostgreSQL, for the places where the dialects differ.

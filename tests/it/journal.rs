@@ -68,7 +68,7 @@ async fn read_beside(db: Db, mut cursor: Cursor, done: Arc<AtomicBool>) -> BTree
     let mut seen = BTreeSet::new();
     loop {
         let last_round = done.load(Ordering::SeqCst);
-        let batch = cursor.read(&mut db.watch().await.unwrap()).await.unwrap();
+        let batch = cursor.read(&mut db.tail().await.unwrap(), 1_000).await.unwrap();
         for entry in &batch.entries {
             assert!(seen.insert(entry.position.sequence), "no row is given twice");
         }
@@ -84,7 +84,7 @@ async fn a_reader_by_snapshot_sees_every_row_of_sixteen_writers() {
     let folder = Folder::new();
     let db = database(&folder).await;
     let done = Arc::new(AtomicBool::new(false));
-    let cursor = Cursor::at_the_end(&mut db.watch().await.unwrap(), Duration::ZERO)
+    let cursor = Cursor::at_the_end(&mut db.tail().await.unwrap(), Duration::ZERO)
         .await
         .unwrap();
     let reader = tokio::spawn(read_beside(db.clone(), cursor, Arc::clone(&done)));
@@ -107,7 +107,7 @@ async fn a_late_commit_is_lost_by_sequence_and_found_by_snapshot() {
     let mut plain = PgConnection::connect(&url).await.unwrap();
     let (mut naive, mut naive_last) = (BTreeSet::new(), 0_i64);
     let mut careful = BTreeSet::new();
-    let mut cursor = Cursor::at_the_end(&mut db.watch().await.unwrap(), Duration::ZERO)
+    let mut cursor = Cursor::at_the_end(&mut db.tail().await.unwrap(), Duration::ZERO)
         .await
         .unwrap();
 
@@ -131,7 +131,7 @@ async fn a_late_commit_is_lost_by_sequence_and_found_by_snapshot() {
         naive_last = rows.last().copied().unwrap_or(naive_last);
         naive.extend(rows);
 
-        let batch = cursor.read(&mut db.watch().await.unwrap()).await.unwrap();
+        let batch = cursor.read(&mut db.tail().await.unwrap(), 1_000).await.unwrap();
         careful.extend(batch.entries.iter().map(|entry| entry.position.sequence));
         cursor.advance(&batch, Duration::ZERO);
         if let Some(slow) = slow.take() {
@@ -157,7 +157,7 @@ async fn a_look_that_takes_several_reads_gives_each_row_once() {
         let mut tx = db.begin().await.unwrap();
         meta::begin_epoch(&mut tx, "one").await.unwrap();
         tx.commit().await.unwrap();
-        let mut cursor = Cursor::at_the_end(&mut db.watch().await.unwrap(), Duration::ZERO)
+        let mut cursor = Cursor::at_the_end(&mut db.tail().await.unwrap(), Duration::ZERO)
             .await
             .unwrap();
         let mut late = match &db {
@@ -181,7 +181,7 @@ async fn a_look_that_takes_several_reads_gives_each_row_once() {
         tx.commit().await.unwrap();
         let (mut given, mut reads) = (Vec::new(), 0);
         loop {
-            let batch = cursor.read(&mut db.watch().await.unwrap()).await.unwrap();
+            let batch = cursor.read(&mut db.tail().await.unwrap(), 1_000).await.unwrap();
             given.extend(batch.entries.iter().map(|entry| entry.position.sequence));
             cursor.advance(&batch, Duration::ZERO);
             reads += 1;

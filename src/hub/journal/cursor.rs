@@ -8,8 +8,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::store::journal::{self, Batch, Position, Snapshot};
-use crate::store::nodes::Anchor;
+use crate::store::journal::{self, Anchor, Batch, Page, Position, Snapshot};
 use crate::store::{self, Tx};
 
 /// What has committed for as long is on the disk: PostgreSQL writes it within three times `wal_writer_delay`,
@@ -106,16 +105,23 @@ impl Cursor {
         true
     }
 
-    /// Every visible row that was not given before.
+    /// The visible rows that were not given before, `most` of them.
     ///
     /// # Errors
     /// When storage fails.
-    pub async fn read(&self, tx: &mut Tx) -> Result<Batch, store::Error> {
+    pub async fn read(&self, tx: &mut Tx, most: i64) -> Result<Batch, store::Error> {
         let after = self
             .look
             .as_ref()
             .map_or_else(Position::default, |(_, _, page)| *page);
-        let mut batch = journal::read_after(tx, &self.seen, after).await?;
+        // After a step back nearly all rows were given before, and the line to the database may be slow.
+        let nothing = BTreeSet::new();
+        let spared = if self.seen_at.is_none() {
+            &self.given
+        } else {
+            &nothing
+        };
+        let mut batch = journal::read_after(tx, &self.seen, Page { after, most }, spared).await?;
         batch
             .entries
             .retain(|entry| !self.given.contains(&Anchor::of(entry)));

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::actor::Rates;
+use super::ledger::Fault;
 use super::nemesis::{Break, To};
 use super::run::{Run, Setup};
 use super::swarm::Manner;
@@ -64,6 +65,28 @@ async fn a_node_cut_from_all_closes_its_sockets_by_itself() {
         .iter()
         .filter(|socket| socket.node == 1 && socket.code == Some(4101));
     assert!(leases.count() > 0, "no lease ran out");
+}
+
+/// The journal was asked for a moment before the heal, over a line whose other end is gone: no answer comes, and
+/// the node has its two seconds all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_never_comes_is_not_waited_for() {
+    let run = started("C11, no answer", Setup::nodes(2).unswept()).await;
+    let line = &run.nodes[1].to_sql;
+    for _ in 0..run.scale.count(3, 30) {
+        run.during(Fault::Sql, Some(1), async {
+            line.set(Line::Deaf);
+
+            // Somebody is signed out meanwhile, and the bus tells of it.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            line.lose_connections();
+
+            line.set(Line::Whole);
+        })
+        .await;
+        tokio::time::sleep(run.scale.seconds(3.0, 5.0)).await;
+    }
+    run.judge().await.clean(run.scale.count(20, 200));
 }
 
 /// Twice a second at most, whatever the cut is like.

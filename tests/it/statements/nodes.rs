@@ -2,8 +2,8 @@
 
 use portcullis::ids::NodeId;
 use portcullis::store::Tx;
-use portcullis::store::journal::{self, Change, NewEntry};
-use portcullis::store::nodes::{self, Anchor, Report};
+use portcullis::store::journal::{self, Anchor, Change, NewEntry};
+use portcullis::store::nodes::{self, Report};
 use uuid::Uuid;
 
 use super::{at, both};

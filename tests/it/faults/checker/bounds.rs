@@ -67,6 +67,8 @@ impl Bounds {
         let (mut from, mut during) = (acked, None);
         loop {
             let (bound, name) = match during {
+                // What was cut and is slow then has both before it.
+                Some(name) if self.is_slow(phases, from) => (self.after_heal + self.without_redis, name),
                 Some(name) => (self.after_heal, name),
                 None => self.while_it_hears(phases, from),
             };
@@ -98,6 +100,13 @@ impl Bounds {
                 };
             }
         }
+    }
+
+    /// Whether a line of the node is slow in the time that it has after a heal.
+    fn is_slow(&self, phases: &[&Phase], healed: At) -> bool {
+        let until = healed.saturating_add(self.after_heal);
+        let mut slow = phases.iter().filter(|phase| phase.fault == Fault::Slow);
+        slow.any(|phase| phase.overlaps(healed, until))
     }
 
     /// Which promise holds from `from` on. What Redis was spared a moment ago still shows.

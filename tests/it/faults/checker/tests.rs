@@ -181,6 +181,14 @@ fn i1_has_the_bound_of_the_fault() {
     breaks(&told().phase(Fault::Redis, 900, 1_500).closed(3_001), [1]);
     breaks(&told().phase(Fault::Sql, 900, 5_000).closed(6_900), []);
     breaks(&told().phase(Fault::Sql, 900, 5_000).closed(7_001), [1]);
+    // A line that is slow then is only half healed.
+    let slow = || {
+        told()
+            .phase(Fault::Sql, 900, 5_000)
+            .phase(Fault::Slow, 6_000, 9_000)
+    };
+    breaks(&slow().closed(8_900), []);
+    breaks(&slow().closed(9_001), [1]);
     // However long it is cut off: the lease.
     breaks(&told().phase(Fault::Sql, 900, 90_000).closed(31_900), []);
     breaks(&told().phase(Fault::Sql, 900, 90_000).closed(32_001), [1]);
