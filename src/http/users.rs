@@ -10,7 +10,7 @@ use super::extract::{
 };
 use super::problem::{BodyProblems, CommonProblems, ManagementProblems, Problem};
 use super::render::UserJson;
-use crate::accounts::{AccountChange, NameChange};
+use crate::accounts::{AccountChange, MAX_NAME, NameChange};
 use crate::app::App;
 use crate::ids::UserId;
 use crate::store::users::{Filter, Status};
@@ -140,12 +140,8 @@ pub struct UserChangeBody(AccountChange);
 #[schema(as = UserChangeBody)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub struct UserChangeSchema {
-    /// `null` takes the name away.
-    #[schema(
-        min_length = 1,
-        max_length = 100,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$"
-    )]
+    /// `null` or empty: none.
+    #[schema(max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     name: Option<String>,
     /// Disabling ends every session of the user.
     #[schema(pattern = "^(active|disabled)$")]
@@ -154,8 +150,7 @@ pub struct UserChangeSchema {
 
 impl Read for UserChangeBody {
     fn read(fields: &mut Fields) -> Option<Self> {
-        // What a name may be is for the service to say, as at registration.
-        let name = match fields.patch("name", |name| values::string(name).map(Some)) {
+        let name = match fields.patch("name", values::text_or_empty(MAX_NAME)) {
             Patch::Keep => None,
             Patch::Clear => Some(NameChange::Clear),
             Patch::Set(name) => Some(NameChange::Set(name)),
