@@ -18,17 +18,14 @@ const RATES: Rates = Rates {
 };
 
 async fn started(name: &'static str, setup: Setup) -> Run {
-    with_sockets(name, setup, 10_000).await
-}
-
-/// So `many` of them in the long form.
-async fn with_sockets(name: &'static str, setup: Setup, many: usize) -> Run {
     let run = Run::start(name, setup).await;
     let manner = Manner {
         talks: true,
         ..Manner::default()
     };
-    run.gather(run.scale.count(40, many), manner).await;
+    // Of ten thousand half come back at once, again and again, and two processors that carry the clients as well
+    // cannot answer all of them in time.
+    run.gather(run.scale.count(40, 2_000), manner).await;
     run.act(RATES);
     run
 }
@@ -53,8 +50,7 @@ async fn every_kind_of_cut_has_its_bound() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_cut_from_all_closes_its_sockets_by_itself() {
-    // Ten thousand that all ask all the time are more than two processors answer, a cut or none.
-    let run = with_sockets("C11, the lease", Setup::nodes(2), 1_000).await;
+    let run = started("C11, the lease", Setup::nodes(2)).await;
     let long = run.scale.lease() + Duration::from_secs(3);
     // Its sockets go on asking, and it answers without asking anybody: no receipt may say otherwise (I6).
     let asking = async {
@@ -82,11 +78,9 @@ async fn an_answer_that_never_comes_is_not_waited_for() {
     for _ in 0..run.scale.count(3, 10) {
         run.during(Fault::Sql, Some(1), async {
             line.set(Line::Deaf);
-
             // Somebody is signed out meanwhile, and the bus tells of it.
             tokio::time::sleep(Duration::from_millis(100)).await;
             line.lose_connections();
-
             line.set(Line::Whole);
         })
         .await;
