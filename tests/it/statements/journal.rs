@@ -8,7 +8,7 @@ use portcullis::store::sessions::EndReason;
 use portcullis::store::{Db, Error, Tx, journal, meta, sessions, users};
 use uuid::Uuid;
 
-use super::{at, both, email, number};
+use super::{at, both, email, number, text};
 
 const ADA: Uuid = Uuid::from_u128(1);
 const BOB: Uuid = Uuid::from_u128(2);
@@ -286,4 +286,18 @@ async fn a_reader_of_sqlite_cannot_write() {
     let mut tx = sqlite.db.read().await.unwrap();
     let refused = users::set_password(&mut tx, ADA.into(), &email("ada@example.org"), "x", at(1)).await;
     assert!(refused.is_err());
+}
+
+#[tokio::test]
+async fn a_client_that_vanished_takes_no_place_for_long() {
+    let [_, postgres] = both().await;
+    let mut tx = postgres.single().await;
+    for (setting, value) in [
+        ("select current_setting('tcp_user_timeout')", "10000"),
+        ("select current_setting('tcp_keepalives_idle')", "10"),
+        ("select current_setting('tcp_keepalives_interval')", "5"),
+        ("select current_setting('tcp_keepalives_count')", "3"),
+    ] {
+        assert_eq!(text(&mut tx, setting).await, value, "{setting}");
+    }
 }

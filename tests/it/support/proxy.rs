@@ -11,6 +11,10 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+/// After how long a server finds that nobody answers any more: as our connections to PostgreSQL ask it to
+/// (`store/pools.rs`).
+const ASKED_IN_VAIN: Duration = Duration::from_secs(25);
+
 /// How the line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Line {
@@ -170,7 +174,9 @@ impl Carrier {
                 reset(server);
             }
             Some(_) => {
-                tokio::join!(lose(client, self.line.clone()), lose(server, self.line));
+                // To a server that asks whether anybody is there, nobody answers.
+                let server = tokio::time::timeout(ASKED_IN_VAIN, lose(server, self.line.clone()));
+                let ((), _gone) = tokio::join!(lose(client, self.line), server);
             }
             None => {}
         }
