@@ -14,6 +14,7 @@ use crate::store::{Db, Error, Tx};
 /// the heal of a cut.
 const ANSWER: Duration = Duration::from_secs(1);
 
+/// The tail's way to the database: one connection at a time, made when it is needed.
 #[derive(Debug)]
 pub struct Line {
     db: Db,
@@ -21,6 +22,7 @@ pub struct Line {
 }
 
 impl Line {
+    /// A way to `db`, on which nothing was asked yet.
     pub fn new(db: &Db) -> Self {
         Self {
             db: db.clone(),

@@ -127,6 +127,12 @@ async fn a_reader_sees_each_row_of_its_epoch_after_its_position() {
             .await
             .unwrap();
         assert_eq!(sequences(&after.entries), [last]);
+        let two = Page { after: none, most: 2 };
+        let first = journal::read_after(&mut tx, &start, two, &BTreeSet::new())
+            .await
+            .unwrap();
+        assert_eq!(sequences(&first.entries), sequences(&written[..2]));
+        assert!(first.full && !batch.full);
         let again = journal::read_after(&mut tx, &batch.snapshot, page(none), &BTreeSet::new())
             .await
             .unwrap();
