@@ -30,7 +30,7 @@ pub struct ServiceKeyBody {
     #[schema(value_type = Vec<Scope>, min_items = 1, max_items = 10)]
     scopes: Vec<Permission>,
     /// Seconds; never unless set.
-    #[schema(minimum = 1, maximum = 315360000)]
+    #[schema(minimum = 1, maximum = 315_360_000)]
     expires_in: Option<u32>,
     /// Addresses and CIDRs it may be used from; any unless set.
     #[schema(value_type = Option<Vec<Network>>, max_items = 64)]

@@ -48,7 +48,7 @@ async fn town_without_postman() -> (TestApp, TcpListener) {
         .configure(move |config| {
             config.mail.transport = Transport::Smtp;
             config.mail.smtp_url = Some(url.into());
-            config.mail.from = "Portcullis <no-reply@example.net>".to_owned();
+            "Portcullis <no-reply@example.net>".clone_into(&mut config.mail.from);
             config.mail.timeout = 600;
         })
         .spawn()

@@ -142,7 +142,9 @@ async fn t28_a_manager_changes_name_and_status_and_nothing_else() {
         changed
     );
     for name in [json!(null), json!(""), json!(" ")] {
-        hub.change(&key, &ada.id, json!({ "name": "Ada" })).await.expect(200);
+        hub.change(&key, &ada.id, json!({ "name": "Ada" }))
+            .await
+            .expect(200);
         let nameless = hub.change(&key, &ada.id, json!({ "name": name })).await;
         assert_eq!(nameless.expect(200).json()["name"], Value::Null);
     }
