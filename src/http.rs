@@ -9,6 +9,7 @@ mod activation;
 mod assets;
 mod audit;
 pub mod client;
+mod client_files;
 mod cookies;
 mod cors;
 mod dev_mailbox;

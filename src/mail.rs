@@ -14,7 +14,7 @@ mod wording;
 
 use crate::config;
 
-pub use language::{Language, preferred};
+pub use language::{Language, accepted, preferred};
 pub use letter::Letter;
 pub use mailbox::{CaughtMail, caught};
 pub use mailer::{DeliveryError, Mailer};

@@ -1,4 +1,4 @@
-//! `[links]`: where mails point, for a site with pages of its own.
+//! `[links]`: where mails and the hub's own pages point.
 
 use url::Url;
 
@@ -6,7 +6,7 @@ use super::reader::Reader;
 use super::section::section;
 
 section! {
-    /// Where mails point; `{token}` stands for the token. The hub's own pages unless set.
+    /// Where mails point; `{token}` stands for the token. The hub's own pages unless set. And where these lead back to.
     "links" struct Links {
         /// The page that activates an account; `{public_url}/activate/{token}` unless set.
         activation: Option<String> = None,
@@ -18,6 +18,8 @@ section! {
         email_undo: Option<String> = None,
         /// The page that signs a new device out; `{public_url}/device/{token}` unless set.
         device: Option<String> = None,
+        /// Addresses of a site that the hub's own sign-in page may lead back to (`?return_to=`), compared exactly.
+        return_to: Option<Vec<String>> = None,
     }
 }
 
@@ -38,6 +40,16 @@ impl Links {
                 "write an http or https address with {token} in it, as in https://app.example.org/x/{token}",
             );
         }
+        for address in self
+            .return_to
+            .iter()
+            .flatten()
+            .filter(|address| !is_address(address))
+        {
+            let wanted =
+                "write a whole http or https address, as browsers show it: https://app.example.org/welcome";
+            reader.complain("links.return_to", format!("`{address}`: {wanted}"));
+        }
     }
 }
 
@@ -53,9 +65,38 @@ fn is_link(text: &str) -> bool {
     plain && text.contains("{token}") && same_host
 }
 
+/// An address of the web that a browser would leave as it is, for nobody in particular.
+fn is_address(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| {
+        let nobody = url.username().is_empty() && url.password().is_none();
+        matches!(url.scheme(), "http" | "https") && nobody && url.as_str() == text
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn t22_a_place_to_return_to_is_one_whole_address_of_the_web() {
+        for text in ["https://app.example.org/", "http://localhost:3000/#/welcome?a=b"] {
+            assert!(is_address(text), "{text}");
+        }
+        for text in [
+            "https://app.example.org",
+            "https://APP.example.org/",
+            "https://app.example.org/../x",
+            "https://app.example.org\\@evil.example/",
+            "https://ada@app.example.org/",
+            "https://*.example.org/ ",
+            "//app.example.org/",
+            "/welcome",
+            "javascript:alert(1)",
+            "",
+        ] {
+            assert!(!is_address(text), "{text}");
+        }
+    }
 
     #[test]
     fn a_link_is_an_address_of_the_web_with_a_place_for_the_token() {

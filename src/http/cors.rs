@@ -1,5 +1,5 @@
 //! Cross-origin requests: exactly `http.allowed_origins`, with credentials. A foreign origin gets no
-//! CORS header at all: nothing is reflected, and `*` is never said (T03, T24).
+//! CORS header at all: nothing is reflected, and `*` is said of public code alone (T03, T24).
 
 use std::sync::Arc;
 
@@ -27,40 +27,52 @@ const VARY_ON: HeaderValue =
 
 /// The origins whose pages may call.
 #[derive(Clone, Debug)]
-pub struct Origins(Vec<String>);
+pub struct Origins {
+    /// May read answers from elsewhere.
+    listed: Vec<String>,
+    /// The hub's own pages, which need no permission to read, may use cookies as well.
+    own: String,
+}
 
 impl Origins {
     /// `http.allowed_origins`, or else the origin of the public address.
     pub fn new(config: &Config, site: &Site) -> Self {
-        Self(
-            config
-                .http
-                .allowed_origins
-                .clone()
-                .unwrap_or_else(|| vec![site.origin()]),
-        )
+        let own = site.origin();
+        let listed = config.http.allowed_origins.clone();
+        Self {
+            listed: listed.unwrap_or_else(|| vec![own.clone()]),
+            own,
+        }
     }
 
     #[cfg(test)]
     pub fn of(origins: &[&str]) -> Self {
-        Self(origins.iter().map(ToString::to_string).collect())
+        Self {
+            listed: origins.iter().map(ToString::to_string).collect(),
+            own: "https://auth.example.org".into(),
+        }
     }
 
-    /// Whether a request comes from a page of one of these origins, and says so.
+    /// Whether a request comes from a page of the hub's own or of a listed origin, and says so.
     pub fn allow(&self, headers: &HeaderMap) -> bool {
-        self.allowed(headers).is_some()
+        let own = |origin: &HeaderValue| origin.as_bytes() == self.own.as_bytes();
+        only(headers).is_some_and(own) || self.allowed(headers).is_some()
     }
 
-    /// The one `Origin` of a request, when it is allowed: compared byte for byte.
+    /// The one `Origin` of a request, when it is listed: compared byte for byte.
     fn allowed(&self, headers: &HeaderMap) -> Option<HeaderValue> {
-        let mut sent = headers.get_all(ORIGIN).iter();
-        let origin = sent.next()?;
-        let known = self
-            .0
-            .iter()
-            .any(|allowed| allowed.as_bytes() == origin.as_bytes());
-        (known && sent.next().is_none()).then(|| origin.clone())
+        let listed = |origin: &&HeaderValue| {
+            let mut listed = self.listed.iter();
+            listed.any(|allowed| allowed.as_bytes() == origin.as_bytes())
+        };
+        only(headers).filter(listed).cloned()
     }
+}
+
+/// The `Origin` of a request, when it has exactly one.
+fn only(headers: &HeaderMap) -> Option<&HeaderValue> {
+    let mut sent = headers.get_all(ORIGIN).iter();
+    sent.next().filter(|_| sent.next().is_none())
 }
 
 /// Answers preflights, and adds to every other answer what its origin may know.
@@ -102,13 +114,14 @@ mod tests {
 
     #[test]
     fn t03_only_an_exact_origin_is_allowed() {
-        let origins = Origins(vec!["https://app.example.org".into()]);
+        let origins = Origins::of(&["https://app.example.org"]);
         let allowed = |sent: &[&str]| {
             let mut headers = HeaderMap::new();
             for origin in sent {
                 headers.append(ORIGIN, origin.parse().unwrap());
             }
-            origins.allowed(&headers).is_some()
+            assert_eq!(origins.allowed(&headers).is_some(), origins.allow(&headers));
+            origins.allow(&headers)
         };
         assert!(allowed(&["https://app.example.org"]));
         for origin in [
@@ -127,5 +140,23 @@ mod tests {
         }
         assert!(!allowed(&["https://app.example.org", "https://app.example.org"]));
         assert!(!allowed(&[]));
+    }
+
+    #[test]
+    fn t24_the_hubs_own_pages_may_use_cookies_and_are_named_to_nobody() {
+        let origins = Origins::of(&["https://app.example.org"]);
+        let from = |origin: &'static str| HeaderMap::from_iter([(ORIGIN, HeaderValue::from_static(origin))]);
+        let own = from("https://auth.example.org");
+        assert!(origins.allow(&own) && origins.allowed(&own).is_none());
+        for origin in [
+            "http://auth.example.org",
+            "https://auth.example.org:443",
+            "https://auth.example.org/",
+            "https://auth.example.org.evil.example",
+            "https://evil.auth.example.org",
+            "null",
+        ] {
+            assert!(!origins.allow(&from(origin)), "{origin}");
+        }
     }
 }

@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use super::client::Client;
 use super::edge::Edge;
 use super::extract::Json;
+use super::pages::Language;
 use super::problem::{CommonProblems, Problem};
 use crate::app::App;
 use crate::mail::{self, CaughtMail};
@@ -103,11 +104,16 @@ pub async fn list(State(app): State<App>, _: Near) -> Result<Json<Mailbox>, Prob
         (status = 404, description = "`not_found`: to everybody who is not at this machine", body = super::problem::Body, content_type = "application/problem+json"),
     )
 )]
-pub async fn page(State(app): State<App>, Extension(edge): Extension<Arc<Edge>>, _: Near) -> Response {
+pub async fn page(
+    State(app): State<App>,
+    Extension(edge): Extension<Arc<Edge>>,
+    language: Language,
+    _: Near,
+) -> Response {
     match mail::caught(&app.cx.db).await {
         Ok(mails) => {
             let mails: Vec<Value> = mails.into_iter().map(shown).collect();
-            edge.pages.render("mailbox.html", context! { mails })
+            edge.pages.render("mailbox.html", language, context! { mails })
         }
         Err(error) => Problem::from(error).into_response(),
     }

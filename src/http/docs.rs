@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Extension, Path};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use minijinja::context;
 
-use super::assets;
+use super::assets::File;
 use super::edge::Edge;
+use super::pages::Language;
 use super::problem::{CommonProblems, Problem};
 use crate::error::Code;
 
@@ -29,7 +31,7 @@ const FILES: &[(&str, &str)] = &[
     responses(CommonProblems, (status = 200, description = "Swagger UI", content_type = "text/html", body = String))
 )]
 pub async fn page(Extension(edge): Extension<Arc<Edge>>) -> Response {
-    edge.pages.render("docs.html", context! {})
+    edge.pages.render("docs.html", Language::English, context! {})
 }
 
 /// The files of Swagger UI.
@@ -37,13 +39,13 @@ pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new().route("/api/docs/{file}", get(file))
 }
 
-async fn file(path: Option<Path<String>>) -> Response {
+async fn file(path: Option<Path<String>>, asked: HeaderMap) -> Response {
     let wanted = path.map(|Path(name)| name).unwrap_or_default();
     let Some((name, kind)) = FILES.iter().find(|(name, _)| *name == wanted) else {
         return Problem::new(Code::NotFound).into_response();
     };
     match utoipa_swagger_ui::serve(name, Arc::default()) {
-        Ok(Some(found)) => assets::file(kind, found.bytes.into_owned()),
+        Ok(Some(found)) => File::new(kind, found.bytes.into_owned()).answer(&asked),
         _ => Problem::new(Code::NotFound).into_response(),
     }
 }

@@ -3,10 +3,11 @@
 
 use ipnet::IpNet;
 
+use super::client_files::ClientFiles;
 use super::cookies::Cookies;
 use super::cors::Origins;
 use super::host::Hosts;
-use super::pages::Pages;
+use super::pages::{Pages, Surroundings};
 use crate::config::{Env, Transport};
 use crate::context::Context;
 use crate::error::Code;
@@ -25,6 +26,7 @@ pub struct Edge {
     pub cookies: Cookies,
     pub trusted_proxies: Vec<IpNet>,
     pub pages: Pages,
+    pub client: ClientFiles,
     pub development: bool,
     /// Mail is caught locally, and `/dev/mailbox` shows it.
     pub mailbox: bool,
@@ -34,6 +36,7 @@ impl Edge {
     /// Works everything out from what the services are built from.
     pub fn new(cx: &Context) -> Self {
         let (config, site) = (&cx.config, &cx.site);
+        let mailbox = config.mail.transport == Transport::Mailbox;
         Self {
             base: site.issuer().to_owned(),
             https: site.url().scheme() == "https",
@@ -42,9 +45,15 @@ impl Edge {
             origins: Origins::new(config, site),
             cookies: Cookies::new(site),
             trusted_proxies: config.http.trusted_proxies.clone(),
-            pages: Pages::new(root(site.url().path())),
+            pages: Pages::new(Surroundings {
+                root: root(site.url().path()),
+                base: site.issuer().to_owned(),
+                mailbox,
+                password_length: config.passwords.min_length,
+            }),
+            client: ClientFiles::default(),
             development: config.env == Env::Development,
-            mailbox: config.mail.transport == Transport::Mailbox,
+            mailbox,
         }
     }
 
@@ -64,7 +73,13 @@ impl Edge {
             origins: Origins::of(&["https://app.example.org"]),
             cookies: Cookies::of("https://auth.example.org"),
             trusted_proxies: vec![IpNet::from(std::net::IpAddr::from([10, 0, 0, 1]))],
-            pages: Pages::new(String::new()),
+            pages: Pages::new(Surroundings {
+                root: String::new(),
+                base: "https://auth.example.org".into(),
+                mailbox: false,
+                password_length: 12,
+            }),
+            client: ClientFiles::default(),
             development: false,
             mailbox: false,
         }

@@ -15,7 +15,10 @@ const PERMISSIONS: &str = "camera=(), geolocation=(), microphone=(), payment=(),
 /// Two years.
 const TRANSPORT: &str = "max-age=63072000; includeSubDomains";
 
-/// Adds them; what a handler set itself about caching stays.
+/// Who may use an answer as a part of a page.
+pub const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+/// Adds them; what a handler set itself about caching, and about who may embed public code, stays.
 pub fn secure(headers: &mut HeaderMap, https: bool) {
     let html = headers
         .get(CONTENT_TYPE)
@@ -31,10 +34,6 @@ pub fn secure(headers: &mut HeaderMap, https: bool) {
         if html { PAGE_POLICY } else { API_POLICY },
     );
     set(HeaderName::from_static("permissions-policy"), PERMISSIONS);
-    set(
-        HeaderName::from_static("cross-origin-resource-policy"),
-        "same-origin",
-    );
     if html {
         set(
             HeaderName::from_static("cross-origin-opener-policy"),
@@ -44,9 +43,11 @@ pub fn secure(headers: &mut HeaderMap, https: bool) {
     if https {
         set(STRICT_TRANSPORT_SECURITY, TRANSPORT);
     }
-    headers
-        .entry(CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-store"));
+    let mut unless_set = |name: HeaderName, value: &'static str| {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    };
+    unless_set(CACHE_CONTROL, "no-store");
+    unless_set(RESOURCE_POLICY, "same-origin");
 }
 
 #[cfg(test)]

@@ -1,43 +1,76 @@
-//! The pages behind mailed links and around them. They only render: GET looks nothing up and consumes
-//! nothing, for mail scanners follow links (T07). A click sends the request.
+//! The pages for people, and what they are made of: templates, texts in two languages, scripts that stand in `assets/`.
+//!
+//! A page is rendered without looking anything up. What somebody does on it its script sends to the public routes,
+//! as any other client would.
 
-use std::sync::Arc;
+mod language;
+pub mod links;
+mod return_to;
+pub mod sign_in;
+mod texts;
 
-use axum::extract::Extension;
 use axum::http::HeaderValue;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_LANGUAGE, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 
-use super::edge::Edge;
-use super::problem::{CommonProblems, Problem};
+pub use language::Language;
+pub use texts::Texts;
+
+use super::problem::Problem;
 use crate::error::Code;
 
-const TEMPLATES: &[(&str, &str)] = &[
-    ("base.html", include_str!("pages/base.html")),
-    ("activation.html", include_str!("pages/activation.html")),
-    ("device.html", include_str!("pages/device.html")),
-    ("docs.html", include_str!("pages/docs.html")),
-    ("email.html", include_str!("pages/email.html")),
-    ("email_undo.html", include_str!("pages/email_undo.html")),
-    ("home.html", include_str!("pages/home.html")),
-    ("mailbox.html", include_str!("pages/mailbox.html")),
-    ("problem.html", include_str!("pages/problem.html")),
-    ("recovery.html", include_str!("pages/recovery.html")),
-    ("setup.html", include_str!("pages/setup.html")),
+macro_rules! built_in {
+    ($($name:literal),+ $(,)?) => {
+        &[$(($name, include_str!(concat!("pages/", $name)))),+]
+    };
+}
+
+const TEMPLATES: &[(&str, &str)] = built_in![
+    "account.html",
+    "activation.html",
+    "base.html",
+    "demo.html",
+    "device.html",
+    "docs.html",
+    "email.html",
+    "email_undo.html",
+    "fields.html",
+    "forgot.html",
+    "home.html",
+    "mailbox.html",
+    "problem.html",
+    "recovery.html",
+    "setup.html",
+    "sign_in.html",
+    "sign_up.html",
+    "ways.html",
 ];
 
-/// The templates, compiled once.
+/// What every page knows of the hub around it.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// The path under which people reach the hub, without a slash at its end: mostly empty.
+    pub root: String,
+    /// The public address, without a slash at its end.
+    pub base: String,
+    /// Mail is caught, and `/dev/mailbox` shows it.
+    pub mailbox: bool,
+    /// The shortest password.
+    pub password_length: usize,
+}
+
+/// The templates and texts, read once.
 #[derive(Debug)]
 pub struct Pages {
     templates: Environment<'static>,
-    /// The path under which people reach the hub, without a slash at its end: mostly empty.
-    root: String,
+    texts: Vec<(Language, Value)>,
+    around: Surroundings,
 }
 
 impl Pages {
     /// Compiles them.
-    pub fn new(root: String) -> Self {
+    pub fn new(around: Surroundings) -> Self {
         let mut templates = Environment::new();
         templates.set_undefined_behavior(UndefinedBehavior::Strict);
         for (name, source) in TEMPLATES {
@@ -45,20 +78,48 @@ impl Pages {
                 tracing::error!(%error, template = name, "a page does not compile");
             }
         }
-        Self { templates, root }
+        let texts = Language::ALL.map(|language| (language, Texts::of(language).page()));
+        Self {
+            templates,
+            texts: texts.into(),
+            around,
+        }
+    }
+
+    /// The address of `path`, as a browser needs it.
+    pub fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.around.root)
     }
 
     /// The page `name`, filled in; everything is escaped.
-    pub fn render(&self, name: &str, values: Value) -> Response {
-        let whole = context! { root => self.root.as_str(), ..values };
+    pub fn render(&self, name: &str, language: Language, values: Value) -> Response {
+        let texts = self.texts.iter().find(|(known, _)| *known == language);
+        let languages =
+            Language::ALL.map(|language| context! { tag => language.tag(), name => language.name() });
+        let Surroundings {
+            root,
+            base,
+            mailbox,
+            password_length,
+        } = &self.around;
+        let whole = context! {
+            root, base, mailbox, password_length,
+            t => texts.map(|(_, texts)| texts),
+            language => language.tag(),
+            languages,
+            ..values
+        };
         let text = self
             .templates
             .get_template(name)
             .and_then(|template| template.render(whole));
         match text {
             Ok(text) => {
-                let html = HeaderValue::from_static("text/html; charset=utf-8");
-                ([(CONTENT_TYPE, html)], text).into_response()
+                let headers = [
+                    (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+                    (CONTENT_LANGUAGE, HeaderValue::from_static(language.tag())),
+                ];
+                (headers, text).into_response()
             }
             Err(error) => {
                 tracing::error!(%error, template = name, "a page could not be rendered");
@@ -68,107 +129,63 @@ impl Pages {
     }
 }
 
-/// Page behind the activation link
-#[utoipa::path(
-    get,
-    path = "/activate/{token}",
-    operation_id = "activation_page",
-    tag = "Pages",
-    params(("token" = String, Path, description = "From the mail")),
-    responses(CommonProblems, (status = 200, description = "HTML; consumes nothing", content_type = "text/html", body = String))
-)]
-pub async fn activation(Extension(edge): Extension<Arc<Edge>>) -> Response {
-    edge.pages.render("activation.html", context! {})
-}
-
-/// Page behind the recovery link
-#[utoipa::path(
-    get,
-    path = "/recovery/{token}",
-    operation_id = "recovery_page",
-    tag = "Pages",
-    params(("token" = String, Path, description = "From the mail")),
-    responses(CommonProblems, (status = 200, description = "HTML; consumes nothing", content_type = "text/html", body = String))
-)]
-pub async fn recovery(Extension(edge): Extension<Arc<Edge>>) -> Response {
-    edge.pages.render("recovery.html", context! {})
-}
-
-/// Page behind the link that confirms a new address
-#[utoipa::path(
-    get,
-    path = "/email/{token}",
-    operation_id = "email_page",
-    tag = "Pages",
-    params(("token" = String, Path, description = "From the mail")),
-    responses(CommonProblems, (status = 200, description = "HTML; consumes nothing", content_type = "text/html", body = String))
-)]
-pub async fn email(Extension(edge): Extension<Arc<Edge>>) -> Response {
-    edge.pages.render("email.html", context! {})
-}
-
-/// Page behind the link that takes a change of address back
-#[utoipa::path(
-    get,
-    path = "/email-undo/{token}",
-    operation_id = "email_undo_page",
-    tag = "Pages",
-    params(("token" = String, Path, description = "From the mail")),
-    responses(CommonProblems, (status = 200, description = "HTML; consumes nothing", content_type = "text/html", body = String))
-)]
-pub async fn email_undo(Extension(edge): Extension<Arc<Edge>>) -> Response {
-    edge.pages.render("email_undo.html", context! {})
-}
-
-/// Page behind the link that signs a device out
-#[utoipa::path(
-    get,
-    path = "/device/{token}",
-    operation_id = "device_page",
-    tag = "Pages",
-    params(("token" = String, Path, description = "From the mail")),
-    responses(CommonProblems, (status = 200, description = "HTML; consumes nothing", content_type = "text/html", body = String))
-)]
-pub async fn device(Extension(edge): Extension<Arc<Edge>>) -> Response {
-    edge.pages.render("device.html", context! {})
-}
-
-/// Page that makes the first admin
-#[utoipa::path(
-    get,
-    path = "/setup/{token}",
-    operation_id = "setup_page",
-    tag = "Pages",
-    params(("token" = String, Path, description = "From the address that `serve` prints")),
-    responses(CommonProblems, (status = 200, description = "HTML; consumes nothing", content_type = "text/html", body = String))
-)]
-pub async fn setup(Extension(edge): Extension<Arc<Edge>>) -> Response {
-    edge.pages.render("setup.html", context! {})
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::edge::Edge;
     use super::*;
 
+    /// What the pages are given that are given anything.
+    fn values() -> Value {
+        context! {
+            next => "/account",
+            query => "",
+            issuer => "https://auth.example.org",
+            socket => "wss://auth.example.org/ws",
+            version => "0",
+            database => "sqlite",
+            mails => Vec::<Value>::new(),
+            code => "internal",
+            status => 500,
+            title => "t",
+            detail => "d",
+            remedy => "r",
+        }
+    }
+
     #[test]
-    fn every_page_renders_and_has_nothing_inline() {
+    fn every_page_renders_in_every_language_and_has_nothing_inline() {
         let edge = Edge::for_tests();
         for (name, source) in TEMPLATES {
-            assert!(edge.pages.templates.get_template(name).is_ok(), "{name}");
             for inline in ["<style", " style=", "<script>", " onclick", "javascript:"] {
                 assert!(!source.contains(inline), "{inline} in {name}");
             }
+            for language in Language::ALL {
+                let page = edge.pages.render(name, language, values());
+                assert_eq!(page.status(), 200, "{name} in {}", language.tag());
+                assert_eq!(page.headers()[CONTENT_LANGUAGE], language.tag());
+            }
         }
-        for name in [
-            "activation.html",
-            "device.html",
-            "docs.html",
-            "email.html",
-            "email_undo.html",
-            "recovery.html",
-            "setup.html",
-        ] {
-            assert_eq!(edge.pages.render(name, context! {}).status(), 200, "{name}");
+    }
+
+    #[test]
+    fn no_page_says_anything_of_its_own() {
+        // What stands between tags, and in the attributes that are read out, comes from the texts.
+        for (name, source) in TEMPLATES {
+            if ["docs.html", "problem.html"].contains(name) {
+                continue;
+            }
+            let mut rest = source.replace('\n', " ");
+            for (open, close) in [("{%", "%}"), ("{{", "}}"), ("<code", "</code>"), ("<", ">")] {
+                while let Some(at) = rest.find(open) {
+                    let end = rest[at..].find(close).expect("it is closed") + close.len();
+                    rest.replace_range(at..at + end, " ");
+                }
+            }
+            let words: Vec<&str> = rest
+                .split_whitespace()
+                .filter(|word| word.chars().any(char::is_alphabetic) && *word != "Portcullis")
+                .collect();
+            assert_eq!(words, [""; 0], "{name}");
         }
     }
 }

@@ -8,6 +8,7 @@ use minijinja::context;
 
 use super::edge::Edge;
 use super::extract::PathId;
+use super::pages::Language;
 use super::problem::{CommonProblems, Entry, Problem};
 use crate::error::Code;
 
@@ -35,5 +36,6 @@ pub async fn page(Extension(edge): Extension<Arc<Edge>>, PathId(wanted): PathId<
         remedy,
     } = Entry::of(code);
     let values = context! { code => code.as_str(), status => status.as_u16(), title, detail, remedy };
-    edge.pages.render("problem.html", values)
+    // What a code means is told in English alone: it is for those who program.
+    edge.pages.render("problem.html", Language::English, values)
 }

@@ -16,10 +16,11 @@ use utoipa_axum::routes;
 use super::edge::Edge;
 use super::problem::{CommonProblems, get_only, method_not_allowed, not_found, oauth};
 use super::{
-    activation, assets, audit, cors, dev_mailbox, docs, export, health, home, host, hub, introspection, jwks,
-    logout, mails, me, middleware, openapi as document, own_email, own_password, own_sessions, pages, path,
-    problems, recovery, refresh, registration, revocations, roles, server_metadata, service_keys, sessions,
-    setup, sign_in, site_role, socket_token, token_revocation, users,
+    activation, assets, audit, client_files, cors, dev_mailbox, docs, export, health, home, host, hub,
+    introspection, jwks, logout, mails, me, middleware, openapi as document, own_email, own_password,
+    own_sessions, pages, path, problems, recovery, refresh, registration, revocations, roles,
+    server_metadata, service_keys, sessions, setup, sign_in, site_role, socket_token, token_revocation,
+    users,
 };
 use crate::app::App;
 use crate::socket;
@@ -87,15 +88,21 @@ fn management() -> Routes {
 fn around() -> Routes {
     Routes::default()
         .routes(routes!(home::page))
-        .routes(routes!(pages::activation))
-        .routes(routes!(pages::recovery))
-        .routes(routes!(pages::email))
-        .routes(routes!(pages::email_undo))
-        .routes(routes!(pages::device))
-        .routes(routes!(pages::setup))
+        .routes(routes!(pages::sign_in::sign_in))
+        .routes(routes!(pages::sign_in::sign_up))
+        .routes(routes!(pages::sign_in::forgot))
+        .routes(routes!(pages::sign_in::account))
+        .routes(routes!(pages::links::activation))
+        .routes(routes!(pages::links::recovery))
+        .routes(routes!(pages::links::email))
+        .routes(routes!(pages::links::email_undo))
+        .routes(routes!(pages::links::device))
+        .routes(routes!(pages::links::setup))
         .routes(routes!(problems::page))
         .routes(routes!(document::read))
         .routes(routes!(docs::page))
+        .routes(routes!(client_files::module))
+        .routes(routes!(client_files::global))
         .merge(docs::router().merge(assets::router()).into())
         .layer(CompressionLayer::new())
 }

@@ -46,17 +46,32 @@ impl Languages {
             .unwrap_or_else(|| self.default.clone())
     }
 
-    /// RFC 4647, 3.4: the tag itself, then without its last part, and so on.
     fn look_up(&self, tag: &str) -> Option<Language> {
-        let tag = tag.trim().replace('_', "-").to_ascii_lowercase();
-        let mut rest = tag.as_str();
-        loop {
-            if let Some(known) = self.known.iter().find(|known| known.as_str() == rest) {
-                return Some(known.clone());
-            }
-            rest = rest.rsplit_once('-')?.0;
-        }
+        find_shorter(tag, |rest| {
+            self.known.iter().find(|known| known.as_str() == rest).cloned()
+        })
     }
+}
+
+/// RFC 4647, 3.4: the tag itself, then without its last part, and so on, until `find` finds something.
+fn find_shorter<T>(tag: &str, find: impl Fn(&str) -> Option<T>) -> Option<T> {
+    let tag = tag.trim().replace('_', "-").to_ascii_lowercase();
+    let mut rest = tag.as_str();
+    loop {
+        if let Some(found) = find(rest) {
+            return Some(found);
+        }
+        rest = rest.rsplit_once('-')?.0;
+    }
+}
+
+/// The one of `known`, tags in lower case, that `Accept-Language` wants most.
+#[must_use]
+pub fn accepted<'a>(accepts: &str, known: &[&'a str]) -> Option<&'a str> {
+    let find = |rest: &str| known.iter().copied().find(|known| *known == rest);
+    ranges(accepts)
+        .into_iter()
+        .find_map(|tag| find_shorter(tag, find))
 }
 
 /// What `Accept-Language` asks for first, as a tag, where it asks for anything: to be kept as somebody's locale.

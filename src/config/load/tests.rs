@@ -95,6 +95,11 @@ fn one_wrong_value_is_one_fault_that_names_key_and_variable() {
             "https://a.example/x",
             "links.activation",
         ),
+        (
+            "PORTCULLIS_LINKS__RETURN_TO",
+            "https://a.example/,//b.example",
+            "links.return_to",
+        ),
         ("PORTCULLIS_SECRETS__MASTER", "short", "secrets.master"),
         ("PORTCULLIS_TOKENS__ACCESS_TTL", "4", "tokens.access_ttl"),
         ("PORTCULLIS_TOKENS__SOCKET_TTL", "-5", "tokens.socket_ttl"),

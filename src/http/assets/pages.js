@@ -1,111 +1,46 @@
-// The forms behind mailed links: a click sends the request that the link alone must not send.
-"use strict";
+// What every page has: the choice of a language, buttons that show a password, buttons that copy.
 
-const form = document.querySelector("form[data-endpoint]");
+import { text } from "./texts.js";
 
-for (const box of document.querySelectorAll("input[data-shows]")) {
-  const input = document.getElementById(box.dataset.shows);
-  box.addEventListener("change", () => {
-    input.type = box.checked ? "text" : "password";
+const { root, hub } = document.body.dataset;
+const YEAR = 365 * 24 * 3600;
+
+for (const button of document.querySelectorAll("[data-language]")) {
+  button.addEventListener("click", () => {
+    const language = encodeURIComponent(button.dataset.language);
+    document.cookie = `portcullis_language=${language}; Path=${root}/; Max-Age=${YEAR}; SameSite=Lax`;
+    location.reload();
   });
 }
 
-if (form) {
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    void send();
+for (const button of document.querySelectorAll("[data-shows]")) {
+  const input = document.getElementById(button.dataset.shows);
+  button.addEventListener("click", () => {
+    const isShown = input.type === "password";
+    input.type = isShown ? "text" : "password";
+    button.ariaPressed = String(isShown);
+  });
+  // Nothing but a password is sent from a field that browsers keep as one.
+  input.form?.addEventListener("submit", () => {
+    input.type = "password";
+    button.ariaPressed = "false";
   });
 }
 
-async function send() {
-  const button = form.querySelector("button[type=submit]");
-  button.disabled = true;
-  clear();
-  try {
-    const answer = await fetch(form.dataset.endpoint + token(), request());
-    if (answer.ok) {
-      finish();
-    } else {
-      await explain(answer);
-    }
-  } catch {
-    say("The server cannot be reached. Try again in a moment.");
-  } finally {
-    button.disabled = false;
-  }
+for (const button of document.querySelectorAll("[data-copies]")) {
+  const label = button.textContent;
+  button.addEventListener("click", async () => {
+    const { textContent } = document.getElementById(button.dataset.copies);
+    const copied = await navigator.clipboard?.writeText(textContent).then(() => true, () => false);
+    button.textContent = text(copied ? "copied" : "copy_failed");
+    setTimeout(() => (button.textContent = label), 3000);
+  });
 }
 
-// The last part of this page's own address, as it stands there.
-function token() {
-  return location.pathname.replace(/\/$/, "").split("/").pop();
-}
-
-function request() {
-  const fields = {};
-  for (const input of form.querySelectorAll("input[name]")) {
-    if (input.value !== "" || input.required) {
-      fields[input.name] = input.value;
-    }
-  }
-  const init = { method: form.dataset.method, credentials: "omit", cache: "no-store" };
-  if (init.method !== "PATCH") {
-    init.headers = { "Content-Type": "application/json" };
-    init.body = JSON.stringify(fields);
-  }
-  return init;
-}
-
-function clear() {
-  say("");
-  for (const place of form.querySelectorAll("[data-fault]")) {
-    show(place, "");
-    const input = form.elements.namedItem(place.dataset.fault);
-    input.removeAttribute("aria-invalid");
-    input.removeAttribute("aria-describedby");
-  }
-}
-
-function finish() {
-  const done = document.querySelector("[data-done]");
-  form.hidden = true;
-  done.hidden = false;
-  done.tabIndex = -1;
-  done.focus();
-}
-
-async function explain(answer) {
-  const problem = await answer.json().catch(() => ({}));
-  let first = null;
-  const elsewhere = [];
-  for (const fault of problem.errors ?? []) {
-    const place = form.querySelector(`[data-fault="${CSS.escape(fault.field)}"]`);
-    if (!place) {
-      elsewhere.push(fault.detail);
-      continue;
-    }
-    show(place, sentence(fault.detail));
-    const input = form.elements.namedItem(fault.field);
-    input.setAttribute("aria-invalid", "true");
-    input.setAttribute("aria-describedby", place.id);
-    first ??= input;
-  }
-  if (first) {
-    first.focus();
-  }
-  if (!first || elsewhere.length > 0) {
-    say(sentence(elsewhere.join("; ") || problem.detail || `The server answered ${answer.status}`));
-  }
-}
-
-function say(text) {
-  show(document.querySelector("[data-problem]"), text);
-}
-
-function show(place, text) {
-  place.textContent = text;
-  place.hidden = text === "";
-}
-
-function sentence(text) {
-  return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+// Cookies and sockets are for the public address alone: the same server by another name is another site.
+const elsewhere = document.querySelector("[data-elsewhere]");
+if (new URL(hub).origin !== location.origin) {
+  const path = location.pathname.startsWith(root) ? location.pathname.slice(root.length) : "/";
+  elsewhere.querySelector("a").href = hub + path + location.search;
+  elsewhere.hidden = false;
 }

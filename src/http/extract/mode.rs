@@ -34,7 +34,9 @@ impl<S: Sync> FromRequestParts<S> for Mode {
             return Err(refused);
         };
         if !edge.origins.allow(headers) {
-            return Err(refused.detail("cookie mode is for pages of http.allowed_origins"));
+            return Err(
+                refused.detail("cookie mode is for the hub's own pages and those of http.allowed_origins")
+            );
         }
         check_media_type(headers)?;
         Ok(Self::Cookie(Jar::of(Arc::clone(edge), headers)))

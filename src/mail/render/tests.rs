@@ -104,6 +104,7 @@ fn configured_links_take_the_place_of_the_hubs_own() {
         email: template("email"),
         email_undo: template("email_undo"),
         device: template("device"),
+        ..Links::default()
     };
     let mut pages = Vec::new();
     for letter in letters("Ada") {

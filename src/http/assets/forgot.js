@@ -1,0 +1,12 @@
+// Asking for another password: a letter, or none, and nobody is told which.
+
+import { giveWay, onSubmit } from "./form.js";
+import { connect } from "./hub.js";
+
+const form = document.querySelector("form");
+const hub = connect({ socket: false, autoStart: false });
+
+onSubmit(form, async ({ email }) => {
+  await hub.requestRecovery(email);
+  giveWay(form, document.querySelector("[data-after]"));
+});

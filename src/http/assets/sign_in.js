@@ -1,0 +1,43 @@
+// Signing in, and what comes next: where the server says that it may lead.
+
+import { explain, onClick, onSubmit } from "./form.js";
+import { connect } from "./hub.js";
+import { text } from "./texts.js";
+
+const form = document.querySelector("form");
+const present = document.querySelector("[data-present]");
+const inactive = form.querySelector("[data-inactive]");
+const hub = connect({ socket: false });
+let isLeaving = false;
+
+onSubmit(form, async ({ email, password }) => {
+  inactive.hidden = true;
+  isLeaving = true;
+  try {
+    await hub.signIn({ email, password });
+    location.assign(form.dataset.next);
+  } catch (error) {
+    isLeaving = false;
+    inactive.hidden = error.code !== "account_inactive";
+    throw error;
+  }
+});
+
+onClick(form.querySelector("[data-resend]"), form, async () => {
+  await hub.resendActivation(form.elements.email.value);
+  return text("sent_again");
+});
+
+// Whoever is signed in already decides for themselves: a site that sends them back here would turn in a circle.
+hub.on("signedIn", ({ user }) => show(isLeaving ? undefined : user));
+hub.on("signedOut", () => show(undefined));
+present.querySelector("[data-other]").addEventListener("click", () => {
+  hub.signOut().catch((error) => explain(form, error));
+  form.elements.email.focus();
+});
+
+function show(user) {
+  present.hidden = !user;
+  form.hidden = Boolean(user);
+  present.querySelector("[data-who]").textContent = user?.email ?? "";
+}
