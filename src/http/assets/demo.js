@@ -20,7 +20,8 @@ showManager(document.querySelector("[data-manager]"), () => {
 // The first two places of the section are its own: those of the devices come after.
 onClick(find("[data-begin]"), section, async () => {
   const tell = (words) => say(section, "done", words);
-  await Promise.all(devices.map(({ client }) => client.signOut().catch(() => {})));
+  const before = devices.filter(({ client }) => client.snapshot().user);
+  await Promise.all(before.map(({ client }) => client.signOut()));
   person = await makePerson(devices[0].client, tell);
   show(person);
   tell(text("demo.signing_in"));

@@ -3,21 +3,6 @@
 import { explain, onClick } from "./form.js";
 import { moment, text } from "./texts.js";
 
-const BROWSERS = [
-  ["Firefox", /Firefox\//],
-  ["Edge", /Edg/],
-  ["Opera", /OPR\//],
-  ["Chrome", /(Chrome|CriOS)\//],
-  ["Safari", /Safari\//],
-];
-const SYSTEMS = [
-  ["Android", /Android/],
-  ["iOS", /iPhone|iPad/],
-  ["Windows", /Windows/],
-  ["macOS", /Mac OS/],
-  ["Linux", /Linux/],
-];
-
 /** Shows them in `section`. */
 export function showSessions(hub, section) {
   const list = section.querySelector("[data-sessions]");
@@ -36,7 +21,7 @@ export function showSessions(hub, section) {
   function item(session) {
     const shown = template.content.cloneNode(true);
     const part = (name) => shown.querySelector(`[data-${name}]`);
-    part("device").textContent = session.device ?? nameOf(session.user_agent);
+    part("device").textContent = session.device ?? text("unknown_device");
     part("here").hidden = !session.current;
     part("online").hidden = session.connections.length === 0;
     part("seen").textContent = moment(session.last_seen_at);
@@ -64,10 +49,4 @@ export function showSessions(hub, section) {
   hub.on("event", ({ name }) => name.startsWith("session.") && refresh());
   hub.on("connection", ({ state }) => state === "open" && refresh());
   return { refresh };
-}
-
-function nameOf(userAgent) {
-  const find = (list) => list.find(([, pattern]) => pattern.test(userAgent ?? ""))?.[0];
-  const names = [find(BROWSERS), find(SYSTEMS)].filter(Boolean);
-  return names.join(" · ") || userAgent || text("unknown_device");
 }
