@@ -20,6 +20,7 @@ const TABLE: &str = "
     GET    /                             -                200 200 200 200 200 200 200 200
     GET    /.well-known/jwks.json        -                200 200 200 200 200 200 200 200
     GET    /.well-known/oauth-authorization-server - 200 200 200 200 200 200 200 200
+    GET    /account                     -                200 200 200 200 200 200 200 200
     GET    /activate/{token}             -                200 200 200 200 200 200 200 200
     GET    /api/audit                    audit:read       401 403 403 200 403 403 403 200
     GET    /api/auth/site_role           -                401 200 200 200 200 200 401 401
@@ -38,13 +39,18 @@ const TABLE: &str = "
     GET    /api/users/me                 -                401 200 200 200 200 200 401 401
     GET    /api/users/{id}               users:read       401 403 200 200 403 403 403 200
     GET    /api/users/{id}/sessions      sessions:read    401 403 200 200 403 403 403 200
+    GET    /client.global.js            -                200 200 200 200 200 200 200 200
+    GET    /client.js                   -                200 200 200 200 200 200 200 200
     GET    /dev/mailbox                  -                200 200 200 200 404 200 200 200
     GET    /dev/mailbox.json             -                200 200 200 200 404 200 200 200
+    GET    /forgot                      -                200 200 200 200 200 200 200 200
     GET    /healthz                      -                200 200 200 200 200 200 200 200
     GET    /problems/{code}              -                200 200 200 200 200 200 200 200
     GET    /readyz                       -                200 200 200 200 200 200 200 200
     GET    /recovery/{token}             -                200 200 200 200 200 200 200 200
     GET    /setup/{token}                -                200 200 200 200 200 200 200 200
+    GET    /sign-in                     -                200 200 200 200 200 200 200 200
+    GET    /sign-up                     -                200 200 200 200 200 200 200 200
     GET    /ws                           -                400 400 400 400 400 400 400 400
     PATCH  /api/auth/activate/{token}    -                410 410 410 410 410 410 410 410
     PATCH  /api/users/{id}               users:write      401 403 403 200 403 403 403 200

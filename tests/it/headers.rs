@@ -14,6 +14,8 @@ fn check(answer: &Answer, about: &str, https: bool) {
     let html = answer
         .header("content-type")
         .is_some_and(|kind| kind.starts_with("text/html"));
+    // Public code, for pages of every site.
+    let embedded = about.starts_with("GET /client.") || about.starts_with("HEAD /client.");
     for (name, expected) in [
         ("x-content-type-options", Some("nosniff")),
         ("referrer-policy", Some("no-referrer")),
@@ -22,7 +24,10 @@ fn check(answer: &Answer, about: &str, https: bool) {
             "content-security-policy",
             Some(if html { PAGE_POLICY } else { API_POLICY }),
         ),
-        ("cross-origin-resource-policy", Some("same-origin")),
+        (
+            "cross-origin-resource-policy",
+            Some(if embedded { "cross-origin" } else { "same-origin" }),
+        ),
         ("cross-origin-opener-policy", html.then_some("same-origin")),
         (
             "strict-transport-security",
@@ -84,6 +89,8 @@ async fn answers_with_tokens_are_never_kept_and_those_for_everybody_may_be() {
     let key = app.service_key(portcullis::roles::Permission::ALL).await;
     let new_key = json!({ "name": "backend", "scopes": ["users:read"] });
     for (about, answer) in [
+        ("account page", app.get("/account").await),
+        ("sign-in page", app.get("/sign-in").await),
         (
             "sign-in",
             app.try_sign_in("ada@example.org", crate::support::people::PASSWORD)

@@ -1,5 +1,11 @@
 //! The pages for people: they only render, run nothing inline, and can be read by everybody.
 
+mod client_files;
+mod languages;
+mod return_to;
+
+use std::collections::BTreeMap;
+
 use portcullis::ids::MailId;
 use portcullis::store::mailbox::{self, CaughtMail};
 use serde_json::json;
@@ -7,8 +13,12 @@ use serde_json::json;
 use crate::support::app::{TestApp, Tuning};
 use crate::support::people::PASSWORD;
 
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 15] = [
     "/",
+    "/sign-in",
+    "/sign-up",
+    "/forgot",
+    "/account",
     "/activate/x",
     "/recovery/x",
     "/email/x",
@@ -108,7 +118,16 @@ async fn t23_a_page_runs_nothing_inline_and_loads_nothing_from_elsewhere() {
             }
             for (name, value) in &tag.attributes {
                 assert!(name != "style" && !name.starts_with("on"), "{path}: {tag:?}");
-                if ["src", "href", "action", "data-endpoint", "data-document"].contains(&name.as_str()) {
+                if [
+                    "src",
+                    "href",
+                    "action",
+                    "data-endpoint",
+                    "data-document",
+                    "data-next",
+                ]
+                .contains(&name.as_str())
+                {
                     assert!(is_local(value, &app), "{path}: {tag:?}");
                 }
             }
@@ -131,13 +150,68 @@ async fn what_a_page_loads_is_there() {
             }
         }
     }
-    // What starts Swagger UI names no other host either.
-    let start = app.get("/assets/docs.js").await.expect(200);
-    assert!(!start.text().contains("://"));
-    let ours = app.get("/assets/pages.js").await.expect(200);
-    assert!(!ours.text().contains("://") && !ours.text().contains("innerHTML"));
     let styles = app.get("/assets/pages.css").await.expect(200);
     assert!(!styles.text().contains("url(") && !styles.text().contains("@import"));
+}
+
+/// Every script of the pages: those that they name, and what these import.
+async fn scripts(app: &TestApp) -> BTreeMap<String, String> {
+    let mut waiting = vec!["/assets/texts.en.js".to_owned(), "/assets/texts.ru.js".to_owned()];
+    for path in PAGES {
+        let page = app.get(path).await;
+        let tags = tags(page.text());
+        let named = tags.iter().filter(|tag| tag.name == "script");
+        waiting.extend(named.map(|tag| tag.attribute("src").unwrap().to_owned()));
+    }
+    let mut found = BTreeMap::new();
+    while let Some(path) = waiting.pop() {
+        if path.ends_with("swagger-ui-bundle.js") || path.starts_with("/client.") || found.contains_key(&path)
+        {
+            continue;
+        }
+        let script = app.get(&path).await.expect(200);
+        assert_eq!(
+            script.header("content-type"),
+            Some("text/javascript; charset=utf-8"),
+            "{path}"
+        );
+        let text = script.text().to_owned();
+        for import in text.split("from \"").skip(1) {
+            let name = import.split('"').next().unwrap();
+            let from = url::Url::parse("http://hub").unwrap().join(&path).unwrap();
+            waiting.push(from.join(name).unwrap().path().to_owned());
+        }
+        found.insert(path, text);
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_script_of_the_pages_writes_text_alone_and_calls_nobody_else() {
+    let app = TestApp::spawn().await;
+    let scripts = scripts(&app).await;
+    assert!(scripts.len() > 15, "{:?}", scripts.keys());
+    for (path, text) in scripts {
+        for forbidden in [
+            "innerHTML",
+            "outerHTML",
+            "insertAdjacent",
+            "document.write",
+            "eval(",
+            "new Function",
+        ] {
+            assert!(!text.contains(forbidden), "{forbidden} in {path}");
+        }
+        for (at, _) in text.match_indices("://") {
+            // The demonstration's addresses that are on no network.
+            assert!(
+                text[at..].starts_with("://${name}.invalid"),
+                "{path}: {}",
+                &text[at - 8..]
+            );
+        }
+        assert!(text.lines().count() <= 200, "{path}");
+    }
 }
 
 #[tokio::test]
@@ -165,7 +239,8 @@ async fn a_page_has_a_language_a_title_one_heading_and_a_label_for_each_field() 
             .iter()
             .map(|label| label.attribute("for"))
             .collect();
-        for input in named("input") {
+        let seen = |input: &&&Tag| input.attribute("type") != Some("hidden");
+        for input in named("input").iter().filter(seen).chain(&named("select")) {
             assert!(labels.contains(&input.attribute("id")), "{path}: {input:?}");
             assert_ne!(input.attribute("id"), None, "{path}");
         }
@@ -175,6 +250,22 @@ async fn a_page_has_a_language_a_title_one_heading_and_a_label_for_each_field() 
                 .any(|meta| meta.attribute("name") == Some("viewport")),
             "{path}"
         );
+        for form in named("form") {
+            // Should a script ever fail, no password goes into an address.
+            assert_eq!(form.attribute("method"), Some("post"), "{path}: {form:?}");
+        }
+        for input in named("input") {
+            let completes = input.attribute("autocomplete");
+            let wanted: &[&str] = match input.attribute("type") {
+                Some("password") => &["current-password", "new-password"],
+                Some("email") => &["username", "email"],
+                _ => continue,
+            };
+            assert!(
+                completes.is_some_and(|it| wanted.contains(&it)),
+                "{path}: {input:?}"
+            );
+        }
         if !named("form").is_empty() {
             assert_eq!(named("noscript").len(), 1, "{path}");
             assert!(
@@ -252,7 +343,7 @@ async fn under_a_path_every_address_of_a_page_has_that_path() {
     for path in PAGES {
         for tag in tags(app.get(path).await.expect(200).text()) {
             for (name, value) in &tag.attributes {
-                if ["src", "href", "data-endpoint", "data-document"].contains(&name.as_str())
+                if ["src", "href", "data-endpoint", "data-document", "data-next"].contains(&name.as_str())
                     && value.starts_with('/')
                 {
                     assert!(value.starts_with("/auth/hub/"), "{path}: {value}");
@@ -260,4 +351,24 @@ async fn under_a_path_every_address_of_a_page_has_that_path() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn the_demonstration_is_for_development_and_production_has_a_plain_home() {
+    let app = TestApp::spawn().await;
+    let home = app.get("/").await.expect(200);
+    assert!(home.text().contains("demo.js") && home.text().contains("/dev/mailbox"));
+    let production = Tuning::new()
+        .configure(|config| {
+            config.env = portcullis::config::Env::Production;
+            config.mail.transport = portcullis::config::Transport::Smtp;
+            config.mail.smtp_url = Some("smtp://127.0.0.1:1".to_owned().into());
+        })
+        .spawn()
+        .await;
+    let home = production.get("/").await.expect(200);
+    for secret in ["demo", "mailbox", "sqlite", env!("CARGO_PKG_VERSION")] {
+        assert!(!home.text().contains(secret), "{secret}");
+    }
+    assert!(home.text().contains("/sign-in") && home.text().contains("/api/docs"));
 }

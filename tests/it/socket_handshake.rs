@@ -151,21 +151,17 @@ async fn t03_hostile_origins_are_refused() {
 }
 
 #[tokio::test]
-async fn t03_a_list_of_origins_takes_the_place_of_the_own_one() {
+async fn t03_a_list_of_origins_is_exact_and_leaves_the_hubs_own_pages_in() {
     let configured = Tuning::new().configure(|config| {
         config.public_url = Some(SITE.parse().unwrap());
         config.http.allowed_origins = Some(vec!["https://app.example.org".to_owned()]);
     });
     let hub = configured.spawn().await;
-    switched(
-        &hub.upgrade(&[PROTOCOL, ("Origin", "https://app.example.org")])
-            .await,
-    );
-    for origin in [
-        SITE,
-        "https://app.example.org.evil.example",
-        "http://app.example.org",
-    ] {
+    for origin in ["https://app.example.org", SITE] {
+        switched(&hub.upgrade(&[PROTOCOL, ("Origin", origin)]).await);
+    }
+    let others = ["https://app.example.org.evil.example", "http://app.example.org"];
+    for origin in others.into_iter().chain(HOSTILE.iter().copied()) {
         let answer = hub.upgrade(&[PROTOCOL, ("Origin", origin)]).await;
         answer.problem(403, "origin_refused");
     }

@@ -10,13 +10,15 @@ use crate::support::people::PASSWORD;
 
 const ROUTES: [&str; 3] = ["/api/auth", "/api/auth/refresh", "/api/auth/logout"];
 
-const FOREIGN: [&str; 12] = [
+const FOREIGN: [&str; 14] = [
     "null",
     "*",
     "",
     "https://evil.example",
     "http://app.example.org",
-    "https://auth.example.org",
+    "http://auth.example.org",
+    "https://auth.example.org.evil.example",
+    "https://evil.auth.example.org",
     "https://app.example.org:443",
     "https://app.example.org/",
     "https://APP.example.org",
@@ -69,6 +71,21 @@ async fn t24_in_cookie_mode_an_origin_that_is_not_allowed_changes_nothing() {
         }
     }
     unchanged(&hub, victim).await;
+}
+
+#[tokio::test]
+async fn t24_the_hubs_own_pages_may_use_the_cookie_whatever_is_listed_and_are_granted_nothing_else() {
+    let hub = tuning().spawn().await;
+    hub.person(ADA, "user").await;
+    let body = json!({ "email": ADA, "password": PASSWORD });
+    let request = hub
+        .request(Method::POST, "/api/auth")
+        .header("x-portcullis-mode", "cookie")
+        .header("origin", "https://auth.example.org");
+    let answer = Answer::of(request.json(&body)).await.expect(200);
+    assert!(set_cookies(&answer).iter().any(|(name, ..)| name == NAME));
+    // A page of the same origin reads the answer without being allowed to.
+    assert!(answer.header("access-control-allow-origin").is_none());
 }
 
 #[tokio::test]
