@@ -175,7 +175,14 @@ mod tests {
                 continue;
             }
             let mut rest = source.replace('\n', " ");
-            for (open, close) in [("{%", "%}"), ("{{", "}}"), ("<code", "</code>"), ("<", ">")] {
+            for (open, close) in [
+                ("{% block width %}", "{% endblock %}"),
+                ("{#", "#}"),
+                ("{%", "%}"),
+                ("{{", "}}"),
+                ("<code", "</code>"),
+                ("<", ">"),
+            ] {
                 while let Some(at) = rest.find(open) {
                     let end = rest[at..].find(close).expect("it is closed") + close.len();
                     rest.replace_range(at..at + end, " ");
