@@ -40,9 +40,13 @@ hub.subscribe(() => {
 hub.on("connection", ({ state }) => {
   find("[data-trouble]").textContent = state === "waiting" ? text("problems.network") : "";
 });
-hub.on("error", (error) => (find("[data-trouble]").textContent = inWords(error)));
+hub.on("error", report);
 
-find("[data-sign-out]").addEventListener("click", () => hub.signOut());
+find("[data-sign-out]").addEventListener("click", () => hub.signOut().catch(report));
+
+function report(error) {
+  find("[data-trouble]").textContent = inWords(error);
+}
 
 onSubmit(forms.profile, async ({ name = "" }) => {
   await hub.updateUser({ name: name.trim() || null });

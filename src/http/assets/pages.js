@@ -8,7 +8,8 @@ const YEAR = 365 * 24 * 3600;
 for (const button of document.querySelectorAll("[data-language]")) {
   button.addEventListener("click", () => {
     const language = encodeURIComponent(button.dataset.language);
-    document.cookie = `portcullis_language=${language}; Path=${root}/; Max-Age=${YEAR}; SameSite=Lax`;
+    const secure = location.protocol === "https:" ? "; Secure" : "";
+    document.cookie = `portcullis_language=${language}; Path=${root}/; Max-Age=${YEAR}; SameSite=Lax${secure}`;
     location.reload();
   });
 }
