@@ -11,6 +11,8 @@ use crate::store::{Page, users};
 
 /// The most sessions that one call lists.
 const MAX_PAGE: u32 = 200;
+/// How many of them are looked at for one page of sessions without a connection.
+const MOST_PAGES: usize = 10;
 /// The most sessions of one user that are listed: the newest.
 const MAX_OF_USER: u32 = 1_000;
 
