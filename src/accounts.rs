@@ -2,8 +2,8 @@
 //! and what managers and operators do to users.
 //!
 //! Called by `http/` and `cli/`. Each act is one transaction with its audit row; what sockets must hear
-//! of is announced after the commit. Locks are taken in one order: the address, the user, the role `admin`, then the
-//! rest. `roles/writing.rs` alone comes the other way, and says why.
+//! of is announced after the commit. Locks are taken in one order: the address, the user, who may hold the role `admin`,
+//! then the rest.
 //!
 //! While an account is pending, its `password_hash` and `name` are what the newest registration chose.
 //! They open nothing: they take effect with the activation token that carries the same.

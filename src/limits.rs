@@ -19,6 +19,7 @@ use std::time::Duration;
 use crate::config;
 use crate::email::Email;
 use crate::hub::counters::{Bucket, Counters, Empty, Take};
+use crate::ids::SessionId;
 use crate::metric;
 
 pub use address::Address;
@@ -192,15 +193,18 @@ impl Limits {
             }
             guesses.push(everybody(&sign_in.spraying));
         }
-        guesses.push(everybody(&sign_in.total));
-        if let Err(empty) = inner.counters.take(&guesses).await {
-            if known || !inner.is_proven(from.ip, email).await {
-                return Err(refusal(empty, &guesses));
-            }
-            return inner.take(&[everybody(&sign_in.total)]).await;
+        let mut tries = vec![everybody(&sign_in.total)];
+        if from.browser.is_some() {
+            // All browsers together: anybody may have as many that their own account trusts as they like.
+            tries.push((&sign_in.address, format!("browsers of {email}")));
         }
-        // The last counts every try.
-        guesses.pop();
+        let takes: Vec<_> = guesses.iter().chain(&tries).cloned().collect();
+        if let Err(empty) = inner.counters.take(&takes).await {
+            if known || !inner.is_proven(from.ip, email).await {
+                return Err(refusal(empty, &takes));
+            }
+            return inner.take(&tries).await;
+        }
         attempt.takes.extend(guesses);
         Ok(())
     }
@@ -224,18 +228,28 @@ impl Limits {
     }
 
     /// Before a password is verified that is to prove somebody who is signed in. A stolen access token must
-    /// not make guessing cheaper than the sign-in does, so it counts as a sign-in from an unknown place. What it
-    /// took is to be settled.
+    /// not make guessing cheaper than the sign-in does, so guesses count for the address, and for the session from
+    /// wherever they come; strangers without one use up neither. What it took is to be settled.
     ///
     /// # Errors
     /// [`Exceeded`].
-    pub async fn proof(&self, ip: Option<IpAddr>, email: &Email) -> Result<Attempt<'_>, Exceeded> {
-        let from = Place { ip, browser: None };
-        let mut attempt = self.sign_in(&from, email).await?;
-        if let Err(exceeded) = self.verification(&mut attempt, &from, email, false).await {
+    pub async fn proof(
+        &self,
+        session: SessionId,
+        ip: Option<IpAddr>,
+        email: &Email,
+    ) -> Result<Attempt<'_>, Exceeded> {
+        let Some(inner) = &self.0 else {
+            return Ok(Attempt::default());
+        };
+        let sign_in = &inner.policy.sign_in;
+        let mut attempt = self.sign_in(&Place { ip, browser: None }, email).await?;
+        let guess = (&sign_in.session, session.to_string());
+        if let Err(exceeded) = inner.take(&[guess.clone(), everybody(&sign_in.total)]).await {
             self.settle(attempt).await;
             return Err(exceeded);
         }
+        attempt.takes.push(guess);
         Ok(attempt)
     }
 

@@ -197,7 +197,14 @@ impl Roles {
         let before = users::auth_state(&mut tx, user)
             .await?
             .ok_or(Error::UserNotFound)?;
-        let Some(wanted) = store::roles::find(&mut tx, role).await? else {
+        if before.role == role {
+            return match may.lacks(&before.permissions) {
+                Some(missing) => Err(Error::Lacking(missing)),
+                None => Ok(before),
+            };
+        }
+        // Until the commit nobody deletes it, or gives it what the caller lacks.
+        let Some(wanted) = store::roles::find_shared(&mut tx, role).await? else {
             let detail = format!("there is no role `{role}`");
             return Err(Error::Invalid(vec![FieldError::new(
                 "role",
@@ -209,9 +216,6 @@ impl Roles {
             if let Some(missing) = may.lacks(permissions) {
                 return Err(Error::Lacking(missing));
             }
-        }
-        if before.role == role {
-            return Ok(before);
         }
         let loses_admin = before.role == ADMIN && before.status == users::Status::Active;
         if loses_admin && users::count_active_in_role(&mut tx, ADMIN).await? <= 1 {

@@ -155,7 +155,7 @@ async fn lock_roles<'a>(tx: &mut Tx, people: &'a [Person]) -> Result<BTreeSet<&'
     let wanted: BTreeSet<&str> = people.iter().map(Person::role).collect();
     for role in wanted {
         store::roles::lock(tx, role).await?;
-        if store::roles::find(tx, role).await?.is_some() {
+        if store::roles::find_shared(tx, role).await?.is_some() {
             known.insert(role);
         }
     }

@@ -62,7 +62,7 @@ impl Accounts {
         };
         let mut tx = self.cx.db.begin().await?;
         store::roles::lock(&mut tx, &user.role).await?;
-        if store::roles::find(&mut tx, &user.role).await?.is_none() {
+        if store::roles::find_shared(&mut tx, &user.role).await?.is_none() {
             let detail = format!("there is no role `{}`", user.role);
             return Err(Error::Invalid(vec![FieldError::new(
                 "role",

@@ -50,8 +50,7 @@ impl Roles {
         let mut tx = self.cx.db.begin().await?;
         let made = roles::insert_missing(&mut tx, name, &permissions, now).await?;
         // The role before those who hold it: nobody comes to it between the growing of their versions and
-        // the commit, who would have the new permissions under a version that has not grown. An act on an admin
-        // holds the user and waits for the role: where the two meet PostgreSQL ends one, and it is tried again.
+        // the commit, who would have the new permissions under a version that has not grown.
         let before = roles::find_exclusively(&mut tx, name)
             .await?
             .ok_or(Error::NotFound)?;

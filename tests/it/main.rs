@@ -88,6 +88,7 @@ mod refresh;
 mod registration;
 mod resume;
 mod revocations;
+mod role_races;
 mod routes;
 mod secrets_at_rest;
 mod security_doc;

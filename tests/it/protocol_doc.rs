@@ -172,6 +172,12 @@ const FIGURES: &[(&str, &str, &str, &str)] = &[
         "MAX_FRAME: usize = 8 * 1024",
     ),
     (
+        "everything from a client in 10 s, frames or not, else 4304",
+        "256 KiB",
+        "socket/meter.rs",
+        "MOST: usize = 256 * 1024",
+    ),
+    (
         "frames of a client, but for pongs",
         "20 in 10 s",
         "socket/connection.rs",

@@ -113,7 +113,9 @@ async fn a_role_is_changed_with_everybody_who_holds_it_and_deleted_when_nobody_d
             users::set_site_role(&mut tx, id, "editor", at(2)).await.unwrap();
         }
         let wanted = ["app.write".to_owned(), "app.read".to_owned()];
+        let shared = roles::find_shared(&mut tx, "editor").await.unwrap();
         let found = roles::find_exclusively(&mut tx, "editor").await.unwrap().unwrap();
+        assert_eq!(shared.as_ref(), Some(&found));
         assert!(found.permissions.is_empty());
         assert!(
             roles::find_exclusively(&mut tx, "nobody")
