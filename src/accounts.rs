@@ -287,6 +287,20 @@ impl Accounts {
         users::lock_key(tx, key).await
     }
 
+    /// Enqueues `letter` to `user` at the address `to`, in the language that follows from what `by` did.
+    async fn write_to(
+        &self,
+        tx: &mut Tx,
+        user: &User,
+        to: &Email,
+        by: &Origin,
+        letter: &Letter,
+    ) -> Result<(), store::Error> {
+        let language = self.language(Some(user), by);
+        let mail = &self.cx.mail;
+        mail.enqueue(tx, to, Some(user.id), &language, letter).await
+    }
+
     /// Enqueues `letter` for `user`; without one, a decoy of it.
     async fn enqueue_or_pretend(
         &self,
@@ -298,7 +312,7 @@ impl Accounts {
     ) -> Result<(), store::Error> {
         let mail = &self.cx.mail;
         match user {
-            Some(_) => mail.enqueue(tx, to, user, language, letter).await.map(|_| ()),
+            Some(_) => mail.enqueue(tx, to, user, language, letter).await,
             None => mail.enqueue_decoy(tx, to, language, letter).await,
         }
     }

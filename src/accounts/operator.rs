@@ -74,9 +74,8 @@ impl Accounts {
             return Err(Error::Conflict("this address has an account already"));
         }
         if let Some(letter) = self.first_letter(&mut tx, user, id, &checked).await? {
-            self.cx
-                .mail
-                .enqueue(&mut tx, &user.email, Some(id), &self.language(None, by), &letter)
+            let (mail, language) = (&self.cx.mail, self.language(None, by));
+            mail.enqueue(&mut tx, &user.email, Some(id), &language, &letter)
                 .await?;
         }
         let details =

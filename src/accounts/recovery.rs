@@ -125,15 +125,11 @@ impl Accounts {
         let now = users::find(&mut tx, token.user_id)
             .await?
             .ok_or(Error::TokenSpent)?;
-        let language = self.language(Some(&now), by);
         let notice = Letter::PasswordChanged {
-            name: now.name,
+            name: now.name.clone(),
             one_stays: false,
         };
-        self.cx
-            .mail
-            .enqueue(&mut tx, &token.email, Some(token.user_id), &language, &notice)
-            .await?;
+        self.write_to(&mut tx, &now, &token.email, by, &notice).await?;
         let row = Record::done(Action::RecoveryComplete)
             .user(token.user_id)
             .details(

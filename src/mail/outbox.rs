@@ -116,7 +116,7 @@ impl Outbox {
         user: Option<UserId>,
         language: &Language,
         letter: &Letter,
-    ) -> Result<MailId, store::Error> {
+    ) -> Result<(), store::Error> {
         let content = self.render(to, language, letter);
         self.write(tx, letter.kind(), user, &content).await
     }
@@ -133,7 +133,7 @@ impl Outbox {
         letter: &Letter,
     ) -> Result<(), store::Error> {
         let content = self.render(to, language, letter);
-        self.write(tx, DECOY, None, &content).await.map(|_| ())
+        self.write(tx, DECOY, None, &content).await
     }
 
     async fn write(
@@ -142,22 +142,16 @@ impl Outbox {
         kind: &'static str,
         user_id: Option<UserId>,
         content: &Content,
-    ) -> Result<MailId, store::Error> {
+    ) -> Result<(), store::Error> {
         let id = MailId::generate(&self.0.clock, &self.0.rng);
-        let content = self.seal(id, content);
-        let created_at = self.0.clock.now();
-        mails::insert(
-            tx,
-            &NewMail {
-                id,
-                kind,
-                user_id,
-                content: &content,
-                created_at,
-            },
-        )
-        .await?;
-        Ok(id)
+        let mail = NewMail {
+            id,
+            kind,
+            user_id,
+            content: &self.seal(id, content),
+            created_at: self.0.clock.now(),
+        };
+        mails::insert(tx, &mail).await
     }
 
     fn render(&self, to: &Email, language: &Language, letter: &Letter) -> Content {

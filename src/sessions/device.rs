@@ -143,16 +143,13 @@ impl Sessions {
             expires_at: session.expires_at,
         };
         mailed_tokens::insert(tx, &row).await?;
-        let mail = &self.cx.mail;
-        let language = mail.language(user.locale.as_deref(), by.languages.as_deref());
         let letter = Letter::NewDevice {
             name: user.name.clone(),
             device: session.device.clone(),
             ip: session.ip.clone(),
             token,
         };
-        mail.enqueue(tx, &user.email, Some(user.id), &language, &letter)
-            .await?;
+        self.write_to(tx, user, by, &letter).await?;
         Ok(true)
     }
 }
