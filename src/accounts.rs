@@ -230,7 +230,7 @@ impl Accounts {
         session: Option<SessionId>,
         grant: Grant<'_>,
     ) -> Result<PlainToken, store::Error> {
-        let token = PlainToken::generate("pcm_", &self.cx.rng);
+        let token = PlainToken::generate(mailed_tokens::PREFIX, &self.cx.rng);
         let now = self.cx.now();
         let row = NewToken {
             hash: token.hash(),

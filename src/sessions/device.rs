@@ -130,7 +130,7 @@ impl Sessions {
         if standing != Standing::New {
             return Ok(false);
         }
-        let token = PlainToken::generate("pcm_", &self.cx.rng);
+        let token = PlainToken::generate(mailed_tokens::PREFIX, &self.cx.rng);
         let row = NewToken {
             hash: token.hash(),
             purpose: Purpose::Device,
