@@ -279,12 +279,9 @@ impl Accounts {
     /// Makes requests about one address wait for each other, whether or not it has an account: the row
     /// of an account would do so by itself, and parallel requests would tell by their time that it exists.
     async fn lock_address(&self, tx: &mut Tx, email: &Email) -> Result<(), store::Error> {
-        let mac = self.cx.master.mac("address lock", email.as_str().as_bytes());
-        let key = mac
-            .iter()
-            .take(8)
-            .fold(0, |key, byte| key << 8 | i64::from(*byte));
-        users::lock_key(tx, key).await
+        let master = &self.cx.master;
+        let key = master.mac_u64("address lock", email.as_str().as_bytes());
+        users::lock_key(tx, key.cast_signed()).await
     }
 
     /// Enqueues `letter` to `user` at the address `to`, in the language that follows from what `by` did.

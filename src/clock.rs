@@ -99,6 +99,12 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
+/// Whole seconds, rounded up, at least one: who waits as long as told must not be told again.
+#[must_use]
+pub fn whole_seconds(wait: Duration) -> u64 {
+    (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
+}
+
 /// Where the time comes from.
 #[derive(Clone, Debug, Default)]
 pub enum Clock {

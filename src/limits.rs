@@ -16,6 +16,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::clock::whole_seconds;
 use crate::config;
 use crate::email::Email;
 use crate::hub::counters::{Bucket, Counters, Empty, Take};
@@ -285,7 +286,7 @@ fn refusal(empty: Empty, takes: &[Take<'_>]) -> Exceeded {
     let limit = takes.get(empty.at).map_or("", |(bucket, _)| bucket.kind());
     metrics::counter!(metric::LIMITED, "limit" => limit).increment(1);
     Exceeded {
-        retry_after: whole_seconds(empty.wait),
+        retry_after: Duration::from_secs(whole_seconds(empty.wait)),
         limit,
     }
 }
@@ -293,12 +294,6 @@ fn refusal(empty: Empty, takes: &[Take<'_>]) -> Exceeded {
 /// One from the bucket that all callers share.
 fn everybody(bucket: &Bucket) -> Take<'_> {
     (bucket, String::new())
-}
-
-/// Rounded up, at least one: who waits as long as told must not be told again.
-fn whole_seconds(wait: Duration) -> Duration {
-    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-    Duration::from_secs(seconds.max(1))
 }
 
 /// Every limit with its tiers, as `docs/SECURITY.md` lists them: name, then at once, count, seconds.

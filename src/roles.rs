@@ -198,12 +198,7 @@ impl Roles {
             .await?
             .ok_or(Error::UserNotFound)?;
         let Some(wanted) = store::roles::find(&mut tx, role).await? else {
-            let detail = format!("there is no role `{role}`");
-            return Err(Error::Invalid(vec![FieldError::new(
-                "role",
-                "unknown_role",
-                detail,
-            )]));
+            return Err(Error::Invalid(vec![unknown_role(role)]));
         };
         for permissions in [&before.permissions, &wanted.permissions] {
             if let Some(missing) = may.lacks(permissions) {
@@ -259,6 +254,12 @@ impl Roles {
             .ok_or(Error::UserNotFound)?;
         self.assign(user.id, role, &Origin::local(Actor::Operator)).await
     }
+}
+
+/// The fault of a field `role` that names none.
+#[must_use]
+pub fn unknown_role(role: &str) -> FieldError {
+    FieldError::new("role", "unknown_role", format!("there is no role `{role}`"))
 }
 
 #[cfg(test)]

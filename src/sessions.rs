@@ -54,7 +54,7 @@ use known_tokens::KnownTokens;
 use signing_keys::SigningKeys;
 use socket_token::Ledger;
 
-pub use device::agent;
+pub use device::{agent, plain_text};
 
 /// The longest name of a device, in characters.
 pub const MAX_DEVICE: usize = 100;
@@ -155,6 +155,18 @@ pub enum LogoutScope {
     Session,
     Others,
     All,
+}
+
+impl LogoutScope {
+    /// Its word, in requests and in the audit log.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::Others => "others",
+            Self::All => "all",
+        }
+    }
 }
 
 /// What proves the right to sign out.

@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::audit::{Actor, Origin};
 use crate::config::Loaded;
 use crate::email::Email;
+use crate::http::UserJson;
 use crate::revocation::{Request, Selector, Wait};
 use crate::roles;
 use crate::store::users::{Filter, User};
@@ -213,16 +214,5 @@ fn show(user: &User, as_json: bool) {
 
 /// A user as the routes answer it.
 fn render(user: &User) -> Value {
-    json!({
-        "id": user.id,
-        "email": user.email,
-        "email_verified": user.email_verified,
-        "name": user.name,
-        "locale": user.locale,
-        "avatar_url": user.avatar_url,
-        "status": user.status,
-        "site_role": user.site_role,
-        "version": user.version,
-        "created_at": user.created_at,
-    })
+    json!(UserJson::from(user.clone()))
 }

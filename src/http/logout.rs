@@ -20,9 +20,9 @@ use crate::secret::PlainToken;
 use crate::sessions::{LogoutProof, LogoutScope};
 
 const SCOPES: &[(&str, LogoutScope)] = &[
-    ("session", LogoutScope::Session),
-    ("others", LogoutScope::Others),
-    ("all", LogoutScope::All),
+    (LogoutScope::Session.as_str(), LogoutScope::Session),
+    (LogoutScope::Others.as_str(), LogoutScope::Others),
+    (LogoutScope::All.as_str(), LogoutScope::All),
 ];
 
 /// What ends. The body may be left out.

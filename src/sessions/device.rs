@@ -78,6 +78,12 @@ pub fn name_device(user_agent: &str) -> Option<String> {
     }
 }
 
+/// What a caller says of itself: `text` without control characters, cut to `length` characters.
+#[must_use]
+pub fn plain_text(text: &str, length: usize) -> String {
+    text.chars().filter(|c| !c.is_control()).take(length).collect()
+}
+
 /// The program and the system of a caller; empty when it does not say.
 #[must_use]
 pub fn agent(user_agent: Option<&str>) -> String {

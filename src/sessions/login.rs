@@ -241,8 +241,8 @@ impl Sessions {
             expires_at,
             ip: by.ip.map(|ip| ip.to_string()),
             network: network(by),
-            user_agent: plain_text(by.user_agent.as_deref(), MAX_USER_AGENT),
-            device: plain_text(device, MAX_DEVICE).or_else(|| device::name_device(by.user_agent.as_deref()?)),
+            user_agent: said(by.user_agent.as_deref(), MAX_USER_AGENT),
+            device: said(device, MAX_DEVICE).or_else(|| device::name_device(by.user_agent.as_deref()?)),
         };
         store::sessions::insert(tx, &session).await?;
         let refresh_token = PlainToken::generate(PREFIX, &self.cx.rng);
@@ -323,9 +323,9 @@ pub(super) fn network(by: &Origin) -> Option<String> {
     by.ip.map(|ip| Address::of(ip).to_string())
 }
 
-/// `text` without control characters, cut to `length` characters. `None` when nothing is left.
-fn plain_text(text: Option<&str>, length: usize) -> Option<String> {
-    let plain: String = text?.chars().filter(|c| !c.is_control()).take(length).collect();
+/// As [`device::plain_text`], trimmed. `None` when nothing is left.
+fn said(text: Option<&str>, length: usize) -> Option<String> {
+    let plain = device::plain_text(text?, length);
     let plain = plain.trim();
     (!plain.is_empty()).then(|| plain.to_owned())
 }
@@ -337,14 +337,14 @@ mod tests {
     #[test]
     fn t15_what_a_client_says_of_itself_is_cut_and_cleaned() {
         assert_eq!(
-            plain_text(Some(" Ada\u{7}'s\r\n phone "), 100).as_deref(),
+            said(Some(" Ada\u{7}'s\r\n phone "), 100).as_deref(),
             Some("Ada's phone")
         );
         assert_eq!(
-            plain_text(Some(&"é".repeat(400)), 300).map(|text| text.chars().count()),
+            said(Some(&"é".repeat(400)), 300).map(|text| text.chars().count()),
             Some(300)
         );
-        assert_eq!(plain_text(Some("\u{1b}\n"), 100), None);
-        assert_eq!(plain_text(None, 100), None);
+        assert_eq!(said(Some("\u{1b}\n"), 100), None);
+        assert_eq!(said(None, 100), None);
     }
 }
