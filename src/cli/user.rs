@@ -17,10 +17,8 @@ use crate::email::Email;
 use crate::http::UserJson;
 use crate::revocation::{Request, Selector, Wait};
 use crate::roles;
+use crate::store::page;
 use crate::store::users::{Filter, User};
-
-/// Users read at once by `user list`.
-const PAGE: u32 = 200;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -98,7 +96,7 @@ fn told(error: accounts::Error) -> anyhow::Error {
 async fn list(app: &App, as_json: bool) -> anyhow::Result<()> {
     let (mut users, mut cursor): (Vec<User>, _) = (Vec::new(), None);
     loop {
-        let page = app.accounts.list(&Filter::default(), cursor, PAGE).await;
+        let page = app.accounts.list(&Filter::default(), cursor, page::MAX).await;
         let page = page.map_err(told)?;
         users.extend(page.items);
         cursor = page.next;

@@ -23,4 +23,4 @@ pub use management::{
     SessionsRevoke, UsersRead, UsersWrite,
 };
 pub use path::{PathId, PathText, PathToken};
-pub use slice::Slice;
+pub use slice::{Slice, SliceParams};

@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::extract::{
-    Fields, Json, Management, Patch, PathId, Query, Read, Slice, UsersRead, UsersWrite, values,
+    Fields, Json, Management, Patch, PathId, Query, Read, Slice, SliceParams, UsersRead, UsersWrite, values,
 };
 use super::problem::{BodyProblems, CommonProblems, ManagementProblems, Problem};
 use super::render::UserJson;
@@ -26,16 +26,11 @@ const STATUSES: &[(&str, Status)] = &[
 /// What a manager may set: whether the account is disabled.
 const CHOICES: &[(&str, bool)] = &[("active", false), ("disabled", true)];
 
-/// Which page of which users.
+/// Which users are listed.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "only its description is used")]
 pub struct ListParams {
-    /// `next_cursor` of the page before.
-    cursor: Option<uuid::Uuid>,
-    /// How many at most; 50 unless set.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u32>,
     /// Stands anywhere in the address or the name.
     #[param(max_length = 254, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     q: Option<String>,
@@ -49,7 +44,7 @@ pub struct ListParams {
     status: Option<String>,
 }
 
-/// What [`ListParams`] describes.
+/// What [`SliceParams`] and [`ListParams`] describe.
 #[derive(Debug)]
 pub struct ListQuery {
     slice: Slice<UserId>,
@@ -86,7 +81,7 @@ pub struct UserList {
     operation_id = "list_users",
     tag = "Management",
     security(("access_token" = []), ("service_key" = ["users:read"])),
-    params(ListParams),
+    params(SliceParams, ListParams),
     responses(
         CommonProblems,
         ManagementProblems,

@@ -18,7 +18,8 @@ use crate::email::Email;
 use crate::ids::{MailId, UserId};
 use crate::secret::{MasterKey, OpenError, Rng};
 use crate::store::mails::{self, Claimed, Listed, NewMail, Status};
-use crate::store::{self, Db, Page, Tx};
+use crate::store::page::{self, Page};
+use crate::store::{self, Db, Tx};
 
 /// What the sealing key is derived for.
 const PURPOSE: &str = "mail";
@@ -207,8 +208,8 @@ impl Outbox {
     }
 }
 
-/// The mails of the outbox without their contents and without decoys, the newest first: at most `limit`, those older than `cursor`
-/// when given.
+/// The mails of the outbox without their contents and without decoys, the newest first: at most `limit` (200),
+/// those older than `cursor` when given.
 ///
 /// # Errors
 /// When storage fails.
@@ -218,6 +219,7 @@ pub async fn listed(
     cursor: Option<MailId>,
     limit: u32,
 ) -> Result<Page<Listed, MailId>, store::Error> {
+    let limit = limit.min(page::MAX);
     mails::list(&mut db.read().await?, status, DECOY, cursor, limit).await
 }
 
