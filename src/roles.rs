@@ -23,7 +23,7 @@ use crate::store::users::AuthState;
 use crate::store::{self, Tx, journal, users};
 
 pub use authority::{Authority, Unconfirmed};
-pub use names::{InvalidName, Name, PATTERN};
+pub use names::{InvalidName, MAX_NAME, Name, PATTERN};
 
 /// The role with every permission. Somebody active must hold it.
 pub const ADMIN: &str = "admin";

@@ -6,6 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::extract::{Fields, HubRead, Json, Management, Query, Read, Slice, SliceParams, values};
 use super::problem::{CommonProblems, ManagementProblems, Problem};
+use super::schemas::MailStatus;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::ids::{MailId, UserId};
@@ -23,7 +24,7 @@ const STATUSES: &[(&str, Status)] = &[
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "only its description is used")]
 pub struct ListParams {
-    #[param(pattern = "^(waiting|failed|sent)$")]
+    #[param(value_type = Option<MailStatus>, inline)]
     status: Option<String>,
 }
 
@@ -53,7 +54,7 @@ pub struct MailJson {
     /// Whom it is for, where that is somebody with an account.
     #[schema(value_type = Option<uuid::Uuid>)]
     user_id: Option<UserId>,
-    #[schema(value_type = String, pattern = "^(waiting|failed|sent)$")]
+    #[schema(value_type = MailStatus, inline)]
     status: Status,
     /// How often it was tried.
     attempts: i64,

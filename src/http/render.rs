@@ -3,6 +3,7 @@
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
+use super::schemas::UserStatus;
 use crate::clock::Timestamp;
 use crate::ids::{SessionId, UserId};
 use crate::sessions::TokenPair;
@@ -20,7 +21,7 @@ pub struct UserJson {
     name: Option<String>,
     locale: Option<String>,
     avatar_url: Option<String>,
-    #[schema(value_type = String, pattern = "^(pending|active|disabled)$")]
+    #[schema(value_type = UserStatus, inline)]
     status: Status,
     site_role: String,
     /// Grows by one with each change of the auth state.

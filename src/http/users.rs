@@ -10,14 +10,15 @@ use super::extract::{
 };
 use super::problem::{BodyProblems, CommonProblems, ManagementProblems, Problem};
 use super::render::UserJson;
+use super::schemas::{AskedRole, UserStatus};
 use crate::accounts::{AccountChange, MAX_NAME, NameChange};
 use crate::app::App;
 use crate::ids::UserId;
+use crate::roles;
 use crate::store::users::{Filter, Status};
 
-/// The longest text that is searched for, in characters; the longest name of a role.
+/// The longest text that is searched for, in characters.
 const MAX_TEXT: usize = 254;
-const MAX_ROLE: usize = 64;
 const STATUSES: &[(&str, Status)] = &[
     ("pending", Status::Pending),
     ("active", Status::Active),
@@ -34,13 +35,9 @@ pub struct ListParams {
     /// Stands anywhere in the address or the name.
     #[param(max_length = 254, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     q: Option<String>,
-    #[param(
-        min_length = 1,
-        max_length = 64,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$"
-    )]
+    #[param(value_type = Option<AskedRole>, inline)]
     role: Option<String>,
-    #[param(pattern = "^(pending|active|disabled)$")]
+    #[param(value_type = Option<UserStatus>, inline)]
     status: Option<String>,
 }
 
@@ -56,7 +53,7 @@ impl Read for ListQuery {
         let slice = Slice::read(fields);
         let which = Filter {
             text: fields.optional("q", values::text_or_empty(MAX_TEXT)).flatten(),
-            role: fields.optional("role", values::text(MAX_ROLE)),
+            role: fields.optional("role", values::text(roles::MAX_NAME)),
             status: fields.optional("status", values::word(STATUSES)),
         };
         Some(Self { slice, which })
