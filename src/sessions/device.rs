@@ -7,9 +7,9 @@
 
 use std::time::Duration;
 
-use super::login::network;
 use super::{Error, Sessions};
 use crate::audit::Origin;
+use crate::limits::Address;
 use crate::mail::Letter;
 use crate::secret::PlainToken;
 use crate::store::Tx;
@@ -90,6 +90,17 @@ pub fn agent(user_agent: Option<&str>) -> String {
     user_agent.and_then(name_device).unwrap_or_default()
 }
 
+/// Where a caller comes from, as limits count it.
+pub(super) fn network(by: &Origin) -> Option<String> {
+    by.ip.map(|ip| Address::of(ip).to_string())
+}
+
+/// What tells the device of `by` from others, for [`Device`]: its network, and its program and system.
+pub(super) fn of(by: &Origin) -> (String, String) {
+    let network = network(by).unwrap_or_default();
+    (network, agent(by.user_agent.as_deref()))
+}
+
 /// How a sign-in stands to the devices that the account has been used from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
@@ -127,7 +138,7 @@ impl Sessions {
         if standing == (Standing::Known { due: false }) {
             return Ok(false);
         }
-        let (network, agent) = (network(by).unwrap_or_default(), agent(by.user_agent.as_deref()));
+        let (network, agent) = of(by);
         let device = Device {
             network: &network,
             agent: &agent,
