@@ -21,7 +21,6 @@ mod profile;
 mod proof;
 mod recovery;
 mod registration;
-mod removal;
 mod setup;
 
 use std::time::Duration;

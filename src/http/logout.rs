@@ -10,10 +10,9 @@ use utoipa::ToSchema;
 
 use super::client::Client;
 use super::cookies::Mode;
-use super::extract::{Bearer, Fields, OptionalJson, Read, values};
+use super::extract::{Bearer, Fields, ModeHeader, OptionalJson, Read, values};
 use super::problem::{BodyProblems, CommonProblems, Problem};
 use super::refresh::not_in_body;
-use super::render::ModeHeader;
 use crate::app::App;
 use crate::error::Code;
 use crate::secret::PlainToken;

@@ -232,7 +232,7 @@ impl Sessions {
             return Ok(Opening::OtherHash(Box::new(user)));
         }
         if let (Some(old), Some(new)) = (&user.password_hash, rehashed) {
-            store::sessions::rehash(&mut tx, user.id, old, new).await?;
+            users::rehash(&mut tx, user.id, old, new).await?;
         }
         let started = self.start(&mut tx, &user, start).await?;
         tx.commit().await?;

@@ -11,16 +11,27 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 
-use crate::accounts::{Outcome, Person};
+use crate::accounts::{Described, Outcome, Person};
 use crate::app::App;
 use crate::audit::{Actor, Origin};
 use crate::email::Email;
 use crate::error::FieldError;
 use report::Report;
-use rows::{Row, Rows};
+use rows::Rows;
 
 /// How many people are written in one transaction.
 const BATCH: usize = 200;
+/// The most bytes of one row.
+const MAX_ROW: usize = 64 * 1024;
+/// The fields of a row, which are the columns of CSV.
+const FIELDS: [&str; 6] = [
+    "email",
+    "password_hash",
+    "name",
+    "role",
+    "email_verified",
+    "created_at",
+];
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -47,6 +58,14 @@ pub(super) async fn run(app: &App, args: Args, as_json: bool) -> anyhow::Result<
     }
     import.write().await?;
     import.report.finish()
+}
+
+/// A row of the file.
+#[derive(Debug)]
+struct Row {
+    line: u64,
+    /// Or what is wrong with it, and what to do.
+    content: Result<Described, String>,
 }
 
 /// An import that runs.
@@ -118,6 +137,13 @@ fn told(faults: &[FieldError]) -> String {
         .iter()
         .map(|fault| format!("{}: {}", fault.field, fault.detail));
     told.collect::<Vec<_>>().join("; ")
+}
+
+/// What is said to a field that would hold a password in clear.
+fn plain_password(field: &str) -> String {
+    format!(
+        "unknown field `{field}`: a hash stands in `password_hash`; passwords in clear are not imported, leave them out and let people recover"
+    )
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::io::{self, BufRead};
 
 use csv::{ByteRecord, Reader, ReaderBuilder, Terminator};
 
-use super::rows::{FIELDS, MAX_ROW, Row, plain_password};
+use super::{FIELDS, MAX_ROW, Row, plain_password};
 use crate::accounts::Described;
 
 /// The rows below the head.

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::rows::{MAX_ROW, Row, Rows};
+use super::rows::Rows;
+use super::{MAX_ROW, Row};
 use crate::accounts::{Described, Person};
 use crate::clock::Timestamp;
 
