@@ -43,7 +43,7 @@ use crate::store::users::{self, User};
 use crate::store::{self, Tx};
 
 pub use export::Export;
-pub use import::{Described, Outcome, Person};
+pub use import::{ImportOutcome, ImportRow, ImportedUser};
 pub use management::{AccountChange, NameChange};
 pub use operator::NewUser;
 pub use password_change::PasswordChange;

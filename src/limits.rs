@@ -213,7 +213,7 @@ impl Limits {
             return;
         };
         // A bucket that has nothing left says the same.
-        let _noted = inner.counters.take(&[inner.proof(ip, email)]).await;
+        let _noted = inner.counters.take(&[inner.proven(ip, email)]).await;
     }
 
     /// After an attempt: gives back what it took, unless it was a guess.
@@ -263,13 +263,13 @@ impl Limits {
 }
 
 impl Inner {
-    fn proof(&self, ip: IpAddr, email: &Email) -> Take<'_> {
+    fn proven(&self, ip: IpAddr, email: &Email) -> Take<'_> {
         (&self.policy.proven, format!("{} {email}", Address::of(ip)))
     }
 
     async fn is_proven(&self, ip: Option<IpAddr>, email: &Email) -> bool {
         match ip {
-            Some(ip) => self.counters.holds(&self.proof(ip, email)).await,
+            Some(ip) => self.counters.holds(&self.proven(ip, email)).await,
             None => false,
         }
     }

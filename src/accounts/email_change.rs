@@ -83,9 +83,9 @@ impl Accounts {
             name: user.name.clone().filter(|_| !occupied),
             token: (!occupied).then_some(token),
         };
-        // (Both count as mails about the caller, whoever reads them: the caller's export lists them alike.)
-        let readers = self.language(owner.as_ref().or(Some(&user)), by);
-        self.enqueue_or_pretend(&mut tx, email, within.then_some(user.id), &readers, &letter)
+        // Both count as mails about the caller, whoever reads them: the caller's export lists them alike.
+        let language = self.language(owner.as_ref().or(Some(&user)), by);
+        self.enqueue_or_pretend(&mut tx, email, within.then_some(user.id), &language, &letter)
             .await?;
         mailed_tokens::end_to(&mut tx, user.id, Purpose::EmailUndo, &user.email).await?;
         let undo = self.issue_undo(&mut tx, user.id, &user.email).await?;

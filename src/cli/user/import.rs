@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 
-use crate::accounts::{Described, Outcome, Person};
+use crate::accounts::{ImportOutcome, ImportRow, ImportedUser};
 use crate::app::App;
 use crate::audit::{Actor, Origin};
 use crate::email::Email;
@@ -65,7 +65,7 @@ pub(super) async fn run(app: &App, args: Args, as_json: bool) -> anyhow::Result<
 struct Row {
     line: u64,
     /// Or what is wrong with it, and what to do.
-    content: Result<Described, String>,
+    content: Result<ImportRow, String>,
 }
 
 /// An import that runs.
@@ -76,13 +76,13 @@ struct Import<'a> {
     /// The line of each address.
     seen: HashMap<Email, u64>,
     /// People that wait to be written, with their lines.
-    batch: Vec<(u64, Person)>,
+    batch: Vec<(u64, ImportedUser)>,
 }
 
 impl Import<'_> {
     async fn take(&mut self, Row { line, content }: Row) -> anyhow::Result<()> {
         let checked = content.and_then(|described| {
-            Person::check(&described, self.app.cx.now()).map_err(|faults| told(&faults))
+            ImportedUser::check(&described, self.app.cx.now()).map_err(|faults| told(&faults))
         });
         let person = match checked {
             Ok(person) => person,
@@ -105,7 +105,7 @@ impl Import<'_> {
     }
 
     async fn write(&mut self) -> anyhow::Result<()> {
-        let (lines, people): (Vec<u64>, Vec<Person>) = self.batch.drain(..).unzip();
+        let (lines, people): (Vec<u64>, Vec<ImportedUser>) = self.batch.drain(..).unzip();
         let Some(first) = lines.first() else {
             return Ok(());
         };
@@ -116,9 +116,9 @@ impl Import<'_> {
         })?;
         for ((line, person), outcome) in lines.iter().zip(&people).zip(outcomes) {
             match outcome {
-                Outcome::Created => self.report.created(),
-                Outcome::Exists => self.report.exists(*line, person.email().as_str()),
-                Outcome::UnknownRole => {
+                ImportOutcome::Created => self.report.created(),
+                ImportOutcome::Exists => self.report.exists(*line, person.email().as_str()),
+                ImportOutcome::UnknownRole => {
                     let problem = format!(
                         "role: there is no role `{}`; make it first, or leave it out",
                         person.role()

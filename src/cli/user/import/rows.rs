@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::table::Table;
 use super::{MAX_ROW, Row, plain_password};
-use crate::accounts::Described;
+use crate::accounts::ImportRow;
 
 /// The rows of a file, whichever its form.
 pub(super) enum Rows<R> {
@@ -116,7 +116,7 @@ struct Object {
     created_at: Value,
 }
 
-fn object(text: &[u8]) -> Result<Described, String> {
+fn object(text: &[u8]) -> Result<ImportRow, String> {
     let text = std::str::from_utf8(text).map_err(|_| "not UTF-8")?.trim();
     if !text.starts_with('{') {
         return Err("not a JSON object; write one on each line".to_owned());
@@ -127,7 +127,7 @@ fn object(text: &[u8]) -> Result<Described, String> {
         Value::Bool(verified) => Some(verified),
         _ => return Err("email_verified: write true or false".to_owned()),
     };
-    Ok(Described {
+    Ok(ImportRow {
         email: string("email", object.email)?,
         password_hash: string("password_hash", object.password_hash)?,
         name: string("name", object.name)?,
