@@ -92,14 +92,12 @@ impl Limits {
     /// Buckets that are full; none at all with `limits.enabled = false`.
     #[must_use]
     pub fn new(config: &config::Limits, counters: Counters) -> Self {
-        let policy = || Policy::new(config);
-        let inner = || {
+        Self(config.enabled.then(|| {
             Arc::new(Inner {
                 counters,
-                policy: policy(),
+                policy: Policy::new(config),
             })
-        };
-        Self(config.enabled.then(inner))
+        }))
     }
 
     /// Before registration, resend, recovery and a change of address: mails cost, and annoy. False when the

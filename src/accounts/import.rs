@@ -5,10 +5,6 @@
 
 use std::collections::BTreeSet;
 
-use serde::Deserialize as _;
-use serde::de::IntoDeserializer;
-use serde::de::value::Error as ValueError;
-
 use super::{Accounts, Error, check_name};
 use crate::audit::{self, Action, Origin, Record};
 use crate::clock::Timestamp;
@@ -186,7 +182,7 @@ fn check_email(text: Option<&str>) -> Result<Email, FieldError> {
 
 fn check_time(text: &str, now: Timestamp) -> Result<Timestamp, FieldError> {
     let wrong = |detail: &str| FieldError::new("created_at", "invalid", detail);
-    let read = Timestamp::deserialize(IntoDeserializer::<ValueError>::into_deserializer(text));
+    let read = text.parse::<Timestamp>();
     let time = read.map_err(|_| wrong("Write a time as in 2026-01-31T09:30:00Z (RFC 3339)."))?;
     if time.micros() < 0 || time > now {
         return Err(wrong("It lies before 1970 or in the future."));
