@@ -1,4 +1,4 @@
-//! What operators do to users: create and find them.
+//! Creating users as an operator; and finding one, for operators by the address, for the routes by the id.
 
 use secrecy::SecretString;
 

@@ -61,7 +61,8 @@ pub struct User {
     pub site_role: String,
     /// Grows by one with each change of the auth state.
     pub version: i64,
-    /// PHC string of argon2id, when there is a password.
+    /// When there is a password: a PHC string of argon2id, or, until its owner signs in, `~`, the cost, `~`, and
+    /// the hash of other software.
     pub password_hash: Option<String>,
     /// A browser is trusted as long as this is what it was when the browser became so.
     pub browser_trust: i64,
