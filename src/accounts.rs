@@ -14,6 +14,7 @@ mod email_change;
 mod email_undo;
 mod export;
 mod import;
+mod letters;
 mod management;
 mod operator;
 mod password_change;
@@ -33,13 +34,12 @@ use crate::email::Email;
 use crate::error::{Code, FieldError};
 use crate::ids::{SessionId, UserId};
 use crate::limits::{Exceeded, Limits};
-use crate::mail::{Language, Letter};
 use crate::password::{Hasher, Overloaded, Password, Unchecked, Unreadable};
 use crate::roles::{Permission, Unconfirmed};
 use crate::secret::PlainToken;
 use crate::store::journal::{self, Change, Entry, NewEntry};
 use crate::store::mailed_tokens::{self, MailedToken, NewToken, Purpose};
-use crate::store::users::{self, User};
+use crate::store::users;
 use crate::store::{self, Tx};
 
 pub use export::Export;
@@ -281,42 +281,6 @@ impl Accounts {
         let master = &self.cx.master;
         let key = master.mac_u64("address lock", email.as_str().as_bytes());
         users::lock_key(tx, key.cast_signed()).await
-    }
-
-    /// Enqueues `letter` to `user` at the address `to`, in the language that follows from what `by` did.
-    async fn write_to(
-        &self,
-        tx: &mut Tx,
-        user: &User,
-        to: &Email,
-        by: &Origin,
-        letter: &Letter,
-    ) -> Result<(), store::Error> {
-        let language = self.language(Some(user), by);
-        let mail = &self.cx.mail;
-        mail.enqueue(tx, to, Some(user.id), &language, letter).await
-    }
-
-    /// Enqueues `letter` for `user`; without one, a decoy of it.
-    async fn enqueue_or_pretend(
-        &self,
-        tx: &mut Tx,
-        to: &Email,
-        user: Option<UserId>,
-        language: &Language,
-        letter: &Letter,
-    ) -> Result<(), store::Error> {
-        let mail = &self.cx.mail;
-        match user {
-            Some(_) => mail.enqueue(tx, to, user, language, letter).await,
-            None => mail.enqueue_decoy(tx, to, language, letter).await,
-        }
-    }
-
-    /// The language of a letter to `user`, where there is one, that follows from what `by` did.
-    fn language(&self, user: Option<&User>, by: &Origin) -> Language {
-        let locale = user.and_then(|user| user.locale.as_deref());
-        self.cx.mail.language(locale, by.languages.as_deref())
     }
 
     /// An id that no user has.

@@ -210,6 +210,13 @@ mod tests {
     }
 
     #[test]
+    fn a_wait_is_rounded_up_to_whole_seconds() {
+        for (millis, seconds) in [(0, 1), (1, 1), (1_000, 1), (1_001, 2)] {
+            assert_eq!(whole_seconds(Duration::from_millis(millis)), seconds);
+        }
+    }
+
+    #[test]
     fn a_manual_clock_moves_only_by_hand() {
         let hands = ManualClock::starting_at(Timestamp::from_micros(5));
         let clock = Clock::Manual(hands.clone());

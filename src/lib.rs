@@ -9,8 +9,8 @@
 //!    socket      /ws: upgrade, hello, connection, protocol, close, wire, pace
 //!    jobs        mail_outbox, cleanup, signing_keys, password_mix
 //!                                       edges: parse, authorise, call one service function, render
-//!    accounts    registration, activation, recovery, setup, operator, management, import; one's own: proof,
-//!                profile, password_change, email_change, email_undo, device, deletion, export
+//!    accounts    registration, activation, recovery, setup, operator, management, import, letters; one's own:
+//!                proof, profile, password_change, email_change, email_undo, device, deletion, export
 //!    sessions    login, pretence, device, trusted_browser, own, overview, refresh, rotation, logout, access_token,
 //!                socket_token, introspection, token_revocation, signing_keys, key_set, key_rotation,
 //!                known_tokens, checks, jwt

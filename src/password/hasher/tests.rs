@@ -54,8 +54,8 @@ async fn t09_every_branch_of_a_verification_hashes_exactly_once() {
         (long.as_str(), None, false),
     ] {
         let before = hasher.runs();
-        let verdict = hasher.verify_at(&typed.to_owned().into(), stored, u64::MAX);
-        let verdict = verdict.await.unwrap();
+        let typed = typed.to_owned().into();
+        let verdict = hasher.verify_at(&typed, stored, u64::MAX).await.unwrap();
         assert_eq!(verdict.matches, matches);
         assert_eq!(hasher.runs(), before + 1);
     }
