@@ -16,6 +16,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::clock::whole_seconds;
 use crate::config;
 use crate::email::Email;
 use crate::hub::counters::{Bucket, Counters, Empty, Take};
@@ -92,14 +93,12 @@ impl Limits {
     /// Buckets that are full; none at all with `limits.enabled = false`.
     #[must_use]
     pub fn new(config: &config::Limits, counters: Counters) -> Self {
-        let policy = || Policy::new(config);
-        let inner = || {
+        Self(config.enabled.then(|| {
             Arc::new(Inner {
                 counters,
-                policy: policy(),
+                policy: Policy::new(config),
             })
-        };
-        Self(config.enabled.then(inner))
+        }))
     }
 
     /// Before registration, resend, recovery and a change of address: mails cost, and annoy. False when the
@@ -216,7 +215,7 @@ impl Limits {
             return;
         };
         // A bucket that has nothing left says the same.
-        let _noted = inner.counters.take(&[inner.proof(ip, email)]).await;
+        let _noted = inner.counters.take(&[inner.proven(ip, email)]).await;
     }
 
     /// After an attempt: gives back what it took, unless it was a guess.
@@ -276,13 +275,13 @@ impl Limits {
 }
 
 impl Inner {
-    fn proof(&self, ip: IpAddr, email: &Email) -> Take<'_> {
+    fn proven(&self, ip: IpAddr, email: &Email) -> Take<'_> {
         (&self.policy.proven, format!("{} {email}", Address::of(ip)))
     }
 
     async fn is_proven(&self, ip: Option<IpAddr>, email: &Email) -> bool {
         match ip {
-            Some(ip) => self.counters.holds(&self.proof(ip, email)).await,
+            Some(ip) => self.counters.holds(&self.proven(ip, email)).await,
             None => false,
         }
     }
@@ -299,7 +298,7 @@ fn refusal(empty: Empty, takes: &[Take<'_>]) -> Exceeded {
     let limit = takes.get(empty.at).map_or("", |(bucket, _)| bucket.kind());
     metrics::counter!(metric::LIMITED, "limit" => limit).increment(1);
     Exceeded {
-        retry_after: whole_seconds(empty.wait),
+        retry_after: Duration::from_secs(whole_seconds(empty.wait)),
         limit,
     }
 }
@@ -307,12 +306,6 @@ fn refusal(empty: Empty, takes: &[Take<'_>]) -> Exceeded {
 /// One from the bucket that all callers share.
 fn everybody(bucket: &Bucket) -> Take<'_> {
     (bucket, String::new())
-}
-
-/// Rounded up, at least one: who waits as long as told must not be told again.
-fn whole_seconds(wait: Duration) -> Duration {
-    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-    Duration::from_secs(seconds.max(1))
 }
 
 /// Every limit with its tiers, as `docs/SECURITY.md` lists them: name, then at once, count, seconds.

@@ -23,7 +23,7 @@ use crate::store::users::AuthState;
 use crate::store::{self, Tx, journal, users};
 
 pub use authority::{Authority, Unconfirmed};
-pub use names::{InvalidName, Name, PATTERN};
+pub use names::{InvalidName, MAX_NAME, Name, PATTERN};
 
 /// The role with every permission. Somebody active must hold it.
 pub const ADMIN: &str = "admin";
@@ -205,12 +205,7 @@ impl Roles {
         }
         // Until the commit nobody deletes it, or gives it what the caller lacks.
         let Some(wanted) = store::roles::find_shared(&mut tx, role).await? else {
-            let detail = format!("there is no role `{role}`");
-            return Err(Error::Invalid(vec![FieldError::new(
-                "role",
-                "unknown_role",
-                detail,
-            )]));
+            return Err(Error::Invalid(vec![unknown_role(role)]));
         };
         for permissions in [&before.permissions, &wanted.permissions] {
             if let Some(missing) = may.lacks(permissions) {
@@ -263,6 +258,12 @@ impl Roles {
             .ok_or(Error::UserNotFound)?;
         self.assign(user.id, role, &Origin::local(Actor::Operator)).await
     }
+}
+
+/// The fault of a field `role` that names none.
+#[must_use]
+pub fn unknown_role(role: &str) -> FieldError {
+    FieldError::new("role", "unknown_role", format!("there is no role `{role}`"))
 }
 
 #[cfg(test)]

@@ -83,22 +83,18 @@ impl Accounts {
             name: user.name.clone().filter(|_| !occupied),
             token: (!occupied).then_some(token),
         };
-        // (Both count as mails about the caller, whoever reads them: the caller's export lists them alike.)
-        let readers = self.language(owner.as_ref().or(Some(&user)), by);
-        self.enqueue_or_pretend(&mut tx, email, within.then_some(user.id), &readers, &letter)
+        // Both count as mails about the caller, whoever reads them: the caller's export lists them alike.
+        let language = self.language(owner.as_ref().or(Some(&user)), by);
+        self.enqueue_or_pretend(&mut tx, email, within.then_some(user.id), &language, &letter)
             .await?;
         mailed_tokens::end_to(&mut tx, user.id, Purpose::EmailUndo, &user.email).await?;
         let undo = self.issue_undo(&mut tx, user.id, &user.email).await?;
-        let language = self.language(Some(&user), by);
         let notice = Letter::EmailChangeAsked {
-            name: user.name,
+            name: user.name.clone(),
             wanted: email.clone(),
             token: undo,
         };
-        self.cx
-            .mail
-            .enqueue(&mut tx, &user.email, Some(user.id), &language, &notice)
-            .await?;
+        self.write_to(&mut tx, &user, &user.email, by, &notice).await?;
         let row = Record::done(Action::EmailRequest)
             .user(user.id)
             .session(caller.session_id);
@@ -150,16 +146,12 @@ impl Accounts {
         };
         let state = self.append(&mut tx, user.id, Some(version), change).await?;
         let undo = self.issue_undo(&mut tx, user.id, &user.email).await?;
-        let language = self.language(Some(&user), by);
         let notice = Letter::EmailChanged {
-            name: user.name,
+            name: user.name.clone(),
             wanted: token.email,
             token: undo,
         };
-        self.cx
-            .mail
-            .enqueue(&mut tx, &user.email, Some(user.id), &language, &notice)
-            .await?;
+        self.write_to(&mut tx, &user, &user.email, by, &notice).await?;
         let row = Record::done(Action::EmailChange)
             .user(user.id)
             .details(serde_json::json!({ "sessions_revoked": ended, "version": version }));

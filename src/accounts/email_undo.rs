@@ -90,11 +90,6 @@ impl Accounts {
             name: user.name.clone(),
             token,
         };
-        let language = self.language(Some(user), by);
-        self.cx
-            .mail
-            .enqueue(tx, email, Some(user.id), &language, &letter)
-            .await?;
-        Ok(())
+        self.write_to(tx, user, email, by, &letter).await
     }
 }

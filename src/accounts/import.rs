@@ -5,10 +5,6 @@
 
 use std::collections::BTreeSet;
 
-use serde::Deserialize as _;
-use serde::de::IntoDeserializer;
-use serde::de::value::Error as ValueError;
-
 use super::{Accounts, Error, check_name};
 use crate::audit::{self, Action, Origin, Record};
 use crate::clock::Timestamp;
@@ -22,7 +18,7 @@ use crate::store::{self, Tx};
 
 /// A person as a file describes one; an empty text is the same as none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Described {
+pub struct ImportRow {
     pub email: Option<String>,
     pub password_hash: Option<String>,
     pub name: Option<String>,
@@ -33,7 +29,7 @@ pub struct Described {
 
 /// A person who can be imported.
 #[derive(Debug)]
-pub struct Person {
+pub struct ImportedUser {
     email: Email,
     /// Without one, a recovery mail is the way in.
     password_hash: Option<ForeignHash>,
@@ -43,12 +39,12 @@ pub struct Person {
     created_at: Option<Timestamp>,
 }
 
-impl Person {
+impl ImportedUser {
     /// Checks what a file says, all of it, so that every fault is told at once.
     ///
     /// # Errors
     /// A fault for each field that will not do.
-    pub fn check(described: &Described, now: Timestamp) -> Result<Self, Vec<FieldError>> {
+    pub fn check(described: &ImportRow, now: Timestamp) -> Result<Self, Vec<FieldError>> {
         let mut faults = Vec::new();
         let email = check_email(given(described.email.as_ref()));
         let hash = given(described.password_hash.as_ref()).map(|text| {
@@ -93,7 +89,7 @@ impl Person {
 
 /// What became of one person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum ImportOutcome {
     Created,
     /// The address has an account, which stays as it is.
     Exists,
@@ -107,10 +103,15 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Error::Store`]; then nobody of them was written.
-    pub async fn import(&self, people: &[Person], dry_run: bool, by: &Origin) -> Result<Vec<Outcome>, Error> {
+    pub async fn import(
+        &self,
+        people: &[ImportedUser],
+        dry_run: bool,
+        by: &Origin,
+    ) -> Result<Vec<ImportOutcome>, Error> {
         let mut tx = self.cx.db.begin().await?;
         let known = lock_roles(&mut tx, people).await?;
-        let mut outcomes = vec![Outcome::UnknownRole; people.len()];
+        let mut outcomes = vec![ImportOutcome::UnknownRole; people.len()];
         // In the order of addresses: two imports at once wait for each other, but never in a circle.
         let mut order: Vec<usize> = (0..people.len()).collect();
         order.sort_unstable_by_key(|&at| &people[at].email);
@@ -125,7 +126,12 @@ impl Accounts {
         Ok(outcomes)
     }
 
-    async fn write_person(&self, tx: &mut Tx, person: &Person, by: &Origin) -> Result<Outcome, store::Error> {
+    async fn write_person(
+        &self,
+        tx: &mut Tx,
+        person: &ImportedUser,
+        by: &Origin,
+    ) -> Result<ImportOutcome, store::Error> {
         let new = NewUser {
             id: UserId::generate(&self.cx.clock, &self.cx.rng),
             email: &person.email,
@@ -136,7 +142,7 @@ impl Accounts {
             created_at: person.created_at.unwrap_or_else(|| self.cx.now()),
         };
         if !users::insert_missing(tx, &new).await? {
-            return Ok(Outcome::Exists);
+            return Ok(ImportOutcome::Exists);
         }
         let details = serde_json::json!({
             "role": person.role,
@@ -145,14 +151,14 @@ impl Accounts {
         });
         let row = Record::done(Action::UserImport).user(new.id).details(details);
         audit::record(tx, &self.cx, by, row).await?;
-        Ok(Outcome::Created)
+        Ok(ImportOutcome::Created)
     }
 }
 
 /// Those of the people's roles that there are, locked in one order.
-async fn lock_roles<'a>(tx: &mut Tx, people: &'a [Person]) -> Result<BTreeSet<&'a str>, store::Error> {
+async fn lock_roles<'a>(tx: &mut Tx, people: &'a [ImportedUser]) -> Result<BTreeSet<&'a str>, store::Error> {
     let mut known: BTreeSet<&str> = BTreeSet::new();
-    let wanted: BTreeSet<&str> = people.iter().map(Person::role).collect();
+    let wanted: BTreeSet<&str> = people.iter().map(ImportedUser::role).collect();
     for role in wanted {
         store::roles::lock(tx, role).await?;
         if store::roles::find_shared(tx, role).await?.is_some() {
@@ -176,7 +182,7 @@ fn check_email(text: Option<&str>) -> Result<Email, FieldError> {
 
 fn check_time(text: &str, now: Timestamp) -> Result<Timestamp, FieldError> {
     let wrong = |detail: &str| FieldError::new("created_at", "invalid", detail);
-    let read = Timestamp::deserialize(IntoDeserializer::<ValueError>::into_deserializer(text));
+    let read = text.parse::<Timestamp>();
     let time = read.map_err(|_| wrong("Write a time as in 2026-01-31T09:30:00Z (RFC 3339)."))?;
     if time.micros() < 0 || time > now {
         return Err(wrong("It lies before 1970 or in the future."));
@@ -194,16 +200,16 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
 
-    fn described() -> Described {
-        Described {
+    fn described() -> ImportRow {
+        ImportRow {
             email: Some("ada@example.org".to_owned()),
-            ..Described::default()
+            ..ImportRow::default()
         }
     }
 
     #[test]
     fn a_person_needs_an_address_alone() {
-        let person = Person::check(&described(), NOW).unwrap();
+        let person = ImportedUser::check(&described(), NOW).unwrap();
         assert_eq!(person.email().as_str(), "ada@example.org");
         assert_eq!((person.role(), person.status), (roles::DEFAULT, Status::Pending));
         assert_eq!((person.name, person.created_at), (None, None));
@@ -212,7 +218,7 @@ mod tests {
 
     #[test]
     fn every_fault_of_a_person_is_told_at_once() {
-        let person = Described {
+        let person = ImportRow {
             email: Some("ada".to_owned()),
             password_hash: Some("md5$salt$hash".to_owned()),
             name: Some("Ada\nLovelace".to_owned()),
@@ -220,7 +226,7 @@ mod tests {
             email_verified: Some(true),
             created_at: Some("2027-02-30".to_owned()),
         };
-        let faults = Person::check(&person, NOW).unwrap_err();
+        let faults = ImportedUser::check(&person, NOW).unwrap_err();
         let fields: Vec<_> = faults.iter().map(|fault| fault.field.as_str()).collect();
         assert_eq!(fields, ["email", "password_hash", "name", "created_at"]);
         assert!(!format!("{faults:?}").contains("hash$"), "no hash is repeated");

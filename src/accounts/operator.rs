@@ -1,4 +1,4 @@
-//! What operators do to users: create and find them.
+//! Creating users as an operator; and finding one, for operators by the address, for the routes by the id.
 
 use secrecy::SecretString;
 
@@ -8,6 +8,7 @@ use crate::email::Email;
 use crate::error::FieldError;
 use crate::ids::UserId;
 use crate::mail::Letter;
+use crate::roles;
 use crate::store::mailed_tokens::Purpose;
 use crate::store::users::{self, Status, User};
 use crate::store::{self, Tx};
@@ -63,20 +64,14 @@ impl Accounts {
         let mut tx = self.cx.db.begin().await?;
         store::roles::lock(&mut tx, &user.role).await?;
         if store::roles::find_shared(&mut tx, &user.role).await?.is_none() {
-            let detail = format!("there is no role `{}`", user.role);
-            return Err(Error::Invalid(vec![FieldError::new(
-                "role",
-                "unknown_role",
-                detail,
-            )]));
+            return Err(Error::Invalid(vec![roles::unknown_role(&user.role)]));
         }
         if !users::insert_missing(&mut tx, &new).await? {
             return Err(Error::Conflict("this address has an account already"));
         }
         if let Some(letter) = self.first_letter(&mut tx, user, id, &checked).await? {
-            self.cx
-                .mail
-                .enqueue(&mut tx, &user.email, Some(id), &self.language(None, by), &letter)
+            let (mail, language) = (&self.cx.mail, self.language(None, by));
+            mail.enqueue(&mut tx, &user.email, Some(id), &language, &letter)
                 .await?;
         }
         let details =

@@ -16,7 +16,7 @@ use crate::limits::Mailing;
 use crate::mail::Letter;
 use crate::roles;
 use crate::secret::PlainToken;
-use crate::store::mailed_tokens::Purpose;
+use crate::store::mailed_tokens::{self, Purpose};
 use crate::store::users::{self, NewUser, Status};
 
 /// At most one activation mail to an address in this time is sent by [`Accounts::resend_activation`].
@@ -62,7 +62,7 @@ impl Accounts {
         name: Option<String>,
         by: &Origin,
     ) -> Result<(), Error> {
-        let token = PlainToken::generate("pcm_", &self.cx.rng);
+        let token = PlainToken::generate(mailed_tokens::PREFIX, &self.cx.rng);
         let mut tx = self.cx.db.begin().await?;
         let letter = Letter::Activation { name, token };
         let language = self.language(None, by);

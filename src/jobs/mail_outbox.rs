@@ -110,7 +110,7 @@ async fn send(cx: &Context, mailer: &Mailer, claimed: &Claimed) -> Result<Outcom
     let text = fault.to_string();
     let mut tx = cx.db.single().await?;
     let age = cx.now().since(claimed.created_at);
-    if matches!(fault, DeliveryError::Lasting(_)) || age >= Letter::worth(&claimed.kind) {
+    if matches!(fault, DeliveryError::Lasting(_)) || age >= Letter::send_within(&claimed.kind) {
         tracing::error!(mail = %claimed.id, kind = claimed.kind, fault = text, "a mail was given up");
         mails::give_up(&mut tx, claimed.id, &text).await?;
         count("given_up");

@@ -337,14 +337,6 @@ async fn purging_keeps_what_still_counts() {
 }
 
 #[test]
-fn a_wait_is_rounded_up_to_whole_seconds() {
-    for (millis, seconds) in [(0, 1), (1, 1), (1_000, 1), (1_001, 2)] {
-        let wait = Duration::from_millis(millis);
-        assert_eq!(whole_seconds(wait).as_secs(), seconds);
-    }
-}
-
-#[test]
 fn every_limit_has_its_series() {
     let kinds = Policy::new(&config::Limits::default()).all().map(Bucket::kind);
     assert_eq!(kinds, metric::LIMITS);

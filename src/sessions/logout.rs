@@ -67,7 +67,7 @@ impl Sessions {
         let record = Record::done(Action::SessionLogout)
             .user(proven.user)
             .session(proven.session)
-            .details(serde_json::json!({ "scope": name(proven.scope), "sessions": ended }));
+            .details(serde_json::json!({ "scope": proven.scope.as_str(), "sessions": ended }));
         audit::record(&mut tx, &self.cx, by, record).await?;
         tx.commit().await?;
         self.cx.hub.announce(&entries).await;
@@ -144,12 +144,4 @@ async fn end(tx: &mut Tx, proven: Proven, now: Timestamp) -> Result<(u64, Change
             message: None,
         },
     ))
-}
-
-const fn name(scope: LogoutScope) -> &'static str {
-    match scope {
-        LogoutScope::Session => "session",
-        LogoutScope::Others => "others",
-        LogoutScope::All => "all",
-    }
 }

@@ -16,7 +16,7 @@ use crate::ids::UserId;
 pub use erasing::erase;
 pub use holders::{auth_states, grow_versions};
 pub use listing::{Filter, list};
-pub use own::{distrust_browsers, set_email, set_name};
+pub use own::{distrust_browsers, rehash, set_email, set_name};
 
 /// Whether an account may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -61,7 +61,8 @@ pub struct User {
     pub site_role: String,
     /// Grows by one with each change of the auth state.
     pub version: i64,
-    /// PHC string of argon2id, when there is a password.
+    /// When there is a password: a PHC string of argon2id, or, until its owner signs in, `~`, the cost, `~`, and
+    /// the hash of other software.
     pub password_hash: Option<String>,
     /// A browser is trusted as long as this is what it was when the browser became so.
     pub browser_trust: i64,

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use futures_util::{StreamExt as _, stream};
-use portcullis::accounts::{Described, Outcome, Person};
+use portcullis::accounts::{ImportOutcome, ImportRow, ImportedUser};
 use portcullis::audit::{Actor, Origin};
 use portcullis::config::Pepper;
 use serde::Deserialize;
@@ -32,21 +32,21 @@ async fn foreign_hashes() -> Vec<Foreign> {
 }
 
 /// Somebody with a proven address and this hash.
-fn person(hub: &TestApp, email: &str, hash: &str) -> Person {
-    let described = Described {
+fn person(hub: &TestApp, email: &str, hash: &str) -> ImportedUser {
+    let described = ImportRow {
         email: Some(email.to_owned()),
         password_hash: Some(hash.to_owned()),
         email_verified: Some(true),
-        ..Described::default()
+        ..ImportRow::default()
     };
-    Person::check(&described, hub.now()).unwrap()
+    ImportedUser::check(&described, hub.now()).unwrap()
 }
 
-async fn import(hub: &TestApp, people: &[Person]) {
+async fn import(hub: &TestApp, people: &[ImportedUser]) {
     let by = Origin::local(Actor::Operator);
     let outcomes = hub.app.accounts.import(people, false, &by).await.unwrap();
     assert!(
-        outcomes.iter().all(|outcome| *outcome == Outcome::Created),
+        outcomes.iter().all(|outcome| *outcome == ImportOutcome::Created),
         "{outcomes:?}"
     );
 }
@@ -73,7 +73,7 @@ async fn hashes_of_other_software_open_the_account_and_give_way_to_our_own() {
         .map(|number| format!("person{number}@example.org"))
         .zip(&foreign)
         .collect();
-    let people: Vec<Person> = cases
+    let people: Vec<ImportedUser> = cases
         .iter()
         .map(|(email, case)| person(&hub, email, &case.hash))
         .collect();
@@ -182,12 +182,12 @@ async fn t09_unknown_addresses_do_foreign_work_as_often_as_accounts_and_each_alw
 async fn a_hash_that_was_never_proven_takes_effect_with_the_activation() {
     let hub = TestApp::spawn().await;
     let email = "ada@example.org";
-    let described = Described {
+    let described = ImportRow {
         email: Some(email.to_owned()),
         password_hash: Some(BCRYPT.to_owned()),
-        ..Described::default()
+        ..ImportRow::default()
     };
-    let ada = Person::check(&described, hub.now()).unwrap();
+    let ada = ImportedUser::check(&described, hub.now()).unwrap();
     import(&hub, &[ada]).await;
     hub.try_sign_in(email, "password1")
         .await

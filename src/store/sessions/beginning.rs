@@ -96,15 +96,3 @@ pub async fn candidate(tx: &mut Tx, email: &Email, device: Device<'_>) -> Result
             .await?
     }))
 }
-
-/// Replaces the password's hash by one of the same password, unless somebody changed it meanwhile.
-///
-/// # Errors
-/// When storage fails.
-pub async fn rehash(tx: &mut Tx, user: UserId, old: &str, new: &str) -> Result<bool, Error> {
-    const SQL: &str = "update users set password_hash = $3 where id = $1 and password_hash = $2";
-    let rows = with_conn!(tx, conn => {
-        sqlx::query(SQL).bind(user.uuid()).bind(old).bind(new).execute(conn).await?.rows_affected()
-    });
-    Ok(rows == 1)
-}

@@ -115,12 +115,8 @@ async fn a_sign_in_reads_who_it_may_be_and_replaces_a_hash_that_nobody_changed()
             .unwrap();
         assert!(who.is_none());
 
-        assert!(
-            sessions::rehash(&mut tx, ada, "old hash", "better")
-                .await
-                .unwrap()
-        );
-        assert!(!sessions::rehash(&mut tx, ada, "old hash", "worse").await.unwrap());
+        assert!(users::rehash(&mut tx, ada, "old hash", "better").await.unwrap());
+        assert!(!users::rehash(&mut tx, ada, "old hash", "worse").await.unwrap());
         let who = sessions::candidate(&mut tx, &address, device(""))
             .await
             .unwrap()
