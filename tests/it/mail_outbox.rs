@@ -34,7 +34,7 @@ impl TestApp {
 }
 
 #[tokio::test]
-async fn every_kind_of_letter_arrives_and_its_content_is_erased() {
+async fn letters_arrive_and_their_content_is_erased() {
     let sink = SmtpSink::start().await;
     let hub = TestApp::sending_to(&sink).await;
     hub.register(ADA).await.expect(202);
