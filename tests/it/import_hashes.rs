@@ -10,6 +10,7 @@ use portcullis::config::Pepper;
 use serde::Deserialize;
 
 use crate::support::app::{TestApp, Tuning};
+use crate::support::people::BCRYPT;
 
 /// A hash of other software.
 #[derive(Debug, Deserialize)]
@@ -116,9 +117,6 @@ async fn give_way(hub: &TestApp, email: &str, case: &Foreign) {
     let again = stored(hub, email).await;
     assert_eq!(again, after, "{}: once is enough", case.form);
 }
-
-/// bcrypt at its least cost, of `password1`.
-const BCRYPT: &str = "$2b$04$GkG7G9wIb3q28USjTCvYDuPEBc3IWn3h83AT8.WM.qMCYY3ZvXQay";
 
 #[tokio::test]
 async fn sign_ins_with_one_foreign_hash_at_once_all_succeed() {

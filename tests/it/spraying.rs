@@ -3,12 +3,10 @@
 
 use serde_json::json;
 
-use crate::limits::{connected, once_in_five};
-use crate::presence::patient;
 use crate::support::app::{TestApp, Tuning};
 use crate::support::http::Answer;
 use crate::support::people::PASSWORD;
-use crate::support::redis::{fresh_prefix, shared};
+use crate::support::redis::{connected, fresh_prefix, once_in_five, patient, shared};
 
 const ADA: &str = "ada@example.org";
 /// In an hour; a sixth of them at once.

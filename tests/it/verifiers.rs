@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use crate::access_tokens::part;
 use crate::support::Pair;
 use crate::support::app::TestApp;
+use crate::support::jwt::{kid, part};
 
 fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/verifiers")
@@ -108,7 +108,7 @@ async fn verify_all(hub: &TestApp, verifier: impl AsyncFn() -> Command) {
     let good: Vec<Value> = tokens[..3].iter().map(|token| part(token, 1)).collect();
     let answers = ask(verifier().await, &order).await;
     assert_eq!(answers, json!([good[0], good[1], good[2], null]));
-    let kid = part(&tokens[1], 0)["kid"].as_str().unwrap().to_owned();
+    let kid = kid(&tokens[1]);
     let by = Origin::local(Actor::Operator);
     hub.app.sessions.withdraw_key(&kid, &by).await.unwrap().unwrap();
     let answers = ask(verifier().await, &order).await;

@@ -9,6 +9,8 @@ pub mod database;
 pub mod document;
 pub mod http;
 pub mod hub;
+pub mod jwt;
+pub mod locks;
 pub mod mail_server;
 pub mod mailbox;
 pub mod people;

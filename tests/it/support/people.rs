@@ -13,6 +13,9 @@ use super::http::{Answer, Caller};
 /// A password that the policy takes.
 pub const PASSWORD: &str = "correct horse battery staple 9";
 
+/// The bcrypt hash of `password1`, at the least cost.
+pub const BCRYPT: &str = "$2b$04$GkG7G9wIb3q28USjTCvYDuPEBc3IWn3h83AT8.WM.qMCYY3ZvXQay";
+
 /// Somebody with an account.
 #[derive(Clone, Debug)]
 pub struct Person {
