@@ -2,7 +2,6 @@
 //! server refuses, hangs, hangs up, is away, or is not who it should be.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::time::Duration;
 
 use portcullis::config::Config;
@@ -13,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::support::app::{TestApp, Tuning};
 use crate::support::mail_server::{MailServer, Manner};
+use crate::support::source::root;
 
 const ADA: &str = "ada@example.org";
 const TOKEN: &str = "pcm_aToken-With_43CharactersOfBase64url0000000";
@@ -110,7 +110,7 @@ fn letters() -> Vec<(Letter, Option<&'static str>)> {
 
 /// The kinds that the hub has words for: a template each, beside what they have in common.
 fn kinds() -> BTreeSet<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/mail/templates/en");
+    let folder = root().join("src/mail/templates/en");
     let files = std::fs::read_dir(folder).unwrap();
     let names = files.map(|file| file.unwrap().path().file_stem().unwrap().to_owned());
     let names = names.map(|name| name.into_string().unwrap());

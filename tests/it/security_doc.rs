@@ -1,27 +1,11 @@
 //! `docs/SECURITY.md` answers every threat once, names proofs that exist, and has the figures of the limits.
 
-use std::path::Path;
+use crate::support::source;
 
 const THREATS: usize = 32;
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
 fn document() -> String {
-    std::fs::read_to_string(root().join("docs/SECURITY.md")).unwrap()
-}
-
-/// The text of every Rust file below `folder`.
-fn sources(folder: &Path, text: &mut String) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources(&path, text);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            *text += &std::fs::read_to_string(&path).unwrap();
-        }
-    }
+    source::read("docs/SECURITY.md")
 }
 
 fn cells(line: &str) -> Vec<&str> {
@@ -40,10 +24,8 @@ fn each_threat_has_one_answer_and_each_proof_exists() {
     let expected: Vec<_> = (1..=THREATS).map(|number| format!("T{number:02}")).collect();
     assert_eq!(numbers, expected);
 
-    let mut code = String::new();
-    for folder in ["src", "tests"] {
-        sources(&root().join(folder), &mut code);
-    }
+    let files = ["src", "tests"].map(source::rust_files);
+    let code: String = files.iter().flatten().map(|file| file.text.as_str()).collect();
     for row in rows {
         let (number, state, how) = (row[0], row[2], row[3]);
         assert!(["met", "partly", "later"].contains(&state), "{number}: {state}");

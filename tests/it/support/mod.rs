@@ -20,6 +20,7 @@ pub mod redis;
 pub mod rows;
 pub mod smtp;
 pub mod socket;
+pub mod source;
 pub mod sql;
 
 use std::future::Future;
