@@ -1,7 +1,5 @@
 //! Hashes that Django, bcrypt, scrypt, argon2 and passlib make are imported, open the account, and give way to
-//! the hub's own: `scripts/foreign-hashes` has those libraries make them anew in each run.
-
-use std::path::Path;
+//! the hub's own: `tests/foreign_hashes` has those libraries make them anew in each run.
 
 use futures_util::{StreamExt as _, stream};
 use portcullis::accounts::{Described, Outcome, Person};
@@ -11,6 +9,7 @@ use serde::Deserialize;
 
 use crate::support::app::{TestApp, Tuning};
 use crate::support::people::BCRYPT;
+use crate::support::source::root;
 
 /// A hash of other software.
 #[derive(Debug, Deserialize)]
@@ -21,10 +20,10 @@ struct Foreign {
 }
 
 async fn foreign_hashes() -> Vec<Foreign> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/foreign-hashes");
-    let output = tokio::process::Command::new(script).output().await.unwrap();
+    let mut program = tokio::process::Command::new(root().join("scripts/python-tool"));
+    let output = program.arg("foreign_hashes").output().await.unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "scripts/foreign-hashes: {said}");
+    assert!(output.status.success(), "foreign_hashes: {said}");
     let lines = String::from_utf8(output.stdout).unwrap();
     lines
         .lines()
