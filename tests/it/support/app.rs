@@ -10,6 +10,7 @@ use tokio::net::TcpSocket;
 
 use super::database::{self, Folder};
 use super::http::Caller;
+use super::proxy::{self, Proxy};
 
 type Change = Box<dyn FnOnce(&mut Config) + Send>;
 
@@ -59,6 +60,12 @@ impl Tuning {
 
     pub async fn spawn(self) -> TestApp {
         TestApp::start(self).await
+    }
+
+    /// A server whose way to PostgreSQL leads through a proxy.
+    pub async fn spawn_behind_a_proxy(self) -> (TestApp, Proxy) {
+        let (proxy, url) = proxy::through(&database::fresh_postgres().await).await;
+        (self.database(url).spawn().await, proxy)
     }
 }
 
