@@ -1,7 +1,5 @@
 //! Hashes that Django, bcrypt, scrypt, argon2 and passlib make are imported, open the account, and give way to
-//! the hub's own: `scripts/foreign-hashes` has those libraries make them anew in each run.
-
-use std::path::Path;
+//! the hub's own: `tests/foreign_hashes` has those libraries make them anew in each run.
 
 use futures_util::{StreamExt as _, stream};
 use portcullis::accounts::{ImportOutcome, ImportRow, ImportedUser};
@@ -10,6 +8,8 @@ use portcullis::config::Pepper;
 use serde::Deserialize;
 
 use crate::support::app::{TestApp, Tuning};
+use crate::support::people::BCRYPT;
+use crate::support::source::root;
 
 /// A hash of other software.
 #[derive(Debug, Deserialize)]
@@ -20,10 +20,10 @@ struct Foreign {
 }
 
 async fn foreign_hashes() -> Vec<Foreign> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/foreign-hashes");
-    let output = tokio::process::Command::new(script).output().await.unwrap();
+    let mut program = tokio::process::Command::new(root().join("scripts/python-tool"));
+    let output = program.arg("foreign_hashes").output().await.unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "scripts/foreign-hashes: {said}");
+    assert!(output.status.success(), "foreign_hashes: {said}");
     let lines = String::from_utf8(output.stdout).unwrap();
     lines
         .lines()
@@ -116,9 +116,6 @@ async fn give_way(hub: &TestApp, email: &str, case: &Foreign) {
     let again = stored(hub, email).await;
     assert_eq!(again, after, "{}: once is enough", case.form);
 }
-
-/// bcrypt at its least cost, of `password1`.
-const BCRYPT: &str = "$2b$04$GkG7G9wIb3q28USjTCvYDuPEBc3IWn3h83AT8.WM.qMCYY3ZvXQay";
 
 #[tokio::test]
 async fn sign_ins_with_one_foreign_hash_at_once_all_succeed() {

@@ -19,10 +19,8 @@ const NOBODY: &str = "nobody@example.org";
 /// A hub with limits that believes this machine's `X-Forwarded-For`.
 async fn limited() -> TestApp {
     Tuning::new()
-        .configure(|config| {
-            config.limits.enabled = true;
-            config.http.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
-        })
+        .forwarded()
+        .configure(|config| config.limits.enabled = true)
         .spawn()
         .await
 }

@@ -7,8 +7,9 @@ use futures_util::future::join_all;
 use portcullis::accounts::NewUser;
 use portcullis::audit::{Actor, Origin};
 use portcullis::email::Email;
+use portcullis::roles::Permission::HubRead;
 use portcullis::store::mails;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::app::{TestApp, Tuning};
 use crate::support::eventually;
@@ -34,7 +35,7 @@ impl TestApp {
 }
 
 #[tokio::test]
-async fn every_kind_of_letter_arrives_and_its_content_is_erased() {
+async fn letters_arrive_and_their_content_is_erased() {
     let sink = SmtpSink::start().await;
     let hub = TestApp::sending_to(&sink).await;
     hub.register(ADA).await.expect(202);
@@ -314,4 +315,46 @@ async fn a_mail_is_claimed_by_one_and_comes_back_when_its_sender_died() {
         hub.mail_stands(email, "sent", "").await;
     }
     assert_eq!(sink.attempts().len(), 16);
+}
+
+#[tokio::test]
+async fn the_outbox_is_listed_without_what_it_says() {
+    let hub = TestApp::spawn().await;
+    let key = hub.service_key(&[HubRead]).await;
+    hub.register("ada@example.org").await.expect(202);
+    hub.post("/api/auth/recovery", json!({ "email": "nobody@example.org" }))
+        .await
+        .expect(202);
+    hub.outbox_is_empty().await;
+    let list = hub.get_as(&key, "/api/mails").await.expect(200).json();
+    assert_eq!(list["next_cursor"], Value::Null);
+    insta::assert_json_snapshot!(list["items"], {
+        "[].id" => "[id]", "[].user_id" => "[id]", "[].created_at" => "[time]", "[].sent_at" => "[time]",
+    }, @r#"
+    [
+      {
+        "attempts": 1,
+        "created_at": "[time]",
+        "id": "[id]",
+        "kind": "activation",
+        "last_error": null,
+        "next_attempt_at": null,
+        "sent_at": "[time]",
+        "status": "sent",
+        "user_id": "[id]"
+      }
+    ]
+    "#);
+    for (status, count) in [("sent", 1), ("waiting", 0), ("failed", 0)] {
+        let list = hub.get_as(&key, &format!("/api/mails?status={status}")).await;
+        assert_eq!(
+            list.expect(200).json()["items"].as_array().unwrap().len(),
+            count,
+            "{status}"
+        );
+    }
+    for query in ["status=gone", "status=", "limit=0", "to=ada"] {
+        let answer = hub.get_as(&key, &format!("/api/mails?{query}")).await;
+        answer.problem(422, "validation_failed");
+    }
 }

@@ -14,8 +14,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 
-use crate::access_tokens::part;
 use crate::support::app::TestApp;
+use crate::support::jwt::{kid, part};
 
 const MUTANTS: usize = 5_000;
 const SEED: u64 = 5;
@@ -280,12 +280,12 @@ async fn t05_of_5000_mutants_of_an_access_token_none_is_accepted() {
     let hub = TestApp::spawn().await;
     let (_, pair) = hub.signed_in("ada@example.org", "admin").await;
     let set = hub.get("/.well-known/jwks.json").await.expect(200).json();
-    let kid = &part(&pair.access, 0)["kid"];
+    let kid = kid(&pair.access);
     let key = set["keys"]
         .as_array()
         .unwrap()
         .iter()
-        .find(|key| key["kid"] == *kid);
+        .find(|key| key["kid"] == kid);
     let public = BASE64URL_NOPAD.decode(key.unwrap()["x"].as_str().unwrap().as_bytes());
     let mut mutator = Mutator::new(&pair.access, public.unwrap());
     let mut mutants = BTreeSet::new();

@@ -1,17 +1,14 @@
 //! `docs/PROTOCOL.md` and the code say the same, in both directions: frames, reasons, codes, figures.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use portcullis::error::Code;
 use portcullis::socket::CloseCode;
 use portcullis::store::sessions::EndReason;
 
-type Words = BTreeSet<String>;
+use crate::support::source::read;
 
-fn read(path: &str) -> String {
-    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
-}
+type Words = BTreeSet<String>;
 
 /// The document's part under `heading`, up to the next heading of its level or a higher one.
 fn section(heading: &str) -> String {

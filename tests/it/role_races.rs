@@ -4,7 +4,7 @@ use portcullis::roles::ADMIN;
 use portcullis::store::{Tx, roles, users};
 use serde_json::{Value, json};
 
-use crate::authority::somebody_waits_for;
+use crate::support::locks::somebody_waits_for;
 use crate::support::app::TestApp;
 
 const EDITOR: &str = "/api/roles/editor";

@@ -1,37 +1,18 @@
 //! `docs/SECURITY.md` answers every threat once, `docs/ASVS.md` every requirement that applies. Both name proofs
 //! that exist, and the first has the figures of the limits.
 
-use std::path::Path;
+use crate::support::source;
 
 const THREATS: usize = 32;
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
 fn document(name: &str) -> String {
-    std::fs::read_to_string(root().join("docs").join(name)).unwrap()
+    source::read(&format!("docs/{name}"))
 }
 
 /// The code and its tests.
 fn code() -> String {
-    let mut code = String::new();
-    for folder in ["src", "tests"] {
-        sources(&root().join(folder), &mut code);
-    }
-    code
-}
-
-/// The text of every Rust file below `folder`.
-fn sources(folder: &Path, text: &mut String) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources(&path, text);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            *text += &std::fs::read_to_string(&path).unwrap();
-        }
-    }
+    let files = ["src", "tests"].map(source::rust_files);
+    files.iter().flatten().map(|file| file.text.as_str()).collect()
 }
 
 fn cells(line: &str) -> Vec<&str> {
@@ -122,10 +103,10 @@ fn files_in(text: &str) -> usize {
     let folders = ["src/", "tests/", "client-js/"];
     let files = named.filter(|name| {
         let is_bare = Path::new(name).extension().is_some() && !name.contains('/');
-        folders.iter().any(|folder| name.starts_with(folder)) || (is_bare && root().join(name).exists())
+        folders.iter().any(|folder| name.starts_with(folder)) || (is_bare && source::root().join(name).exists())
     });
     files
-        .inspect(|file| assert!(root().join(file).is_file(), "there is no file {file}: {text}"))
+        .inspect(|file| assert!(source::root().join(file).is_file(), "there is no file {file}: {text}"))
         .count()
 }
 

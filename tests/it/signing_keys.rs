@@ -14,10 +14,10 @@ use portcullis::ids::NodeId;
 use portcullis::sessions::{Rotation, Withdrawal};
 use portcullis::store::signing_keys::KeyStatus;
 
-use crate::access_tokens::part;
 use crate::support::app::{TestApp, Tuning};
 use crate::support::database::{self, Folder};
 use crate::support::eventually;
+use crate::support::jwt::kid;
 
 const ADA: &str = "ada@example.org";
 const ROUTE: &str = "/api/users/me";
@@ -81,10 +81,6 @@ impl TestApp {
 
 fn set<const N: usize>(kids: [&String; N]) -> BTreeSet<String> {
     kids.into_iter().cloned().collect()
-}
-
-fn kid(token: &str) -> String {
-    part(token, 0)["kid"].as_str().unwrap().to_owned()
 }
 
 /// Two servers of one hub on one database, without a bus.

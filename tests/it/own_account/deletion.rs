@@ -45,9 +45,9 @@ async fn whoever_deletes_the_account_is_signed_out_everywhere_and_the_address_is
 
 #[tokio::test]
 async fn nothing_of_the_person_stays_but_ids() {
-    let hub = forwarded().spawn().await;
+    let hub = Tuning::new().forwarded().spawn().await;
     let (ada, _) = hub.signed_in(ADA, "user").await;
-    let pair = hub.sign_in_with(FIREFOX, "192.0.2.77").await;
+    let pair = hub.sign_in_with(FIREFOX, "192.0.2.77", ADA).await;
     let body = json!({ "name": "Ada Lovelace" });
     hub.call("PATCH", "/api/users/me", Some(&pair.access), Some(&body))
         .await

@@ -9,14 +9,14 @@ use super::*;
 
 #[tokio::test]
 async fn the_export_holds_what_is_stored_and_no_secret() {
-    let hub = forwarded().spawn().await;
+    let hub = Tuning::new().forwarded().spawn().await;
     let bob = hub.person("bob@example.org", "user").await;
     hub.sign_in(&bob.email).await;
     let (ada, gone) = hub.signed_in(ADA, "user").await;
     hub.post_as(&gone.access, "/api/auth/logout", json!({}))
         .await
         .expect(204);
-    let pair = hub.sign_in_with(FIREFOX, "192.0.2.77").await;
+    let pair = hub.sign_in_with(FIREFOX, "192.0.2.77", ADA).await;
     hub.ask_for_address(&pair.access, NEW).await.expect(202);
     hub.outbox_is_empty().await;
 

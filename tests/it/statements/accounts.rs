@@ -6,9 +6,7 @@ use portcullis::store::users::{Activation, NewUser, Status};
 use portcullis::store::{Error, mailed_tokens, roles, setup_tokens, users};
 use uuid::Uuid;
 
-use super::{at, both, email, hash};
-
-const NOBODY: Uuid = Uuid::from_u128(404);
+use super::{NOBODY, at, both, email, hash};
 
 #[tokio::test]
 async fn users_are_written_once_and_found() {

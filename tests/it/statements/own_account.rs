@@ -7,15 +7,13 @@ use portcullis::store::mailed_tokens::{NewToken, Purpose};
 use portcullis::store::{Error, known_devices, mailed_tokens, users};
 use uuid::Uuid;
 
-use super::{at, both, email, hash};
-
-const NOBODY: Uuid = Uuid::from_u128(404);
+use super::{NOBODY, at, both, email, hash};
 
 #[tokio::test]
-async fn people_change_and_erase_their_own_record() {
+async fn people_change_their_own_record() {
     for scene in both().await {
         let ada = scene.user(1, "ada@example.org").await;
-        let bob = scene.user(2, "bob@example.org").await;
+        scene.user(2, "bob@example.org").await;
         let nobody = UserId::from(NOBODY);
         let mut tx = scene.single().await;
         for (name, stored) in [(Some("Countess"), Some("Countess")), (None, None)] {
@@ -47,11 +45,6 @@ async fn people_change_and_erase_their_own_record() {
         let mut tx = scene.single().await;
         let found = users::find(&mut tx, ada).await.unwrap().unwrap();
         assert_eq!((found.email, found.version, found.updated_at), (new, 2, at(6)));
-
-        assert!(users::erase(&mut tx, bob).await.unwrap());
-        assert!(!users::erase(&mut tx, bob).await.unwrap());
-        assert!(users::find(&mut tx, bob).await.unwrap().is_none());
-        assert!(users::find(&mut tx, ada).await.unwrap().is_some());
     }
 }
 
@@ -169,7 +162,5 @@ async fn a_device_is_remembered_and_the_last_one_is_never_forgotten_by_time() {
         assert_eq!(known_devices::purge(&mut tx, at(90)).await.unwrap(), 1);
         let list = known_devices::list(&mut tx, ada).await.unwrap();
         assert_eq!((list.len(), list[0].last_seen_at), (1, at(40)));
-        users::erase(&mut tx, ada).await.unwrap();
-        assert!(known_devices::list(&mut tx, ada).await.unwrap().is_empty());
     }
 }
