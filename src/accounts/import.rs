@@ -133,6 +133,7 @@ impl Accounts {
             status: person.status,
             site_role: &person.role,
             password_hash: person.password_hash.as_ref().map(ForeignHash::as_str),
+            vouched: true,
             created_at: person.created_at.unwrap_or_else(|| self.cx.now()),
         };
         if !users::insert_missing(tx, &new).await? {

@@ -8,7 +8,6 @@ use crate::email::Email;
 use crate::error::FieldError;
 use crate::ids::UserId;
 use crate::mail::Letter;
-use crate::store::mailed_tokens::Purpose;
 use crate::store::users::{self, Status, User};
 use crate::store::{self, Tx};
 
@@ -58,6 +57,7 @@ impl Accounts {
             },
             site_role: &user.role,
             password_hash: checked.password_hash.as_deref(),
+            vouched: true,
             created_at: self.cx.now(),
         };
         let mut tx = self.cx.db.begin().await?;
@@ -132,27 +132,18 @@ impl Accounts {
         id: UserId,
         checked: &Checked,
     ) -> Result<Option<Letter>, store::Error> {
-        let name = checked.name.clone();
+        if user.active && !user.invite {
+            return Ok(None);
+        }
         let grant = Grant {
             password_hash: checked.password_hash.as_deref(),
             name: checked.name.as_deref(),
             lifetime: ACTIVATION,
         };
-        if user.invite {
-            // A recovery token, because that is what the person does: choose a password. It carries the
-            // operator's name for the person, which the recovery of a pending account would wipe.
-            let token = self
-                .replace_token(tx, Purpose::Recovery, id, &user.email, grant)
-                .await?;
-            return Ok(Some(Letter::Invitation { name, token }));
-        }
-        if user.active {
-            return Ok(None);
-        }
-        let token = self
-            .replace_token(tx, Purpose::Activation, id, &user.email, grant)
+        let letter = self
+            .ask_for_proof(tx, id, &user.email, grant, user.invite)
             .await?;
-        Ok(Some(Letter::Activation { name, token }))
+        Ok(Some(letter))
     }
 
     /// The user.

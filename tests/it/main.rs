@@ -113,4 +113,5 @@ mod timing_ranks;
 mod token_revocation;
 mod users;
 mod verifiers;
+mod vouched;
 mod walk;
