@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use portcullis::accounts::{Described, NewUser, Outcome, Person};
+use portcullis::accounts::{Described, Error, NewUser, Outcome, Person};
 use portcullis::audit::{Actor, Origin};
 use portcullis::email::Email;
 use serde_json::{Value, json};
@@ -154,4 +154,57 @@ async fn who_was_made_by_an_operator_and_registers_herself_chooses_a_password_by
         .expect(202);
     hub.recover_by(&hub.mail_to(EVE, 3).await, PASSWORD).await;
     hub.is_eve(PASSWORD, "admin", &json!("Eve")).await;
+}
+
+#[tokio::test]
+async fn t16_who_registers_an_address_without_proof_keeps_nobody_out_of_an_import() {
+    for (verified, then) in [(true, 200), (false, 403)] {
+        let hub = TestApp::spawn().await;
+        hub.register_as_stranger().await;
+        let claim = hub.text("select password_hash from users").await;
+        // A dry run tells the same, and leaves everything as it is.
+        assert_eq!(hub.import_eve(&described(verified), true).await, Outcome::Created);
+        assert_eq!(hub.text("select password_hash from users").await, claim);
+        let erased = "audit where action = 'user.delete' and actor = 'operator'
+            and details like '%address_taken_by%'";
+        assert_eq!(hub.count(erased).await, 0);
+
+        assert_eq!(
+            hub.import_eve(&described(verified), false).await,
+            Outcome::Created
+        );
+        hub.try_sign_in(EVE, "password1").await.expect(then);
+        hub.try_sign_in(EVE, STRANGERS)
+            .await
+            .problem(401, "invalid_credentials");
+        assert_eq!((hub.count("users").await, hub.count(erased).await), (1, 1));
+        assert_eq!(hub.count("mailed_tokens").await, 0, "the stranger's link is dead");
+        // Run again, it changes nothing, also where the owner has proven nothing yet.
+        assert_eq!(hub.import_eve(&described(true), false).await, Outcome::Exists);
+    }
+}
+
+#[tokio::test]
+async fn t16_who_registers_an_address_without_proof_keeps_no_operator_from_using_it() {
+    let hub = Tuning::new().manual_clock().spawn().await;
+    hub.register_as_stranger().await;
+    hub.mail_to(EVE, 1).await;
+    hub.a_minute_later();
+    hub.make(eve(None)).await;
+    let invitation = hub.mail_to(EVE, 2).await;
+    let by = Origin::local(Actor::Operator);
+    let again = hub.app.accounts.create(eve(None), &by).await;
+    assert!(matches!(again, Err(Error::Conflict(_))), "{again:?}");
+    hub.recover_by(&invitation, PASSWORD).await;
+    hub.is_eve(PASSWORD, "admin", &json!("Eve")).await;
+    let again = hub.app.accounts.create(eve(None), &by).await;
+    assert!(matches!(again, Err(Error::Conflict(_))), "{again:?}");
+
+    hub.register("ada@example.org").await.expect(202);
+    let ada = hub.person("ada@example.org", "moderator").await;
+    let user = hub.sign_in(&ada.email).await.body["user"].clone();
+    assert_eq!(
+        (&user["id"], &user["site_role"]),
+        (&json!(ada.id), &json!("moderator"))
+    );
 }
