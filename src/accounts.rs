@@ -5,8 +5,9 @@
 //! of is announced after the commit. Locks are taken in one order: the address, the user, who may hold the role `admin`,
 //! then the rest.
 //!
-//! While an account is pending, its `password_hash` and `name` are what the newest registration chose.
-//! They open nothing: they take effect with the activation token that carries the same.
+//! While an account is pending, its `password_hash` and `name` are what the newest registration chose, or, where
+//! an operator made or imported it (`vouched`), what the operator set. They open nothing: they take effect with
+//! the activation token that carries the same.
 
 mod activation;
 mod deletion;

@@ -189,7 +189,7 @@ impl Accounts {
             None => {}
         }
         match users::set_email(tx, user, email, self.cx.now()).await {
-            // Made meanwhile by who does not lock addresses: an operator.
+            // Made meanwhile by who does not lock addresses: the first admin.
             Err(store::Error::Constraint(_)) => Ok(None),
             other => Ok(other?),
         }

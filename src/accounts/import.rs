@@ -1,10 +1,12 @@
 //! Import: people whom other software knew, with the hashes of their passwords where there are any.
 //!
-//! Called by `cli/`. An account that exists already stays as it is, so that an import can be run again.
+//! Called by `cli/`. An account that exists already stays as it is, so that an import can be run again; a mere
+//! registration that nobody proved gives way.
 //! A hash stays what it is until its owner signs in: see `sessions/login.rs`.
 
 use std::collections::BTreeSet;
 
+use super::operator::find_claim;
 use super::{Accounts, Error, check_name};
 use crate::audit::{self, Action, Origin, Record};
 use crate::clock::Timestamp;
@@ -13,7 +15,7 @@ use crate::error::FieldError;
 use crate::ids::UserId;
 use crate::password::ForeignHash;
 use crate::roles;
-use crate::store::users::{self, NewUser, Status};
+use crate::store::users::{NewUser, Status, User};
 use crate::store::{self, Tx};
 
 /// A person as a file describes one; an empty text is the same as none.
@@ -91,7 +93,7 @@ impl ImportedUser {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImportOutcome {
     Created,
-    /// The address has an account, which stays as it is.
+    /// The address has an account that was activated, or that an operator made: it stays as it is.
     Exists,
     /// There is no such role, so the person was left out.
     UnknownRole,
@@ -110,14 +112,24 @@ impl Accounts {
         by: &Origin,
     ) -> Result<Vec<ImportOutcome>, Error> {
         let mut tx = self.cx.db.begin().await?;
-        let known = lock_roles(&mut tx, people).await?;
         let mut outcomes = vec![ImportOutcome::UnknownRole; people.len()];
-        // In the order of addresses: two imports at once wait for each other, but never in a circle.
+        // In the order of addresses: two imports at once wait for each other, but never in a circle. All
+        // addresses before the first user, and all users before the first role, as everywhere.
         let mut order: Vec<usize> = (0..people.len()).collect();
         order.sort_unstable_by_key(|&at| &people[at].email);
-        for at in order {
+        for &at in &order {
+            self.lock_address(&mut tx, &people[at].email).await?;
+        }
+        let mut claims = Vec::with_capacity(order.len());
+        for &at in &order {
+            claims.push(find_claim(&mut tx, &people[at].email).await?);
+        }
+        let known = lock_roles(&mut tx, people).await?;
+        for (at, claim) in order.into_iter().zip(claims) {
             if known.contains(people[at].role.as_str()) {
-                outcomes[at] = self.write_person(&mut tx, &people[at], by).await?;
+                outcomes[at] = self
+                    .write_person(&mut tx, &people[at], claim.as_ref(), by)
+                    .await?;
             }
         }
         if !dry_run {
@@ -130,8 +142,9 @@ impl Accounts {
         &self,
         tx: &mut Tx,
         person: &ImportedUser,
+        claim: Option<&User>,
         by: &Origin,
-    ) -> Result<ImportOutcome, store::Error> {
+    ) -> Result<ImportOutcome, Error> {
         let new = NewUser {
             id: UserId::generate(&self.cx.clock, &self.cx.rng),
             email: &person.email,
@@ -139,9 +152,10 @@ impl Accounts {
             status: person.status,
             site_role: &person.role,
             password_hash: person.password_hash.as_ref().map(ForeignHash::as_str),
+            vouched: true,
             created_at: person.created_at.unwrap_or_else(|| self.cx.now()),
         };
-        if !users::insert_missing(tx, &new).await? {
+        if !self.write_vouched(tx, &new, claim, by).await? {
             return Ok(ImportOutcome::Exists);
         }
         let details = serde_json::json!({

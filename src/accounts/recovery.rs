@@ -36,8 +36,14 @@ impl Accounts {
         // enough mails for now: its owner has them.
         let user = user.filter(|user| user.status != Status::Disabled && within);
         let id = user.as_ref().map_or_else(|| self.nobody(), |user| user.id);
-        // What was set on an account never activated is not trusted: nothing of it comes with the token.
-        let grant = Grant::bare(RECOVERY);
+        // What was set on an account never activated is not trusted: nothing of it comes with the token, but
+        // for what an operator called the person.
+        let vouched = user.as_ref().filter(|user| user.vouched);
+        let grant = Grant {
+            password_hash: None,
+            name: vouched.and_then(|user| user.name.as_deref()),
+            lifetime: RECOVERY,
+        };
         let token = self
             .replace_token(&mut tx, Purpose::Recovery, id, email, grant)
             .await?;

@@ -114,4 +114,5 @@ mod timing_ranks;
 mod token_revocation;
 mod users;
 mod verifiers;
+mod vouched;
 mod walk;

@@ -4,8 +4,8 @@ use portcullis::roles::ADMIN;
 use portcullis::store::{Tx, roles, users};
 use serde_json::{Value, json};
 
-use crate::support::locks::somebody_waits_for;
 use crate::support::app::TestApp;
+use crate::support::locks::somebody_waits_for;
 
 const EDITOR: &str = "/api/roles/editor";
 

@@ -1,6 +1,8 @@
 //! `docs/SECURITY.md` answers every threat once, `docs/ASVS.md` every requirement that applies. Both name proofs
 //! that exist, and the first has the figures of the limits.
 
+use std::path::Path;
+
 use crate::support::source;
 
 const THREATS: usize = 32;
@@ -103,10 +105,16 @@ fn files_in(text: &str) -> usize {
     let folders = ["src/", "tests/", "client-js/"];
     let files = named.filter(|name| {
         let is_bare = Path::new(name).extension().is_some() && !name.contains('/');
-        folders.iter().any(|folder| name.starts_with(folder)) || (is_bare && source::root().join(name).exists())
+        folders.iter().any(|folder| name.starts_with(folder))
+            || (is_bare && source::root().join(name).exists())
     });
     files
-        .inspect(|file| assert!(source::root().join(file).is_file(), "there is no file {file}: {text}"))
+        .inspect(|file| {
+            assert!(
+                source::root().join(file).is_file(),
+                "there is no file {file}: {text}"
+            )
+        })
         .count()
 }
 

@@ -104,6 +104,29 @@ async fn the_link_signs_that_device_out_and_offers_another_password() {
 }
 
 #[tokio::test]
+async fn a_disowned_device_that_comes_back_is_told_also_where_no_other_is_known() {
+    let hub = Tuning::new().forwarded().manual_clock().spawn().await;
+    let clock = hub.clock.clone().unwrap();
+    hub.person(ADA, "user").await;
+    hub.sign_in_with(FIREFOX, HOME, ADA).await;
+    clock.advance(Duration::from_hours(24 * 400));
+    hub.sign_in_with(FIREFOX, ELSEWHERE, ADA).await;
+    let token = hub.mailed_token(ADA, 1).await;
+    // The owner's own device was not seen for a year.
+    let mut tx = hub.app.cx.db.single().await.unwrap();
+    let year = Duration::from_hours(24 * 365);
+    let forgotten = portcullis::store::known_devices::purge(&mut tx, hub.now() - year).await;
+    assert_eq!(forgotten.unwrap(), 1);
+    drop(tx);
+    hub.revoke_device(&token).await.expect(204);
+    hub.mail_to(ADA, 2).await;
+    assert_eq!(hub.count("known_devices").await, 0);
+    hub.sign_in_with(FIREFOX, ELSEWHERE, ADA).await;
+    hub.outbox_is_empty().await;
+    assert_eq!(hub.mails_to(ADA).await.len(), 3);
+}
+
+#[tokio::test]
 async fn an_address_that_somebody_put_in_the_place_of_the_owners_gets_no_link() {
     let hub = Tuning::new().forwarded().spawn().await;
     hub.person(ADA, "user").await;

@@ -21,6 +21,7 @@ async fn users_are_written_once_and_found() {
             status: Status::Pending,
             site_role: "user",
             password_hash: None,
+            vouched: false,
             created_at: at(30),
         };
         assert!(!users::insert_missing(&mut tx, &again).await.unwrap());
@@ -117,6 +118,7 @@ async fn t07_a_pending_account_is_activated_once_with_exactly_what_was_proven() 
             status: Status::Pending,
             site_role: "user",
             password_hash: Some("first"),
+            vouched: false,
             created_at: at(1),
         };
         assert!(users::insert_missing(&mut tx, &pending).await.unwrap());
@@ -287,6 +289,7 @@ async fn hashes_of_passwords_are_counted_by_what_stands_in_front_of_them() {
                 status: Status::Pending,
                 site_role: "user",
                 password_hash: hash,
+                vouched: false,
                 created_at: at(1),
             };
             assert!(users::insert_missing(&mut tx, &user).await.unwrap());

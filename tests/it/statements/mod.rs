@@ -79,6 +79,7 @@ impl Scene {
             status: Status::Active,
             site_role: "user",
             password_hash: Some("old hash"),
+            vouched: false,
             created_at: at(i64::try_from(number).unwrap()),
         };
         let mut tx = self.single().await;

@@ -2,18 +2,19 @@
 //! `known_devices`.
 
 use portcullis::ids::{SessionId, UserId};
+use portcullis::store::journal::{Change, NewEntry};
 use portcullis::store::known_devices::Device;
 use portcullis::store::mailed_tokens::{NewToken, Purpose};
-use portcullis::store::{Error, known_devices, mailed_tokens, users};
+use portcullis::store::{Error, journal, known_devices, mailed_tokens, users};
 use uuid::Uuid;
 
 use super::{NOBODY, at, both, email, hash};
 
 #[tokio::test]
-async fn people_change_their_own_record() {
+async fn people_change_and_erase_their_own_record() {
     for scene in both().await {
         let ada = scene.user(1, "ada@example.org").await;
-        scene.user(2, "bob@example.org").await;
+        let bob = scene.user(2, "bob@example.org").await;
         let nobody = UserId::from(NOBODY);
         let mut tx = scene.single().await;
         for (name, stored) in [(Some("Countess"), Some("Countess")), (None, None)] {
@@ -45,6 +46,27 @@ async fn people_change_their_own_record() {
         let mut tx = scene.single().await;
         let found = users::find(&mut tx, ada).await.unwrap().unwrap();
         assert_eq!((found.email, found.version, found.updated_at), (new, 2, at(6)));
+
+        let device = Some("a phone".to_owned());
+        for user in [ada, bob] {
+            let entry = NewEntry {
+                user_id: Some(user),
+                session_id: None,
+                version: None,
+                change: Change::SessionCreated {
+                    device: device.clone(),
+                },
+            };
+            journal::append(&mut tx, entry, at(8)).await.unwrap();
+        }
+        assert!(users::erase(&mut tx, bob).await.unwrap());
+        assert!(!users::erase(&mut tx, bob).await.unwrap());
+        for (user, device) in [(ada, device), (bob, None)] {
+            let rows = journal::read_for(&mut tx, user, 0, 10).await.unwrap();
+            assert_eq!(rows[0].change, Change::SessionCreated { device }, "{user}");
+        }
+        assert!(users::find(&mut tx, bob).await.unwrap().is_none());
+        assert!(users::find(&mut tx, ada).await.unwrap().is_some());
     }
 }
 

@@ -80,9 +80,10 @@ async fn a_session_is_checked_with_the_state_of_its_user() {
 async fn a_sign_in_reads_who_it_may_be_and_replaces_a_hash_that_nobody_changed() {
     for scene in both().await {
         let ada = scene.user(1, "ada@example.org").await;
+        let bob = scene.user(2, "bob@example.org").await;
         scene.session(11, ada).await;
         let mut tx = scene.single().await;
-        let address = email("ada@example.org");
+        let (address, bobs) = (email("ada@example.org"), email("bob@example.org"));
         let device = |network| Device {
             network,
             agent: "Firefox on Linux",
@@ -94,9 +95,12 @@ async fn a_sign_in_reads_who_it_may_be_and_replaces_a_hash_that_nobody_changed()
                 .unwrap();
             assert_eq!((who.user.id, who.known), (ada, known));
             assert_eq!(who.user.status, Status::Active);
-            assert_eq!((who.signed_in_before, who.device_seen_at), (false, None));
+            assert_eq!((who.signed_in_before, who.device_seen_at), (true, None));
         }
-        known_devices::remember(&mut tx, ada, device("192.0.2.1"), at(15))
+        let who = sessions::candidate(&mut tx, &bobs, device("192.0.2.1")).await;
+        let who = who.unwrap().unwrap();
+        assert_eq!((who.signed_in_before, who.device_seen_at), (false, None));
+        known_devices::remember(&mut tx, bob, device("192.0.2.1"), at(15))
             .await
             .unwrap();
         let other = Device {
@@ -108,7 +112,7 @@ async fn a_sign_in_reads_who_it_may_be_and_replaces_a_hash_that_nobody_changed()
             (device("192.0.2.2"), None),
             (other, None),
         ] {
-            let who = sessions::candidate(&mut tx, &address, device)
+            let who = sessions::candidate(&mut tx, &bobs, device)
                 .await
                 .unwrap()
                 .unwrap();
