@@ -68,7 +68,8 @@ fn log(accounts: Accounts, user: UserId) -> impl Stream<Item = Result<String, ac
                 if after.is_some() || !text.is_empty() {
                     text.push(',');
                 }
-                let line = serde_json::to_string(&LineJson::from(line)).unwrap_or_else(|_| "null".to_owned());
+                let line =
+                    serde_json::to_string(&LineJson::of(line, user)).unwrap_or_else(|_| "null".to_owned());
                 text.push_str(&line);
             }
             Ok(Some((text, Some(last))))
