@@ -14,7 +14,7 @@ use futures_util::stream::{self, Stream, StreamExt};
 
 use super::client::Client;
 use super::extract::CurrentUser;
-use super::problem::{CommonProblems, Problem, UserProblems};
+use super::problem::{CommonProblems, LimitProblems, Problem, UserProblems};
 use crate::accounts::{self, Accounts};
 use crate::app::App;
 use crate::error::Code;
@@ -28,7 +28,7 @@ use shape::{ExportJson, LineJson};
     operation_id = "export_me",
     tag = "Own account",
     security(("access_token" = [])),
-    responses(CommonProblems, UserProblems, (status = 200, description = "Everything, without secrets", body = ExportJson))
+    responses(CommonProblems, UserProblems, LimitProblems, (status = 200, description = "Everything, without secrets", body = ExportJson))
 )]
 pub async fn export(
     State(app): State<App>,
