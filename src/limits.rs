@@ -252,8 +252,9 @@ impl Limits {
         Ok(attempt)
     }
 
-    /// Before a bearer secret is looked up (refresh, activation, recovery), and after what is only written down:
-    /// a service key that was wrong, management that was refused, a session that is not the caller's.
+    /// Before a bearer secret is looked up (refresh, activation, recovery), before what people may do to their own
+    /// account without proof, and after what is only written down: a service key that was wrong, management that
+    /// was refused, a session that is not the caller's.
     ///
     /// # Errors
     /// [`Exceeded`].

@@ -24,8 +24,9 @@ pub async fn page(State(app): State<App>, Extension(edge): Extension<Arc<Edge>>)
         socket => app.cx.site.socket_url(),
         mailbox => edge.mailbox,
         development => edge.development,
-        version => env!("CARGO_PKG_VERSION"),
-        database => app.cx.db.kind(),
+        // In production nobody needs to know.
+        version => edge.development.then_some(env!("CARGO_PKG_VERSION")),
+        database => edge.development.then(|| app.cx.db.kind()),
     };
     edge.pages.render("home.html", values)
 }

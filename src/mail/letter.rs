@@ -115,12 +115,13 @@ impl Letter {
         }
     }
 
-    /// For how long a letter of this kind is worth sending: until its link has expired, or nearly so; a
-    /// notice for as long as the way back from what it tells of is open.
+    /// For how long a letter of this kind is worth sending: until its link has expired; a notice for as long as
+    /// the way back from what it tells of is open.
     #[must_use]
     pub fn send_within(kind: &str) -> Duration {
         match kind {
-            "activation" | "recovery" | "invitation" | "email_change" | "secured" => Duration::from_hours(24),
+            "recovery" | "secured" => Duration::from_mins(30),
+            "activation" | "invitation" | "email_change" => Duration::from_hours(24),
             _ => Duration::from_hours(72),
         }
     }

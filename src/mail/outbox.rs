@@ -258,6 +258,7 @@ pub(super) mod tests {
             kind: kind.into(),
             content,
             attempts: 1,
+            last_error: None,
             created_at: Timestamp::default(),
         }
     }

@@ -1,5 +1,6 @@
 //! The pages for people: they only render, run nothing inline, and can be read by everybody.
 
+use portcullis::config::Env;
 use portcullis::ids::MailId;
 use portcullis::store::mailbox::{self, CaughtMail};
 use serde_json::json;
@@ -258,6 +259,20 @@ async fn under_a_path_every_address_of_a_page_has_that_path() {
                     assert!(value.starts_with("/auth/hub/"), "{path}: {value}");
                 }
             }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_runs_here_and_on_what_is_shown_in_development_alone() {
+    for (env, shown) in [(Env::Development, true), (Env::Production, false)] {
+        let app = Tuning::new()
+            .configure(move |config| config.env = env)
+            .spawn()
+            .await;
+        let page = app.get("/").await.expect(200);
+        for fact in [env!("CARGO_PKG_VERSION"), app.app.cx.db.kind()] {
+            assert_eq!(page.text().contains(fact), shown, "{env:?}: {fact}");
         }
     }
 }

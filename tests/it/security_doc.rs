@@ -113,7 +113,7 @@ fn files_in(text: &str) -> usize {
             assert!(
                 source::root().join(file).is_file(),
                 "there is no file {file}: {text}"
-            )
+            );
         })
         .count()
 }

@@ -225,6 +225,12 @@ async fn the_owner_of_a_session_is_found_also_when_it_has_ended() {
                 .unwrap()
                 .is_none()
         );
+        // A tombstone has nobody, and is there all the same.
+        assert!(users::erase(&mut tx, ada).await.unwrap());
+        let owner = sessions::lock_owner(&mut tx, session_id(11)).await.unwrap();
+        assert!(owner.is_none());
+        assert!(sessions::exists(&mut tx, session_id(11)).await.unwrap());
+        assert!(!sessions::exists(&mut tx, session_id(404)).await.unwrap());
     }
 }
 
