@@ -38,6 +38,7 @@ mod database_silent;
 mod drain;
 mod enumeration;
 mod epoch;
+mod every_text;
 mod faults;
 mod first_admin;
 mod first_start;
