@@ -31,6 +31,7 @@ mod cli_keys;
 mod cli_signing_keys;
 mod cli_users;
 mod client_address;
+mod comparisons;
 mod cookie_mode;
 mod cors;
 mod database_cut;
