@@ -64,6 +64,7 @@ mod mail_bounds;
 mod mail_injection;
 mod mail_outbox;
 mod mail_server;
+mod mail_strings;
 mod manage_roles;
 mod manage_users;
 #[cfg(target_os = "linux")]
