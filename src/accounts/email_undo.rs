@@ -50,7 +50,7 @@ impl Accounts {
         let token = mailed_tokens::consume(&mut tx, &token.hash(), Purpose::EmailUndo, now)
             .await?
             .ok_or(Error::TokenSpent)?;
-        // What came later is occupied back with it: a thief's own address must not take it again.
+        // What came later is taken back with it: a thief's own address must not take it again.
         mailed_tokens::end_since(&mut tx, user.id, Purpose::EmailUndo, token.created_at).await?;
         mailed_tokens::end_to(&mut tx, user.id, Purpose::EmailUndo, &token.email).await?;
         mailed_tokens::end_all(&mut tx, user.id).await?;

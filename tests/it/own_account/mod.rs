@@ -7,6 +7,7 @@ mod email_undo;
 mod export;
 mod password;
 mod profile;
+mod purposes;
 mod sessions;
 
 use serde_json::{Value, json};
