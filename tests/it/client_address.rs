@@ -140,6 +140,7 @@ async fn t13_behind_trusted_proxies_the_right_most_stranger_is_the_caller() {
 #[tokio::test]
 async fn t13_the_limits_count_the_caller_and_not_what_it_claims() {
     let app = Tuning::new()
+        .manual_clock()
         .configure(|config| config.limits.enabled = true)
         .spawn()
         .await;
