@@ -132,6 +132,7 @@ async fn t09_with_limits_an_unknown_address_is_stopped_as_a_known_one() {
     let mut answers = Vec::new();
     for email in ["unknown@example.org", "active@example.org"] {
         let hub = Tuning::new()
+            .manual_clock()
             .configure(|config| config.limits.enabled = true)
             .spawn()
             .await;

@@ -12,6 +12,7 @@ use portcullis::hub::presence::Presence;
 use portcullis::hub::{Hub, Parts};
 use portcullis::ids::NodeId;
 use portcullis::sessions::{Rotation, Withdrawal};
+use portcullis::store::Error;
 use portcullis::store::signing_keys::KeyStatus;
 
 use crate::support::app::{TestApp, Tuning};
@@ -160,12 +161,22 @@ async fn c17_a_withdrawal_that_nobody_tells_of_is_found() {
     hub.comes_to_refuse(&pair.access).await;
 }
 
-/// Reads to the end, whether there was anything. An answer that is not waited for any longer is asked for
-/// again, as a node does.
+/// An answer that is not waited for any longer is asked for again, as a node does.
+async fn begun(hub: &Hub) -> Tail {
+    eventually("the tail begins", || async {
+        match Tail::begin(hub).await {
+            Err(Error::Silent) => None,
+            begun => Some(begun.unwrap()),
+        }
+    })
+    .await
+}
+
+/// Reads to the end, whether there was anything; asked for again likewise.
 async fn caught_up(tail: &mut Tail) -> bool {
     loop {
         match tail.catch_up().await {
-            Err(portcullis::store::Error::Silent) => {}
+            Err(Error::Silent) => {}
             read => return read.unwrap(),
         }
     }
@@ -187,7 +198,7 @@ async fn c17_the_journal_tells_of_every_change() {
         presence: Presence::new(None, node),
         limits: *cx.hub.limits(),
     });
-    let mut tail = Tail::begin(&other).await.unwrap();
+    let mut tail = begun(&other).await;
     for change in [true, false] {
         hub.person(&format!("{change}@example.org"), "user").await;
         caught_up(&mut tail).await;

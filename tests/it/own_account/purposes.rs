@@ -36,8 +36,8 @@ impl TestApp {
             .await
             .expect(202);
         self.person(ADA, "user").await;
-        self.sign_in_with(FIREFOX, "203.0.113.7").await;
-        self.sign_in_with("curl/8", "203.0.113.7").await;
+        self.sign_in_with(FIREFOX, "203.0.113.7", ADA).await;
+        self.sign_in_with("curl/8", "203.0.113.7", ADA).await;
         [
             self.mailed_token("new@example.org", 1).await,
             self.mailed_token("rec@example.org", 1).await,
@@ -50,7 +50,7 @@ impl TestApp {
 
 #[tokio::test]
 async fn t07_a_token_of_one_purpose_is_refused_by_every_other_route_and_not_consumed() {
-    let hub = forwarded().spawn().await;
+    let hub = Tuning::new().forwarded().spawn().await;
     let tokens = hub.one_of_each().await;
     for (number, token) in tokens.iter().enumerate() {
         for (other, route) in ROUTES.iter().enumerate().filter(|(other, _)| *other != number) {
