@@ -64,7 +64,8 @@ fn places(document: &Value, operation: &Operation) -> Vec<Place> {
 
 /// Each byte as `%XX`.
 fn percent(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    text.bytes()
+        .fold(String::new(), |coded, byte| coded + &format!("%{byte:02X}"))
 }
 
 struct House {
