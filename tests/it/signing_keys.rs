@@ -12,8 +12,8 @@ use portcullis::hub::presence::Presence;
 use portcullis::hub::{Hub, Parts};
 use portcullis::ids::NodeId;
 use portcullis::sessions::{Rotation, Withdrawal};
-use portcullis::store::Error;
 use portcullis::store::signing_keys::KeyStatus;
+use portcullis::store::{Db, Error};
 
 use crate::support::app::{TestApp, Tuning};
 use crate::support::database::{self, Folder};
@@ -185,13 +185,16 @@ async fn caught_up(tail: &mut Tail) -> bool {
 /// What the journal's tail does, without the reading every few seconds beside it.
 #[tokio::test]
 async fn c17_the_journal_tells_of_every_change() {
-    let hub = TestApp::spawn().await;
+    let folder = Folder::new();
+    let url = database::fresh(&folder).await;
+    let hub = Tuning::new().database(url.clone()).spawn().await;
     let cx = &hub.app.cx;
     let node = NodeId::generate(&cx.clock, &cx.rng);
     let other = Hub::new(Parts {
         node,
         address: String::new(),
-        db: cx.db.clone(),
+        // Of its own: a tail keeps the one connection that there is for tails.
+        db: Db::connect(&url).await.unwrap(),
         clock: cx.clock.clone(),
         rng: cx.rng.clone(),
         bus: Bus::Local,
