@@ -60,7 +60,7 @@ impl Accounts {
         } else {
             None
         };
-        let (returned, taken) = (version.is_some(), moved && version.is_none());
+        let (returned, occupied) = (version.is_some(), moved && version.is_none());
         let reason = if returned {
             EndReason::EmailChanged
         } else {
@@ -74,7 +74,7 @@ impl Accounts {
             };
             entries.push(self.append(&mut tx, user.id, version, change).await?);
         }
-        let row = if taken {
+        let row = if occupied {
             Record::refused(Action::EmailUndo, Code::Conflict)
         } else {
             self.offer_password(&mut tx, &user, &token.email, by).await?;
@@ -85,10 +85,10 @@ impl Accounts {
         tx.commit().await?;
         self.cx.mail.wake();
         self.cx.hub.announce(&entries).await;
-        if !taken {
+        if !occupied {
             self.limits.prove(by.ip, &found.email).await;
         }
-        Ok(!taken)
+        Ok(!occupied)
     }
 
     /// Mails a link by which the owner, at `email`, can choose another password.
