@@ -176,6 +176,7 @@ async fn an_old_address_that_is_taken_by_now_stays_where_it_is() {
         .await
         .problem(401, "session_revoked");
     hub.confirm_address(&change).await.problem(410, "token_spent");
+    hub.tick();
     hub.undo_address(&undo).await.problem(410, "token_spent");
     assert_eq!(hub.sign_in(NEW).await.body["user"]["email"], NEW);
     hub.outbox_is_empty().await;
