@@ -12,8 +12,8 @@ use portcullis::hub::presence::Presence;
 use portcullis::hub::{Hub, Parts};
 use portcullis::ids::NodeId;
 use portcullis::sessions::{Rotation, Withdrawal};
-use portcullis::store::Error;
 use portcullis::store::signing_keys::KeyStatus;
+use portcullis::store::{Db, Error};
 
 use crate::support::app::{TestApp, Tuning};
 use crate::support::database::{self, Folder};
@@ -161,18 +161,8 @@ async fn c17_a_withdrawal_that_nobody_tells_of_is_found() {
     hub.comes_to_refuse(&pair.access).await;
 }
 
-/// An answer that is not waited for any longer is asked for again, as a node does.
-async fn begun(hub: &Hub) -> Tail {
-    eventually("the tail begins", || async {
-        match Tail::begin(hub).await {
-            Err(Error::Silent) => None,
-            begun => Some(begun.unwrap()),
-        }
-    })
-    .await
-}
-
-/// Reads to the end, whether there was anything; asked for again likewise.
+/// Reads to the end, whether there was anything. An answer that is not waited for any longer is asked for
+/// again, as a node does.
 async fn caught_up(tail: &mut Tail) -> bool {
     loop {
         match tail.catch_up().await {
@@ -191,14 +181,15 @@ async fn c17_the_journal_tells_of_every_change() {
     let other = Hub::new(Parts {
         node,
         address: String::new(),
-        db: cx.db.clone(),
+        // The one connection for a tail is held by that of the server.
+        db: Db::connect(&hub.database_url).await.unwrap(),
         clock: cx.clock.clone(),
         rng: cx.rng.clone(),
         bus: Bus::Local,
         presence: Presence::new(None, node),
         limits: *cx.hub.limits(),
     });
-    let mut tail = begun(&other).await;
+    let mut tail = Tail::begin(&other).await.unwrap();
     for change in [true, false] {
         hub.person(&format!("{change}@example.org"), "user").await;
         caught_up(&mut tail).await;
