@@ -161,18 +161,8 @@ async fn c17_a_withdrawal_that_nobody_tells_of_is_found() {
     hub.comes_to_refuse(&pair.access).await;
 }
 
-/// An answer that is not waited for any longer is asked for again, as a node does.
-async fn begun(hub: &Hub) -> Tail {
-    eventually("the tail begins", || async {
-        match Tail::begin(hub).await {
-            Err(Error::Silent) => None,
-            begun => Some(begun.unwrap()),
-        }
-    })
-    .await
-}
-
-/// Reads to the end, whether there was anything; asked for again likewise.
+/// Reads to the end, whether there was anything. An answer that is not waited for any longer is asked for
+/// again, as a node does.
 async fn caught_up(tail: &mut Tail) -> bool {
     loop {
         match tail.catch_up().await {
@@ -185,23 +175,21 @@ async fn caught_up(tail: &mut Tail) -> bool {
 /// What the journal's tail does, without the reading every few seconds beside it.
 #[tokio::test]
 async fn c17_the_journal_tells_of_every_change() {
-    let folder = Folder::new();
-    let url = database::fresh(&folder).await;
-    let hub = Tuning::new().database(url.clone()).spawn().await;
+    let hub = TestApp::spawn().await;
     let cx = &hub.app.cx;
     let node = NodeId::generate(&cx.clock, &cx.rng);
     let other = Hub::new(Parts {
         node,
         address: String::new(),
-        // Of its own: a tail keeps the one connection that there is for tails.
-        db: Db::connect(&url).await.unwrap(),
+        // The one connection for a tail is held by that of the server.
+        db: Db::connect(&hub.database_url).await.unwrap(),
         clock: cx.clock.clone(),
         rng: cx.rng.clone(),
         bus: Bus::Local,
         presence: Presence::new(None, node),
         limits: *cx.hub.limits(),
     });
-    let mut tail = begun(&other).await;
+    let mut tail = Tail::begin(&other).await.unwrap();
     for change in [true, false] {
         hub.person(&format!("{change}@example.org"), "user").await;
         caught_up(&mut tail).await;
