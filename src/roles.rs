@@ -184,10 +184,8 @@ impl Roles {
     async fn try_assign(&self, user: UserId, role: &str, by: &Origin) -> Result<AuthState, Error> {
         let now = self.cx.now();
         let mut tx = self.cx.db.begin().await?;
-        let held = users::find_locked(&mut tx, user)
-            .await?
-            .map(|user| user.site_role);
-        if role == ADMIN || held.as_deref() == Some(ADMIN) {
+        let found = users::find_locked(&mut tx, user).await?;
+        if role == ADMIN || found.as_ref().is_some_and(|user| user.site_role == ADMIN) {
             // Two demotions of the last two admins must not pass each other, and no admin is made while
             // somebody looks whether there is one: they wait here. Always after the user's own row, or
             // two acts would wait for each other.
@@ -211,6 +209,11 @@ impl Roles {
             if let Some(missing) = may.lacks(permissions) {
                 return Err(Error::Lacking(missing));
             }
+        }
+        if found.is_some_and(|user| user.status == users::Status::Pending && !user.vouched) {
+            // The password that its activation puts into effect is whoever's registered the address last.
+            let detail = "nobody has proven this address yet: give the role once the account is activated";
+            return Err(Error::Conflict(detail));
         }
         let loses_admin = before.role == ADMIN && before.status == users::Status::Active;
         if loses_admin && users::count_active_in_role(&mut tx, ADMIN).await? <= 1 {

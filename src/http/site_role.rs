@@ -60,7 +60,7 @@ pub async fn read(CurrentUser(current): CurrentUser) -> Json<SiteRoleJson> {
         ManagementProblems,
         (status = 200, description = "The user's role now", body = SiteRoleJson),
         (status = 404, description = "`not_found`", body = super::problem::Body, content_type = "application/problem+json"),
-        (status = 409, description = "`last_admin`", body = super::problem::Body, content_type = "application/problem+json"),
+        (status = 409, description = "`last_admin`; `conflict` for an account that nobody has activated", body = super::problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn assign(

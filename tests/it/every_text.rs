@@ -10,7 +10,7 @@ use crate::support::app::{TestApp, Tuning};
 use crate::support::document::{Operation, address};
 use crate::support::http::Answer;
 use crate::support::people::PASSWORD;
-use crate::texts::CORPUS;
+use crate::texts::{CORPUS, percent};
 
 /// Where a text may stand.
 #[derive(Clone, Debug)]
@@ -60,12 +60,6 @@ fn places(document: &Value, operation: &Operation) -> Vec<Place> {
         }
     }
     places
-}
-
-/// Each byte as `%XX`.
-fn percent(text: &str) -> String {
-    text.bytes()
-        .fold(String::new(), |coded, byte| coded + &format!("%{byte:02X}"))
 }
 
 struct House {

@@ -61,6 +61,14 @@ fn is_taken(answer: &Answer, taken: u16, field: &str, text: &str) -> bool {
     false
 }
 
+/// Each byte as `%XX`, as it may stand in any address.
+pub fn percent(text: &str) -> String {
+    let hex = data_encoding::HEXUPPER.encode(text.as_bytes());
+    hex.as_bytes().chunks(2).fold(String::new(), |path, byte| {
+        path + "%" + std::str::from_utf8(byte).unwrap()
+    })
+}
+
 fn has_control(text: &str) -> bool {
     text.chars().any(char::is_control)
 }
@@ -179,10 +187,7 @@ async fn t11_addresses_and_tokens_of_any_form_break_nothing() {
             let taken = is_taken(&answer, 401, "email", &email);
             assert_eq!(taken, ADDRESSES.contains(&email.as_str()), "{email:?}");
         }
-        let hex = data_encoding::HEXUPPER.encode(text.as_bytes());
-        let path: String = hex.as_bytes().chunks(2).fold(String::new(), |path, byte| {
-            path + "%" + std::str::from_utf8(byte).unwrap()
-        });
+        let path = percent(text);
         hub.patch(&format!("/api/auth/activate/{path}"))
             .await
             .problem(410, "token_spent");

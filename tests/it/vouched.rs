@@ -6,6 +6,7 @@ use std::time::Duration;
 use portcullis::accounts::{Error, ImportOutcome, ImportRow, ImportedUser, NewUser};
 use portcullis::audit::{Actor, Origin};
 use portcullis::email::Email;
+use portcullis::roles::Permission;
 use serde_json::{Value, json};
 
 use crate::support::app::{TestApp, Tuning};
@@ -216,4 +217,21 @@ async fn t16_who_registers_an_address_without_proof_keeps_no_operator_from_using
         (&user["id"], &user["site_role"]),
         (&json!(ada.id), &json!("moderator"))
     );
+}
+
+#[tokio::test]
+async fn t16_nobody_is_given_a_role_before_the_address_is_proven() {
+    let hub = Tuning::new().manual_clock().spawn().await;
+    let key = hub.service_key(Permission::ALL).await;
+    hub.register_as_stranger().await;
+    let link = hub.mailed_token(EVE, 1).await;
+    let users = hub.get_as(&key, "/api/users").await.expect(200).json();
+    let eve = users["items"][0]["id"].as_str().unwrap();
+    let path = format!("/api/users/{eve}/site_role");
+    let role = json!({ "role": "moderator" });
+    hub.put_as(&key, &path, role.clone())
+        .await
+        .problem(409, "conflict");
+    hub.patch(&format!("/api/auth/activate/{link}")).await.expect(200);
+    hub.put_as(&key, &path, role).await.expect(200);
 }
