@@ -2,10 +2,12 @@
 //! and what managers and operators do to users.
 //!
 //! Called by `http/` and `cli/`. Each act is one transaction with its audit row; what sockets must hear
-//! of is announced after the commit. Locks are taken in one order everywhere: role, user, then the rest.
+//! of is announced after the commit. Locks are taken in one order: the address, the user, who may hold the role `admin`,
+//! then the rest.
 //!
-//! While an account is pending, its `password_hash` and `name` are what the newest registration chose.
-//! They open nothing: they take effect with the activation token that carries the same.
+//! While an account is pending, its `password_hash` and `name` are what the newest registration chose, or, where
+//! an operator made or imported it (`vouched`), what the operator set. They open nothing: they take effect with
+//! the activation token that carries the same.
 
 mod activation;
 mod deletion;
@@ -14,6 +16,7 @@ mod email_change;
 mod email_undo;
 mod export;
 mod import;
+mod letters;
 mod management;
 mod operator;
 mod password_change;
@@ -21,7 +24,6 @@ mod profile;
 mod proof;
 mod recovery;
 mod registration;
-mod removal;
 mod setup;
 
 use std::time::Duration;
@@ -34,17 +36,16 @@ use crate::email::Email;
 use crate::error::{Code, FieldError};
 use crate::ids::{SessionId, UserId};
 use crate::limits::{Exceeded, Limits};
-use crate::mail::{Language, Letter};
 use crate::password::{Hasher, Overloaded, Password, Unchecked, Unreadable};
 use crate::roles::{Permission, Unconfirmed};
 use crate::secret::PlainToken;
 use crate::store::journal::{self, Change, Entry, NewEntry};
 use crate::store::mailed_tokens::{self, MailedToken, NewToken, Purpose};
-use crate::store::users::{self, User};
+use crate::store::users;
 use crate::store::{self, Tx};
 
 pub use export::Export;
-pub use import::{Described, Outcome, Person};
+pub use import::{ImportOutcome, ImportRow, ImportedUser};
 pub use management::{AccountChange, NameChange};
 pub use operator::NewUser;
 pub use password_change::PasswordChange;
@@ -230,7 +231,7 @@ impl Accounts {
         session: Option<SessionId>,
         grant: Grant<'_>,
     ) -> Result<PlainToken, store::Error> {
-        let token = PlainToken::generate("pcm_", &self.cx.rng);
+        let token = PlainToken::generate(mailed_tokens::PREFIX, &self.cx.rng);
         let now = self.cx.now();
         let row = NewToken {
             hash: token.hash(),
@@ -279,34 +280,9 @@ impl Accounts {
     /// Makes requests about one address wait for each other, whether or not it has an account: the row
     /// of an account would do so by itself, and parallel requests would tell by their time that it exists.
     async fn lock_address(&self, tx: &mut Tx, email: &Email) -> Result<(), store::Error> {
-        let mac = self.cx.master.mac("address lock", email.as_str().as_bytes());
-        let key = mac
-            .iter()
-            .take(8)
-            .fold(0, |key, byte| key << 8 | i64::from(*byte));
-        users::lock_key(tx, key).await
-    }
-
-    /// Enqueues `letter` for `user`; without one, a decoy of it.
-    async fn enqueue_or_pretend(
-        &self,
-        tx: &mut Tx,
-        to: &Email,
-        user: Option<UserId>,
-        language: &Language,
-        letter: &Letter,
-    ) -> Result<(), store::Error> {
-        let mail = &self.cx.mail;
-        match user {
-            Some(_) => mail.enqueue(tx, to, user, language, letter).await.map(|_| ()),
-            None => mail.enqueue_decoy(tx, to, language, letter).await,
-        }
-    }
-
-    /// The language of a letter to `user`, where there is one, that follows from what `by` did.
-    fn language(&self, user: Option<&User>, by: &Origin) -> Language {
-        let locale = user.and_then(|user| user.locale.as_deref());
-        self.cx.mail.language(locale, by.languages.as_deref())
+        let master = &self.cx.master;
+        let key = master.mac_u64("address lock", email.as_str().as_bytes());
+        users::lock_key(tx, key.cast_signed()).await
     }
 
     /// An id that no user has.

@@ -12,7 +12,8 @@ use serde_json::Value;
 use crate::context::Context;
 use crate::ids::{AuditId, ServiceKeyId, SessionId, UserId};
 use crate::store::audit::{Filter, Line};
-use crate::store::{self, Page, Tx};
+use crate::store::page::{self, Page};
+use crate::store::{self, Tx};
 
 /// Who acts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,7 +200,7 @@ pub async fn write(cx: &Context, by: &Origin, record: Record) -> Result<(), stor
     store::audit::insert(&mut cx.db.single().await?, &row(cx, by, &record)).await
 }
 
-/// Lines of the log, the newest first: at most `limit`, those before `cursor` when given.
+/// Lines of the log, the newest first: at most `limit` (200), those before `cursor` when given.
 ///
 /// # Errors
 /// When storage fails.
@@ -209,6 +210,7 @@ pub async fn list(
     cursor: Option<AuditId>,
     limit: u32,
 ) -> Result<Page<Line, AuditId>, store::Error> {
+    let limit = limit.min(page::MAX);
     store::audit::list(&mut cx.db.read().await?, which, cursor, limit).await
 }
 

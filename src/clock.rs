@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::ops::{Add, Sub};
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -83,6 +84,21 @@ impl fmt::Debug for Timestamp {
     }
 }
 
+/// Not a point in time as RFC 3339 writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be a time as in 2026-01-31T09:30:00Z (RFC 3339)")]
+pub struct InvalidTime;
+
+impl FromStr for Timestamp {
+    type Err = InvalidTime;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTime> {
+        let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| InvalidTime)?;
+        let micros = i64::try_from(time.unix_timestamp_nanos().div_euclid(1_000));
+        micros.map(Self).map_err(|_| InvalidTime)
+    }
+}
+
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -92,11 +108,14 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let time = OffsetDateTime::parse(&text, &Rfc3339).map_err(serde::de::Error::custom)?;
-        i64::try_from(time.unix_timestamp_nanos().div_euclid(1_000))
-            .map(Self)
-            .map_err(serde::de::Error::custom)
+        text.parse().map_err(serde::de::Error::custom)
     }
+}
+
+/// Whole seconds, rounded up, at least one: who waits as long as told must not be told again.
+#[must_use]
+pub fn whole_seconds(wait: Duration) -> u64 {
+    (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
 }
 
 /// Where the time comes from.
@@ -188,6 +207,13 @@ mod tests {
         let end = Timestamp::from_micros(i64::MAX);
         assert_eq!(end + Duration::MAX, end);
         assert_eq!(Timestamp::default().since(end), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_wait_is_rounded_up_to_whole_seconds() {
+        for (millis, seconds) in [(0, 1), (1, 1), (1_000, 1), (1_001, 2)] {
+            assert_eq!(whole_seconds(Duration::from_millis(millis)), seconds);
+        }
     }
 
     #[test]

@@ -57,4 +57,5 @@ mod users;
 
 pub use client::{Client, Peer};
 pub use problem::Problem;
+pub use render::UserJson;
 pub use router::{openapi, router};

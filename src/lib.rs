@@ -7,21 +7,22 @@
 //! main -> cli -> app (wiring), lifecycle, telemetry
 //!    http        REST and pages: router, a file for each resource, extract, problem
 //!    socket      /ws: upgrade, hello, connection, protocol, close, wire, pace
-//!    jobs        mail_outbox, cleanup, signing_keys
+//!    jobs        mail_outbox, cleanup, signing_keys, password_mix
 //!                                       edges: parse, authorise, call one service function, render
-//!    accounts    registration, activation, recovery, setup, operator, import; one's own: proof, profile,
-//!                password_change, email_change, email_undo, device, deletion, export
-//!    sessions    login, device, trusted_browser, own, refresh, rotation, logout, access_token, socket_token, introspection,
-//!                token_revocation, signing_keys, key_set, key_rotation, known_tokens, checks, jwt
+//!    accounts    registration, activation, recovery, setup, operator, management, import, letters; one's own:
+//!                proof, profile, password_change, email_change, email_undo, device, deletion, export
+//!    sessions    login, pretence, device, trusted_browser, own, overview, refresh, rotation, logout, access_token,
+//!                socket_token, introspection, token_revocation, signing_keys, key_set, key_rotation,
+//!                known_tokens, checks, jwt
 //!    service_keys  roles  revocation  audit  limits  password
 //!                                       services: the rules
 //!    context                            what a service is built from
 //!    store       pools, unit, migrate, a file for each family of tables
-//!    hub         registry, outbox, frame, opening, waiting     this node's sockets
-//!                journal, sweep, lease, epoch                  what they are told, and compared with
-//!                bus, presence, counters, redis                what nodes share by way of Redis
-//!                nodes, progress, tally, reach                 what receipts are made of
-//!    mail        letter, render, outbox, mailer, mailbox
+//!    hub         registry, outbox, frame, admission, opening, waiting     this node's sockets
+//!                journal, holders, sweep, lease, epoch, backends      what they are told, and compared with
+//!                bus, presence, counters, redis                       what nodes share by way of Redis
+//!                nodes, progress, tally, reach                        what receipts are made of
+//!    mail        letter, language, templates, wording, render, outbox, mailer, mailbox
 //!                                       adapters: closed enums, chosen once at start
 //!    ids  clock  secret  email  error  config  metric         primitives: no I/O
 //! ```

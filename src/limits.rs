@@ -16,9 +16,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::clock::whole_seconds;
 use crate::config;
 use crate::email::Email;
 use crate::hub::counters::{Bucket, Counters, Empty, Take};
+use crate::ids::SessionId;
 use crate::metric;
 
 pub use address::Address;
@@ -91,14 +93,12 @@ impl Limits {
     /// Buckets that are full; none at all with `limits.enabled = false`.
     #[must_use]
     pub fn new(config: &config::Limits, counters: Counters) -> Self {
-        let policy = || Policy::new(config);
-        let inner = || {
+        Self(config.enabled.then(|| {
             Arc::new(Inner {
                 counters,
-                policy: policy(),
+                policy: Policy::new(config),
             })
-        };
-        Self(config.enabled.then(inner))
+        }))
     }
 
     /// Before registration, resend, recovery and a change of address: mails cost, and annoy. False when the
@@ -192,15 +192,18 @@ impl Limits {
             }
             guesses.push(everybody(&sign_in.spraying));
         }
-        guesses.push(everybody(&sign_in.total));
-        if let Err(empty) = inner.counters.take(&guesses).await {
-            if known || !inner.is_proven(from.ip, email).await {
-                return Err(refusal(empty, &guesses));
-            }
-            return inner.take(&[everybody(&sign_in.total)]).await;
+        let mut tries = vec![everybody(&sign_in.total)];
+        if from.browser.is_some() {
+            // All browsers together: anybody may have as many that their own account trusts as they like.
+            tries.push((&sign_in.address, format!("browsers of {email}")));
         }
-        // The last counts every try.
-        guesses.pop();
+        let takes: Vec<_> = guesses.iter().chain(&tries).cloned().collect();
+        if let Err(empty) = inner.counters.take(&takes).await {
+            if known || !inner.is_proven(from.ip, email).await {
+                return Err(refusal(empty, &takes));
+            }
+            return inner.take(&tries).await;
+        }
         attempt.takes.extend(guesses);
         Ok(())
     }
@@ -212,7 +215,7 @@ impl Limits {
             return;
         };
         // A bucket that has nothing left says the same.
-        let _noted = inner.counters.take(&[inner.proof(ip, email)]).await;
+        let _noted = inner.counters.take(&[inner.proven(ip, email)]).await;
     }
 
     /// After an attempt: gives back what it took, unless it was a guess.
@@ -224,23 +227,34 @@ impl Limits {
     }
 
     /// Before a password is verified that is to prove somebody who is signed in. A stolen access token must
-    /// not make guessing cheaper than the sign-in does, so it counts as a sign-in from an unknown place. What it
-    /// took is to be settled.
+    /// not make guessing cheaper than the sign-in does, so guesses count for the address, and for the session from
+    /// wherever they come; strangers without one use up neither. What it took is to be settled.
     ///
     /// # Errors
     /// [`Exceeded`].
-    pub async fn proof(&self, ip: Option<IpAddr>, email: &Email) -> Result<Attempt<'_>, Exceeded> {
-        let from = Place { ip, browser: None };
-        let mut attempt = self.sign_in(&from, email).await?;
-        if let Err(exceeded) = self.verification(&mut attempt, &from, email, false).await {
+    pub async fn proof(
+        &self,
+        session: SessionId,
+        ip: Option<IpAddr>,
+        email: &Email,
+    ) -> Result<Attempt<'_>, Exceeded> {
+        let Some(inner) = &self.0 else {
+            return Ok(Attempt::default());
+        };
+        let sign_in = &inner.policy.sign_in;
+        let mut attempt = self.sign_in(&Place { ip, browser: None }, email).await?;
+        let guess = (&sign_in.session, session.to_string());
+        if let Err(exceeded) = inner.take(&[guess.clone(), everybody(&sign_in.total)]).await {
             self.settle(attempt).await;
             return Err(exceeded);
         }
+        attempt.takes.push(guess);
         Ok(attempt)
     }
 
-    /// Before a bearer secret is looked up (refresh, activation, recovery), and after what is only written down:
-    /// a service key that was wrong, management that was refused, a session that is not the caller's.
+    /// Before a bearer secret is looked up (refresh, activation, recovery), before what people may do to their own
+    /// account without proof, and after what is only written down: a service key that was wrong, management that
+    /// was refused, a session that is not the caller's.
     ///
     /// # Errors
     /// [`Exceeded`].
@@ -262,13 +276,13 @@ impl Limits {
 }
 
 impl Inner {
-    fn proof(&self, ip: IpAddr, email: &Email) -> Take<'_> {
+    fn proven(&self, ip: IpAddr, email: &Email) -> Take<'_> {
         (&self.policy.proven, format!("{} {email}", Address::of(ip)))
     }
 
     async fn is_proven(&self, ip: Option<IpAddr>, email: &Email) -> bool {
         match ip {
-            Some(ip) => self.counters.holds(&self.proof(ip, email)).await,
+            Some(ip) => self.counters.holds(&self.proven(ip, email)).await,
             None => false,
         }
     }
@@ -285,7 +299,7 @@ fn refusal(empty: Empty, takes: &[Take<'_>]) -> Exceeded {
     let limit = takes.get(empty.at).map_or("", |(bucket, _)| bucket.kind());
     metrics::counter!(metric::LIMITED, "limit" => limit).increment(1);
     Exceeded {
-        retry_after: whole_seconds(empty.wait),
+        retry_after: Duration::from_secs(whole_seconds(empty.wait)),
         limit,
     }
 }
@@ -293,12 +307,6 @@ fn refusal(empty: Empty, takes: &[Take<'_>]) -> Exceeded {
 /// One from the bucket that all callers share.
 fn everybody(bucket: &Bucket) -> Take<'_> {
     (bucket, String::new())
-}
-
-/// Rounded up, at least one: who waits as long as told must not be told again.
-fn whole_seconds(wait: Duration) -> Duration {
-    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-    Duration::from_secs(seconds.max(1))
 }
 
 /// Every limit with its tiers, as `docs/SECURITY.md` lists them: name, then at once, count, seconds.

@@ -61,6 +61,7 @@ pub const LIMITS: &[&str] = &[
     "sign_in:address",
     "sign_in:pair",
     "sign_in:browser",
+    "sign_in:session",
     "sign_in:account",
     "sign_in:failures",
     "sign_in:spraying",
@@ -71,6 +72,7 @@ pub const LIMITS: &[&str] = &[
     "token:total",
     "token:address",
 ];
+
 /// How an attempt to send a mail ends.
 pub const MAIL_OUTCOMES: &[&str] = &["sent", "postponed", "given_up"];
 

@@ -216,11 +216,12 @@ impl Revocation {
     ) -> Result<Option<UserId>, Error> {
         // Who is judged here must not become somebody else before the sessions end.
         let (user, role) = match selector {
-            Selector::Session(id) => {
-                let user = sessions::lock_owner(tx, *id).await?;
-                let user = user.ok_or(Error::NotFound("session"))?;
-                (Some(user.id), Some(user.site_role))
-            }
+            Selector::Session(id) => match sessions::lock_owner(tx, *id).await? {
+                Some(user) => (Some(user.id), Some(user.site_role)),
+                // It ended with its person's account, and nobody holds anything by it.
+                None if sessions::exists(tx, *id).await? => (None, None),
+                None => return Err(Error::NotFound("session")),
+            },
             Selector::User { id, .. } => {
                 let user = users::find_locked(tx, *id).await?;
                 let user = user.ok_or(Error::NotFound("user"))?;
@@ -240,6 +241,7 @@ impl Revocation {
                     let role = store::roles::find(tx, &role).await?;
                     role.ok_or(Error::NotFound("role"))?.permissions
                 }
+                None if matches!(selector, Selector::Session(_)) => Vec::new(),
                 // Everybody includes the admins.
                 None => Permission::ALL.iter().map(ToString::to_string).collect(),
             };

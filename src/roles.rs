@@ -23,7 +23,7 @@ use crate::store::users::AuthState;
 use crate::store::{self, Tx, journal, users};
 
 pub use authority::{Authority, Unconfirmed};
-pub use names::{InvalidName, Name, PATTERN};
+pub use names::{InvalidName, MAX_NAME, Name, PATTERN};
 
 /// The role with every permission. Somebody active must hold it.
 pub const ADMIN: &str = "admin";
@@ -184,10 +184,8 @@ impl Roles {
     async fn try_assign(&self, user: UserId, role: &str, by: &Origin) -> Result<AuthState, Error> {
         let now = self.cx.now();
         let mut tx = self.cx.db.begin().await?;
-        let held = users::find_locked(&mut tx, user)
-            .await?
-            .map(|user| user.site_role);
-        if role == ADMIN || held.as_deref() == Some(ADMIN) {
+        let found = users::find_locked(&mut tx, user).await?;
+        if role == ADMIN || found.as_ref().is_some_and(|user| user.site_role == ADMIN) {
             // Two demotions of the last two admins must not pass each other, and no admin is made while
             // somebody looks whether there is one: they wait here. Always after the user's own row, or
             // two acts would wait for each other.
@@ -197,21 +195,25 @@ impl Roles {
         let before = users::auth_state(&mut tx, user)
             .await?
             .ok_or(Error::UserNotFound)?;
-        let Some(wanted) = store::roles::find(&mut tx, role).await? else {
-            let detail = format!("there is no role `{role}`");
-            return Err(Error::Invalid(vec![FieldError::new(
-                "role",
-                "unknown_role",
-                detail,
-            )]));
+        if before.role == role {
+            return match may.lacks(&before.permissions) {
+                Some(missing) => Err(Error::Lacking(missing)),
+                None => Ok(before),
+            };
+        }
+        // Until the commit nobody deletes it, or gives it what the caller lacks.
+        let Some(wanted) = store::roles::find_shared(&mut tx, role).await? else {
+            return Err(Error::Invalid(vec![unknown_role(role)]));
         };
         for permissions in [&before.permissions, &wanted.permissions] {
             if let Some(missing) = may.lacks(permissions) {
                 return Err(Error::Lacking(missing));
             }
         }
-        if before.role == role {
-            return Ok(before);
+        if found.is_some_and(|user| user.status == users::Status::Pending && !user.vouched) {
+            // The password that its activation puts into effect is whoever's registered the address last.
+            let detail = "nobody has proven this address yet: give the role once the account is activated";
+            return Err(Error::Conflict(detail));
         }
         let loses_admin = before.role == ADMIN && before.status == users::Status::Active;
         if loses_admin && users::count_active_in_role(&mut tx, ADMIN).await? <= 1 {
@@ -259,6 +261,12 @@ impl Roles {
             .ok_or(Error::UserNotFound)?;
         self.assign(user.id, role, &Origin::local(Actor::Operator)).await
     }
+}
+
+/// The fault of a field `role` that names none.
+#[must_use]
+pub fn unknown_role(role: &str) -> FieldError {
+    FieldError::new("role", "unknown_role", format!("there is no role `{role}`"))
 }
 
 #[cfg(test)]

@@ -20,7 +20,8 @@ use crate::roles::{Authority, Permission, Unconfirmed};
 use crate::secret::{PlainToken, TokenHash};
 use crate::store::{self, Tx, service_keys};
 
-const PREFIX: &str = "pck_";
+/// What every service key begins with.
+pub const PREFIX: &str = "pck_";
 /// The longest name, in characters.
 pub const MAX_NAME: usize = 100;
 /// The most networks that a key is bound to.

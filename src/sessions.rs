@@ -29,19 +29,19 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::audit::Origin;
 use crate::clock::Timestamp;
 use crate::context::Context;
 use crate::email::Email;
 use crate::error::Code;
 use crate::ids::{SessionId, UserId};
 use crate::limits::{Exceeded, Limits};
+use crate::mail::Letter;
 use crate::password::{Hasher, Overloaded};
 use crate::secret::PlainToken;
-use crate::store::{
-    self,
-    sessions::Unspent,
-    users::{AuthState, User},
-};
+use crate::store::sessions::Unspent;
+use crate::store::users::{AuthState, User};
+use crate::store::{self, Tx};
 
 pub use access_token::CLIENT_ID;
 pub use trusted_browser::LIFETIME as TRUST_LIFETIME;
@@ -54,7 +54,7 @@ use known_tokens::KnownTokens;
 use signing_keys::SigningKeys;
 use socket_token::Ledger;
 
-pub use device::agent;
+pub use device::{agent, plain_text};
 
 /// The longest name of a device, in characters.
 pub const MAX_DEVICE: usize = 100;
@@ -157,6 +157,18 @@ pub enum LogoutScope {
     All,
 }
 
+impl LogoutScope {
+    /// Its word, in requests and in the audit log.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::Others => "others",
+            Self::All => "all",
+        }
+    }
+}
+
 /// What proves the right to sign out.
 #[derive(Debug)]
 pub enum LogoutProof {
@@ -205,6 +217,20 @@ impl Sessions {
             checks,
             ledger: Ledger::default(),
         })
+    }
+
+    /// Enqueues `letter` to the owner of an account, in the language that follows from what `by` did.
+    async fn write_to(
+        &self,
+        tx: &mut Tx,
+        owner: &User,
+        by: &Origin,
+        letter: &Letter,
+    ) -> Result<(), store::Error> {
+        let mail = &self.cx.mail;
+        let language = mail.language(owner.locale.as_deref(), by.languages.as_deref());
+        mail.enqueue(tx, &owner.email, Some(owner.id), &language, letter)
+            .await
     }
 
     /// The JWK set (RFC 7517) as JSON.

@@ -8,6 +8,7 @@ mod connection;
 #[cfg(test)]
 mod harness;
 mod hello;
+mod meter;
 mod pace;
 mod protocol;
 mod upgrade;

@@ -23,7 +23,7 @@ pub mod mails;
 pub mod meta;
 pub mod migrate;
 pub mod nodes;
-mod page;
+pub mod page;
 #[cfg(test)]
 mod plans;
 mod pools;

@@ -123,6 +123,7 @@ impl Ground {
                 status,
                 site_role: "user",
                 password_hash,
+                vouched: false,
                 created_at: cx.now(),
             };
             let missing = users::insert_missing(&mut tx, &user).await?;

@@ -1,15 +1,53 @@
 //! Activation: the mailed token proves the address, and what was registered with it takes effect.
 
-use super::{Accounts, Error};
+use super::{ACTIVATION, Accounts, Error, Grant};
 use crate::audit::{self, Action, Origin, Record};
+use crate::email::Email;
 use crate::ids::UserId;
-use crate::mail;
+use crate::mail::{self, Letter};
 use crate::secret::PlainToken;
 use crate::store::journal::{Change, StateReason};
 use crate::store::mailed_tokens::{self, Purpose};
-use crate::store::users::{self, Activation};
+use crate::store::users::{self, Activation, User};
+use crate::store::{self, Tx};
+
+impl<'a> Grant<'a> {
+    /// What is set on the pending account already.
+    pub(super) fn kept(user: &'a User) -> Self {
+        Self {
+            password_hash: user.password_hash.as_deref(),
+            name: user.name.as_deref(),
+            lifetime: ACTIVATION,
+        }
+    }
+}
 
 impl Accounts {
+    /// A fresh token by which the owner of a pending account proves the address, and the letter that carries it.
+    /// Who is `invited` has no password yet and chooses one.
+    pub(super) async fn ask_for_proof(
+        &self,
+        tx: &mut Tx,
+        user: UserId,
+        email: &Email,
+        grant: Grant<'_>,
+        invited: bool,
+    ) -> Result<Letter, store::Error> {
+        let name = grant.name.map(str::to_owned);
+        if invited {
+            // A recovery token, because that is what the person does: choose a password. It carries the
+            // operator's name for the person, which the recovery of a pending account would wipe.
+            let token = self
+                .replace_token(tx, Purpose::Recovery, user, email, grant)
+                .await?;
+            return Ok(Letter::Invitation { name, token });
+        }
+        let token = self
+            .replace_token(tx, Purpose::Activation, user, email, grant)
+            .await?;
+        Ok(Letter::Activation { name, token })
+    }
+
     /// PATCH /api/auth/activate/{token}. Does not sign in.
     ///
     /// # Errors

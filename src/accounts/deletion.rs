@@ -69,6 +69,26 @@ impl Accounts {
         Ok(())
     }
 
+    /// DELETE /api/users/{id}: ends every session of the user, and erases the person. What stays names the
+    /// id alone: see [`users::erase`](crate::store::users::erase).
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::LastAdmin`]; [`Error::Lacking`] where the user holds a permission that
+    /// the caller lacks; [`Error::Caller`]; [`Error::Store`].
+    pub async fn remove(&self, id: UserId, by: &Origin) -> Result<(), Error> {
+        let result = self.try_remove(id, by).await;
+        self.audited(Action::UserDelete, Some(id), by, result).await
+    }
+
+    async fn try_remove(&self, id: UserId, by: &Origin) -> Result<(), Error> {
+        let mut tx = self.cx.db.begin().await?;
+        let user = self.lock_subject(&mut tx, id, by).await?;
+        let entry = self.erase(&mut tx, &user, None, by).await?;
+        tx.commit().await?;
+        self.cx.hub.announce(&[entry]).await;
+        Ok(())
+    }
+
     /// Erases `user`, who is locked, and whose role is where it is `admin`. Whether the one who asks may do so
     /// is the caller's to know, and so is announcing the entry after the commit. `taker`: who has the address
     /// from now on, where it was taken from an account that was never activated.

@@ -4,9 +4,11 @@
 //! mail ends, and the owner gets a link to choose another password. The password itself stays: the account
 //! must not be out of reach for an owner who clicked by mistake.
 
+use super::email_change::given_away;
 use super::{Accounts, Error, Grant, RECOVERY};
 use crate::audit::{self, Action, Origin, Record};
 use crate::email::Email;
+use crate::error::Code;
 use crate::mail::Letter;
 use crate::secret::PlainToken;
 use crate::store::journal::{Change, StateReason};
@@ -20,15 +22,25 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Error::TokenSpent`] for every token that cannot be redeemed; [`Error::Conflict`] when another account
-    /// has the address by now; [`Error::Limited`], [`Error::Store`].
+    /// has the address by now: all else is done; [`Error::Limited`], [`Error::Store`].
     pub async fn undo_email_change(&self, token: &PlainToken, by: &Origin) -> Result<(), Error> {
         let action = Action::EmailUndo;
         let found = self.find_token(token, Purpose::EmailUndo, action, by).await?;
-        let result = self.try_undo(token, &found, by).await;
-        self.audited(action, Some(found.user_id), by, result).await
+        let mut result = self.try_undo(token, &found, by).await;
+        if given_away(&result) {
+            result = self.try_undo(token, &found, by).await;
+        }
+        if self.audited(action, Some(found.user_id), by, result).await? {
+            Ok(())
+        } else {
+            Err(Error::Conflict(
+                "another account has this address by now and keeps it; everybody was signed out",
+            ))
+        }
     }
 
-    async fn try_undo(&self, token: &PlainToken, found: &MailedToken, by: &Origin) -> Result<(), Error> {
+    /// False: another account has the address. Whoever knew the password is put out all the same.
+    async fn try_undo(&self, token: &PlainToken, found: &MailedToken, by: &Origin) -> Result<bool, Error> {
         let now = self.cx.now();
         let mut tx = self.cx.db.begin().await?;
         self.lock_address(&mut tx, &found.email).await?;
@@ -42,7 +54,13 @@ impl Accounts {
         mailed_tokens::end_since(&mut tx, user.id, Purpose::EmailUndo, token.created_at).await?;
         mailed_tokens::end_to(&mut tx, user.id, Purpose::EmailUndo, &token.email).await?;
         mailed_tokens::end_all(&mut tx, user.id).await?;
-        let returned = user.email != token.email;
+        let moved = user.email != token.email;
+        let version = if moved {
+            self.take_address(&mut tx, user.id, &token.email, by).await?
+        } else {
+            None
+        };
+        let (returned, occupied) = (version.is_some(), moved && version.is_none());
         let reason = if returned {
             EndReason::EmailChanged
         } else {
@@ -51,25 +69,26 @@ impl Accounts {
         let (ended, goodbye) = self.end_sessions(&mut tx, user.id, reason).await?;
         let mut entries = vec![goodbye];
         if returned {
-            let version = self
-                .take_address(&mut tx, user.id, &token.email, by)
-                .await?
-                .ok_or(Error::Conflict("another account has this address by now"))?;
             let change = Change::State {
                 reason: StateReason::EmailChanged,
             };
-            entries.push(self.append(&mut tx, user.id, Some(version), change).await?);
+            entries.push(self.append(&mut tx, user.id, version, change).await?);
         }
-        self.offer_password(&mut tx, &user, &token.email, by).await?;
-        let row = Record::done(Action::EmailUndo)
-            .user(user.id)
-            .details(serde_json::json!({ "sessions_revoked": ended, "returned": returned }));
-        audit::record(&mut tx, &self.cx, by, row).await?;
+        let row = if occupied {
+            Record::refused(Action::EmailUndo, Code::Conflict)
+        } else {
+            self.offer_password(&mut tx, &user, &token.email, by).await?;
+            Record::done(Action::EmailUndo)
+        };
+        let details = serde_json::json!({ "sessions_revoked": ended, "returned": returned });
+        audit::record(&mut tx, &self.cx, by, row.user(user.id).details(details)).await?;
         tx.commit().await?;
         self.cx.mail.wake();
         self.cx.hub.announce(&entries).await;
-        self.limits.prove(by.ip, &found.email).await;
-        Ok(())
+        if !occupied {
+            self.limits.prove(by.ip, &found.email).await;
+        }
+        Ok(!occupied)
     }
 
     /// Mails a link by which the owner, at `email`, can choose another password.
@@ -90,11 +109,6 @@ impl Accounts {
             name: user.name.clone(),
             token,
         };
-        let language = self.language(Some(user), by);
-        self.cx
-            .mail
-            .enqueue(tx, email, Some(user.id), &language, &letter)
-            .await?;
-        Ok(())
+        self.write_to(tx, user, email, by, &letter).await
     }
 }

@@ -33,8 +33,9 @@ impl Accounts {
     /// token must not take everything without a trace.
     ///
     /// # Errors
-    /// [`Error::SessionEnded`] where the account is gone, [`Error::Store`].
+    /// [`Error::SessionEnded`] where the account is gone, [`Error::Limited`], [`Error::Store`].
     pub async fn export(&self, caller: &Current, by: &Origin) -> Result<Export, Error> {
+        self.limits.token(by.ip).await?;
         let user = caller.user_id;
         let mut tx = self.cx.db.read().await?;
         let export = Export {

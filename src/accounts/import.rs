@@ -1,14 +1,12 @@
 //! Import: people whom other software knew, with the hashes of their passwords where there are any.
 //!
-//! Called by `cli/`. An account that exists already stays as it is, so that an import can be run again.
+//! Called by `cli/`. An account that exists already stays as it is, so that an import can be run again; a mere
+//! registration that nobody proved gives way.
 //! A hash stays what it is until its owner signs in: see `sessions/login.rs`.
 
 use std::collections::BTreeSet;
 
-use serde::Deserialize as _;
-use serde::de::IntoDeserializer;
-use serde::de::value::Error as ValueError;
-
+use super::operator::find_claim;
 use super::{Accounts, Error, check_name};
 use crate::audit::{self, Action, Origin, Record};
 use crate::clock::Timestamp;
@@ -17,12 +15,12 @@ use crate::error::FieldError;
 use crate::ids::UserId;
 use crate::password::ForeignHash;
 use crate::roles;
-use crate::store::users::{self, NewUser, Status};
+use crate::store::users::{NewUser, Status, User};
 use crate::store::{self, Tx};
 
 /// A person as a file describes one; an empty text is the same as none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Described {
+pub struct ImportRow {
     pub email: Option<String>,
     pub password_hash: Option<String>,
     pub name: Option<String>,
@@ -33,7 +31,7 @@ pub struct Described {
 
 /// A person who can be imported.
 #[derive(Debug)]
-pub struct Person {
+pub struct ImportedUser {
     email: Email,
     /// Without one, a recovery mail is the way in.
     password_hash: Option<ForeignHash>,
@@ -43,12 +41,12 @@ pub struct Person {
     created_at: Option<Timestamp>,
 }
 
-impl Person {
+impl ImportedUser {
     /// Checks what a file says, all of it, so that every fault is told at once.
     ///
     /// # Errors
     /// A fault for each field that will not do.
-    pub fn check(described: &Described, now: Timestamp) -> Result<Self, Vec<FieldError>> {
+    pub fn check(described: &ImportRow, now: Timestamp) -> Result<Self, Vec<FieldError>> {
         let mut faults = Vec::new();
         let email = check_email(given(described.email.as_ref()));
         let hash = given(described.password_hash.as_ref()).map(|text| {
@@ -93,9 +91,9 @@ impl Person {
 
 /// What became of one person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum ImportOutcome {
     Created,
-    /// The address has an account, which stays as it is.
+    /// The address has an account that was activated, or that an operator made: it stays as it is.
     Exists,
     /// There is no such role, so the person was left out.
     UnknownRole,
@@ -107,16 +105,31 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Error::Store`]; then nobody of them was written.
-    pub async fn import(&self, people: &[Person], dry_run: bool, by: &Origin) -> Result<Vec<Outcome>, Error> {
+    pub async fn import(
+        &self,
+        people: &[ImportedUser],
+        dry_run: bool,
+        by: &Origin,
+    ) -> Result<Vec<ImportOutcome>, Error> {
         let mut tx = self.cx.db.begin().await?;
-        let known = lock_roles(&mut tx, people).await?;
-        let mut outcomes = vec![Outcome::UnknownRole; people.len()];
-        // In the order of addresses: two imports at once wait for each other, but never in a circle.
+        let mut outcomes = vec![ImportOutcome::UnknownRole; people.len()];
+        // In the order of addresses: two imports at once wait for each other, but never in a circle. All
+        // addresses before the first user, and all users before the first role, as everywhere.
         let mut order: Vec<usize> = (0..people.len()).collect();
         order.sort_unstable_by_key(|&at| &people[at].email);
-        for at in order {
+        for &at in &order {
+            self.lock_address(&mut tx, &people[at].email).await?;
+        }
+        let mut claims = Vec::with_capacity(order.len());
+        for &at in &order {
+            claims.push(find_claim(&mut tx, &people[at].email).await?);
+        }
+        let known = lock_roles(&mut tx, people).await?;
+        for (at, claim) in order.into_iter().zip(claims) {
             if known.contains(people[at].role.as_str()) {
-                outcomes[at] = self.write_person(&mut tx, &people[at], by).await?;
+                outcomes[at] = self
+                    .write_person(&mut tx, &people[at], claim.as_ref(), by)
+                    .await?;
             }
         }
         if !dry_run {
@@ -125,7 +138,13 @@ impl Accounts {
         Ok(outcomes)
     }
 
-    async fn write_person(&self, tx: &mut Tx, person: &Person, by: &Origin) -> Result<Outcome, store::Error> {
+    async fn write_person(
+        &self,
+        tx: &mut Tx,
+        person: &ImportedUser,
+        claim: Option<&User>,
+        by: &Origin,
+    ) -> Result<ImportOutcome, Error> {
         let new = NewUser {
             id: UserId::generate(&self.cx.clock, &self.cx.rng),
             email: &person.email,
@@ -133,10 +152,11 @@ impl Accounts {
             status: person.status,
             site_role: &person.role,
             password_hash: person.password_hash.as_ref().map(ForeignHash::as_str),
+            vouched: true,
             created_at: person.created_at.unwrap_or_else(|| self.cx.now()),
         };
-        if !users::insert_missing(tx, &new).await? {
-            return Ok(Outcome::Exists);
+        if !self.write_vouched(tx, &new, claim, by).await? {
+            return Ok(ImportOutcome::Exists);
         }
         let details = serde_json::json!({
             "role": person.role,
@@ -145,17 +165,17 @@ impl Accounts {
         });
         let row = Record::done(Action::UserImport).user(new.id).details(details);
         audit::record(tx, &self.cx, by, row).await?;
-        Ok(Outcome::Created)
+        Ok(ImportOutcome::Created)
     }
 }
 
 /// Those of the people's roles that there are, locked in one order.
-async fn lock_roles<'a>(tx: &mut Tx, people: &'a [Person]) -> Result<BTreeSet<&'a str>, store::Error> {
+async fn lock_roles<'a>(tx: &mut Tx, people: &'a [ImportedUser]) -> Result<BTreeSet<&'a str>, store::Error> {
     let mut known: BTreeSet<&str> = BTreeSet::new();
-    let wanted: BTreeSet<&str> = people.iter().map(Person::role).collect();
+    let wanted: BTreeSet<&str> = people.iter().map(ImportedUser::role).collect();
     for role in wanted {
         store::roles::lock(tx, role).await?;
-        if store::roles::find(tx, role).await?.is_some() {
+        if store::roles::find_shared(tx, role).await?.is_some() {
             known.insert(role);
         }
     }
@@ -176,7 +196,7 @@ fn check_email(text: Option<&str>) -> Result<Email, FieldError> {
 
 fn check_time(text: &str, now: Timestamp) -> Result<Timestamp, FieldError> {
     let wrong = |detail: &str| FieldError::new("created_at", "invalid", detail);
-    let read = Timestamp::deserialize(IntoDeserializer::<ValueError>::into_deserializer(text));
+    let read = text.parse::<Timestamp>();
     let time = read.map_err(|_| wrong("Write a time as in 2026-01-31T09:30:00Z (RFC 3339)."))?;
     if time.micros() < 0 || time > now {
         return Err(wrong("It lies before 1970 or in the future."));
@@ -194,16 +214,16 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
 
-    fn described() -> Described {
-        Described {
+    fn described() -> ImportRow {
+        ImportRow {
             email: Some("ada@example.org".to_owned()),
-            ..Described::default()
+            ..ImportRow::default()
         }
     }
 
     #[test]
     fn a_person_needs_an_address_alone() {
-        let person = Person::check(&described(), NOW).unwrap();
+        let person = ImportedUser::check(&described(), NOW).unwrap();
         assert_eq!(person.email().as_str(), "ada@example.org");
         assert_eq!((person.role(), person.status), (roles::DEFAULT, Status::Pending));
         assert_eq!((person.name, person.created_at), (None, None));
@@ -212,7 +232,7 @@ mod tests {
 
     #[test]
     fn every_fault_of_a_person_is_told_at_once() {
-        let person = Described {
+        let person = ImportRow {
             email: Some("ada".to_owned()),
             password_hash: Some("md5$salt$hash".to_owned()),
             name: Some("Ada\nLovelace".to_owned()),
@@ -220,7 +240,7 @@ mod tests {
             email_verified: Some(true),
             created_at: Some("2027-02-30".to_owned()),
         };
-        let faults = Person::check(&person, NOW).unwrap_err();
+        let faults = ImportedUser::check(&person, NOW).unwrap_err();
         let fields: Vec<_> = faults.iter().map(|fault| fault.field.as_str()).collect();
         assert_eq!(fields, ["email", "password_hash", "name", "created_at"]);
         assert!(!format!("{faults:?}").contains("hash$"), "no hash is repeated");

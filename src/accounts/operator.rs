@@ -1,4 +1,6 @@
-//! What operators do to users: create and find them.
+//! Creating users as an operator; and finding one, for operators by the address, for the routes by the id. A
+//! registration that nobody proved gives way to what an operator makes or imports: a stranger must not keep people
+//! out.
 
 use secrecy::SecretString;
 
@@ -8,7 +10,7 @@ use crate::email::Email;
 use crate::error::FieldError;
 use crate::ids::UserId;
 use crate::mail::Letter;
-use crate::store::mailed_tokens::Purpose;
+use crate::roles;
 use crate::store::users::{self, Status, User};
 use crate::store::{self, Tx};
 
@@ -38,7 +40,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a field, also for an unknown role; [`Error::Conflict`] for an address that
-    /// is taken; [`Error::Overloaded`], [`Error::Unreadable`], [`Error::Store`].
+    /// is taken by more than a registration that nobody proved; [`Error::Overloaded`], [`Error::Unreadable`], [`Error::Store`].
     pub async fn create(&self, user: NewUser, by: &Origin) -> Result<UserId, Error> {
         let result = self.try_create(&user, by).await;
         self.audited(Action::UserCreate, None, by, result).await
@@ -58,25 +60,22 @@ impl Accounts {
             },
             site_role: &user.role,
             password_hash: checked.password_hash.as_deref(),
+            vouched: true,
             created_at: self.cx.now(),
         };
         let mut tx = self.cx.db.begin().await?;
+        self.lock_address(&mut tx, &user.email).await?;
+        let claim = find_claim(&mut tx, &user.email).await?;
         store::roles::lock(&mut tx, &user.role).await?;
-        if store::roles::find(&mut tx, &user.role).await?.is_none() {
-            let detail = format!("there is no role `{}`", user.role);
-            return Err(Error::Invalid(vec![FieldError::new(
-                "role",
-                "unknown_role",
-                detail,
-            )]));
+        if store::roles::find_shared(&mut tx, &user.role).await?.is_none() {
+            return Err(Error::Invalid(vec![roles::unknown_role(&user.role)]));
         }
-        if !users::insert_missing(&mut tx, &new).await? {
+        if !self.write_vouched(&mut tx, &new, claim.as_ref(), by).await? {
             return Err(Error::Conflict("this address has an account already"));
         }
         if let Some(letter) = self.first_letter(&mut tx, user, id, &checked).await? {
-            self.cx
-                .mail
-                .enqueue(&mut tx, &user.email, Some(id), &self.language(None, by), &letter)
+            let (mail, language) = (&self.cx.mail, self.language(None, by));
+            mail.enqueue(&mut tx, &user.email, Some(id), &language, &letter)
                 .await?;
         }
         let details =
@@ -86,6 +85,21 @@ impl Accounts {
         tx.commit().await?;
         self.cx.mail.wake();
         Ok(id)
+    }
+
+    /// Writes `new` in the place of `claim`, unless somebody else has the address; answers whether it was written.
+    pub(super) async fn write_vouched(
+        &self,
+        tx: &mut Tx,
+        new: &users::NewUser<'_>,
+        claim: Option<&User>,
+        by: &Origin,
+    ) -> Result<bool, Error> {
+        if let Some(claim) = claim {
+            // Nobody could sign in to it: no socket waits for the news.
+            let _unheard = self.erase(tx, claim, Some(new.id), by).await?;
+        }
+        Ok(users::insert_missing(tx, new).await?)
     }
 
     async fn check_new(&self, user: &NewUser) -> Result<Checked, Error> {
@@ -132,27 +146,18 @@ impl Accounts {
         id: UserId,
         checked: &Checked,
     ) -> Result<Option<Letter>, store::Error> {
-        let name = checked.name.clone();
+        if user.active && !user.invite {
+            return Ok(None);
+        }
         let grant = Grant {
             password_hash: checked.password_hash.as_deref(),
             name: checked.name.as_deref(),
             lifetime: ACTIVATION,
         };
-        if user.invite {
-            // A recovery token, because that is what the person does: choose a password. It carries the
-            // operator's name for the person, which the recovery of a pending account would wipe.
-            let token = self
-                .replace_token(tx, Purpose::Recovery, id, &user.email, grant)
-                .await?;
-            return Ok(Some(Letter::Invitation { name, token }));
-        }
-        if user.active {
-            return Ok(None);
-        }
-        let token = self
-            .replace_token(tx, Purpose::Activation, id, &user.email, grant)
+        let letter = self
+            .ask_for_proof(tx, id, &user.email, grant, user.invite)
             .await?;
-        Ok(Some(Letter::Activation { name, token }))
+        Ok(Some(letter))
     }
 
     /// The user.
@@ -173,5 +178,17 @@ impl Accounts {
         users::find_by_email(&mut self.cx.db.read().await?, email)
             .await?
             .ok_or(Error::NotFound)
+    }
+}
+
+/// The registration that nobody proved and that has the address, which is locked; it is locked, too.
+pub(super) async fn find_claim(tx: &mut Tx, email: &Email) -> Result<Option<User>, store::Error> {
+    // First without a lock: nobody else, of those who have the address, has to wait.
+    match users::find_by_email(tx, email).await? {
+        Some(owner) if owner.is_bare_claim() => {
+            let claim = users::find_locked(tx, owner.id).await?;
+            Ok(claim.filter(User::is_bare_claim))
+        }
+        _ => Ok(None),
     }
 }

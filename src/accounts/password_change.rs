@@ -68,15 +68,11 @@ impl Accounts {
                 EndReason::PasswordChanged,
             )
             .await?;
-        let language = self.language(Some(&user), by);
         let notice = Letter::PasswordChanged {
-            name: user.name,
+            name: user.name.clone(),
             one_stays: true,
         };
-        self.cx
-            .mail
-            .enqueue(&mut tx, &user.email, Some(user.id), &language, &notice)
-            .await?;
+        self.write_to(&mut tx, &user, &user.email, by, &notice).await?;
         let row = Record::done(Action::PasswordChange)
             .user(user.id)
             .session(caller.session_id)

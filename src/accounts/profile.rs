@@ -9,8 +9,10 @@ impl Accounts {
     /// PATCH /api/users/me: another name, or none.
     ///
     /// # Errors
-    /// [`Error::Invalid`], [`Error::SessionEnded`], [`Error::Store`].
+    /// [`Error::Invalid`], [`Error::SessionEnded`]; [`Error::Limited`], for each leaves a line in the audit log;
+    /// [`Error::Store`].
     pub async fn rename(&self, caller: &Current, name: Option<&str>, by: &Origin) -> Result<User, Error> {
+        self.limits.token(by.ip).await?;
         let result = self.try_rename(caller, name, by).await;
         self.audited(Action::UserUpdate, Some(caller.user_id), by, result)
             .await

@@ -49,8 +49,8 @@ impl Accounts {
         let fault = |code, detail| Error::Invalid(vec![FieldError::new(typed.field, code, detail)]);
         match (asked(&user), typed.password) {
             (Asked::Password(hash), Some(password)) => {
-                let mut attempt = self.limits.proof(by.ip, &user.email).await?;
-                let verdict = self.hasher.verify(password, Some(hash)).await;
+                let mut attempt = self.limits.proof(caller.session_id, by.ip, &user.email).await?;
+                let verdict = self.hasher.verify(password, hash).await;
                 let is_wrong = verdict.as_ref().is_ok_and(|verdict| !verdict.matches);
                 if is_wrong {
                     attempt.count();

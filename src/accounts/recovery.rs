@@ -12,7 +12,7 @@ use crate::secret::PlainToken;
 use crate::store::journal::{Change, Entry, StateReason};
 use crate::store::mailed_tokens::{self, MailedToken, Purpose};
 use crate::store::sessions::{self, EndReason, EndScope, Ending, Selection};
-use crate::store::users::{self, Activation, Status, User};
+use crate::store::users::{self, Activation, Status};
 use crate::store::{self, Tx};
 
 impl Accounts {
@@ -36,10 +36,12 @@ impl Accounts {
         // enough mails for now: its owner has them.
         let user = user.filter(|user| user.status != Status::Disabled && within);
         let id = user.as_ref().map_or_else(|| self.nobody(), |user| user.id);
-        // What was set on an account never activated is not trusted: nothing of it comes with the token.
+        // What was set on an account never activated is not trusted: nothing of it comes with the token, but
+        // for what an operator called the person.
+        let vouched = user.as_ref().filter(|user| user.vouched);
         let grant = Grant {
             password_hash: None,
-            name: None,
+            name: vouched.and_then(|user| user.name.as_deref()),
             lifetime: RECOVERY,
         };
         let token = self
@@ -75,36 +77,23 @@ impl Accounts {
         password: SecretString,
         by: &Origin,
     ) -> Result<(), Error> {
-        self.limits.token(by.ip).await?;
+        let action = Action::RecoveryComplete;
         // A look first, so that a stranger with an invented token cannot make us hash.
-        let Some(user) = self.recoverable(token).await? else {
-            return self
-                .audited(Action::RecoveryComplete, None, by, Err(Error::TokenSpent))
-                .await;
-        };
-        let result = self.try_recover(token, &password, &user, by).await;
-        self.audited(Action::RecoveryComplete, Some(user.id), by, result)
-            .await
-    }
-
-    /// Whose password the token could set now.
-    async fn recoverable(&self, token: &PlainToken) -> Result<Option<User>, store::Error> {
-        let mut tx = self.cx.db.read().await?;
-        let found =
-            mailed_tokens::find_live(&mut tx, &token.hash(), Purpose::Recovery, self.cx.now()).await?;
-        match found {
-            Some(found) => users::find(&mut tx, found.user_id).await,
-            None => Ok(None),
-        }
+        let found = self.find_token(token, Purpose::Recovery, action, by).await?;
+        let result = self.try_recover(token, &password, &found, by).await;
+        self.audited(action, Some(found.user_id), by, result).await
     }
 
     async fn try_recover(
         &self,
         token: &PlainToken,
         password: &SecretString,
-        user: &User,
+        found: &MailedToken,
         by: &Origin,
     ) -> Result<(), Error> {
+        let user = users::find(&mut self.cx.db.read().await?, found.user_id)
+            .await?
+            .ok_or(Error::TokenSpent)?;
         let password = self
             .check_password(password, &user.email, user.name.as_deref())
             .await?
@@ -125,15 +114,11 @@ impl Accounts {
         let now = users::find(&mut tx, token.user_id)
             .await?
             .ok_or(Error::TokenSpent)?;
-        let language = self.language(Some(&now), by);
         let notice = Letter::PasswordChanged {
-            name: now.name,
+            name: now.name.clone(),
             one_stays: false,
         };
-        self.cx
-            .mail
-            .enqueue(&mut tx, &token.email, Some(token.user_id), &language, &notice)
-            .await?;
+        self.write_to(&mut tx, &now, &token.email, by, &notice).await?;
         let row = Record::done(Action::RecoveryComplete)
             .user(token.user_id)
             .details(

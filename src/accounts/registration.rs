@@ -16,7 +16,7 @@ use crate::limits::Mailing;
 use crate::mail::Letter;
 use crate::roles;
 use crate::secret::PlainToken;
-use crate::store::mailed_tokens::Purpose;
+use crate::store::mailed_tokens;
 use crate::store::users::{self, NewUser, Status};
 
 /// At most one activation mail to an address in this time is sent by [`Accounts::resend_activation`].
@@ -24,7 +24,8 @@ const RESEND_PAUSE: Duration = Duration::from_mins(1);
 
 impl Accounts {
     /// POST /api/users. Ok also for an address that has an account: then its owner gets a mail that says
-    /// so. For an account never activated, password and name are those of the newest registration.
+    /// so. For an account never activated, password and name are those of the newest registration, unless an
+    /// operator made it: then they stay, and its owner gets once more what the operator had sent.
     ///
     /// # Errors
     /// [`Error::RegistrationClosed`], [`Error::Invalid`], [`Error::Limited`], [`Error::Overloaded`],
@@ -62,7 +63,7 @@ impl Accounts {
         name: Option<String>,
         by: &Origin,
     ) -> Result<(), Error> {
-        let token = PlainToken::generate("pcm_", &self.cx.rng);
+        let token = PlainToken::generate(mailed_tokens::PREFIX, &self.cx.rng);
         let mut tx = self.cx.db.begin().await?;
         let letter = Letter::Activation { name, token };
         let language = self.language(None, by);
@@ -91,6 +92,7 @@ impl Accounts {
             status: Status::Pending,
             site_role: roles::DEFAULT,
             password_hash: Some(hash),
+            vouched: false,
             created_at: now,
         };
         let mut tx = self.cx.db.begin().await?;
@@ -105,24 +107,28 @@ impl Accounts {
             .as_ref()
             .filter(|_| pending)
             .map_or_else(|| self.nobody(), |owner| owner.id);
-        let earlier = if known { id } else { self.nobody() };
+        // What an operator made has the role that the operator gave: nobody who proves nothing puts a password
+        // on it, not even one that waits for the owner's click.
+        let vouched = owner.as_ref().filter(|owner| pending && owner.vouched);
+        let earlier = if known && vouched.is_none() {
+            id
+        } else {
+            self.nobody()
+        };
         users::replace_pending(&mut tx, earlier, hash, name, now).await?;
-        let grant = Grant {
+        let registered = Grant {
             password_hash: Some(hash),
             name,
             lifetime: ACTIVATION,
         };
-        let token = self
-            .replace_token(&mut tx, Purpose::Activation, id, email, grant)
-            .await?;
+        let grant = vouched.map_or(registered, Grant::kept);
+        let invited = grant.password_hash.is_none();
+        let proof = self.ask_for_proof(&mut tx, id, email, grant, invited).await?;
         let letter = match &owner {
             Some(owner) if !pending => Letter::AlreadyRegistered {
                 name: owner.name.clone(),
             },
-            _ => Letter::Activation {
-                name: name.map(str::to_owned),
-                token,
-            },
+            _ => proof,
         };
         let language = self.language(owner.as_ref(), by);
         let owner = owner.map(|owner| owner.id);
@@ -161,18 +167,11 @@ impl Accounts {
         let due = users::note_activation_resent(&mut tx, asked, now - RESEND_PAUSE, now).await?;
         let pending = user.filter(|_| due);
         let id = pending.as_ref().map_or_else(|| self.nobody(), |user| user.id);
-        let grant = Grant {
-            password_hash: pending.as_ref().and_then(|user| user.password_hash.as_deref()),
-            name: pending.as_ref().and_then(|user| user.name.as_deref()),
-            lifetime: ACTIVATION,
-        };
-        let token = self
-            .replace_token(&mut tx, Purpose::Activation, id, email, grant)
-            .await?;
+        let grant = pending.as_ref().map_or(Grant::bare(ACTIVATION), Grant::kept);
+        let invited = pending.is_some() && grant.password_hash.is_none();
+        let letter = self.ask_for_proof(&mut tx, id, email, grant, invited).await?;
         let language = self.language(pending.as_ref(), by);
-        let name = pending.as_ref().and_then(|user| user.name.clone());
         let user = pending.map(|user| user.id);
-        let letter = Letter::Activation { name, token };
         self.enqueue_or_pretend(&mut tx, email, user, &language, &letter)
             .await?;
         let details = serde_json::json!({ "sent": user.is_some() });

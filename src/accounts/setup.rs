@@ -57,6 +57,7 @@ impl Accounts {
             status: Status::Active,
             site_role: roles::ADMIN,
             password_hash: Some(&hash),
+            vouched: true,
             created_at: self.cx.now(),
         };
         let mut tx = self.cx.db.begin().await?;

@@ -14,12 +14,11 @@ use crate::app::App;
 use crate::audit::{Actor, Origin};
 use crate::config::Loaded;
 use crate::email::Email;
+use crate::http::UserJson;
 use crate::revocation::{Request, Selector, Wait};
 use crate::roles;
+use crate::store::page;
 use crate::store::users::{Filter, User};
-
-/// Users read at once by `user list`.
-const PAGE: u32 = 200;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -97,7 +96,7 @@ fn told(error: accounts::Error) -> anyhow::Error {
 async fn list(app: &App, as_json: bool) -> anyhow::Result<()> {
     let (mut users, mut cursor): (Vec<User>, _) = (Vec::new(), None);
     loop {
-        let page = app.accounts.list(&Filter::default(), cursor, PAGE).await;
+        let page = app.accounts.list(&Filter::default(), cursor, page::MAX).await;
         let page = page.map_err(told)?;
         users.extend(page.items);
         cursor = page.next;
@@ -213,16 +212,5 @@ fn show(user: &User, as_json: bool) {
 
 /// A user as the routes answer it.
 fn render(user: &User) -> Value {
-    json!({
-        "id": user.id,
-        "email": user.email,
-        "email_verified": user.email_verified,
-        "name": user.name,
-        "locale": user.locale,
-        "avatar_url": user.avatar_url,
-        "status": user.status,
-        "site_role": user.site_role,
-        "version": user.version,
-        "created_at": user.created_at,
-    })
+    json!(UserJson::from(user.clone()))
 }

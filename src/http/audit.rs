@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::extract::{AuditRead, Fault, Fields, Json, Management, Query, Read, Slice};
+use super::extract::{AuditRead, Fault, Fields, Json, Management, Query, Read, Slice, SliceParams, values};
 use super::problem::{CommonProblems, ManagementProblems, Problem};
 use super::schemas::AuditAction;
 use crate::app::App;
@@ -14,16 +14,11 @@ use crate::clock::Timestamp;
 use crate::ids::{AuditId, SessionId, UserId};
 use crate::store::audit::{Filter, Line};
 
-/// Which page of which lines.
+/// Which lines are listed.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "only its description is used")]
 pub struct ListParams {
-    /// `next_cursor` of the page before.
-    cursor: Option<uuid::Uuid>,
-    /// How many at most; 50 unless set.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u32>,
     /// Whom it was done to.
     user_id: Option<uuid::Uuid>,
     /// What was done, as in `session.create`.
@@ -31,7 +26,7 @@ pub struct ListParams {
     action: Option<String>,
 }
 
-/// What [`ListParams`] describes.
+/// What [`SliceParams`] and [`ListParams`] describe.
 #[derive(Debug)]
 pub struct ListQuery {
     slice: Slice<AuditId>,
@@ -42,7 +37,7 @@ impl Read for ListQuery {
     fn read(fields: &mut Fields) -> Option<Self> {
         let slice = Slice::read(fields);
         let which = Filter {
-            user_id: fields.optional("user_id", super::extract::values::id),
+            user_id: fields.optional("user_id", values::id),
             action: fields.optional("action", action),
         };
         Some(Self { slice, which })
@@ -50,7 +45,7 @@ impl Read for ListQuery {
 }
 
 fn action(value: Value) -> Result<&'static str, Fault> {
-    let text = super::extract::values::string(value)?;
+    let text = values::string(value)?;
     let action = Action::named(&text).map(Action::as_str);
     action.ok_or_else(|| Fault::new("invalid", "is no action; docs/SECURITY.md lists them"))
 }
@@ -114,7 +109,7 @@ pub struct AuditList {
     operation_id = "list_audit",
     tag = "Management",
     security(("access_token" = []), ("service_key" = ["audit:read"])),
-    params(ListParams),
+    params(SliceParams, ListParams),
     responses(
         CommonProblems,
         ManagementProblems,

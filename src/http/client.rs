@@ -14,7 +14,7 @@ use ipnet::IpNet;
 
 use crate::audit::{Actor, Origin};
 use crate::config;
-use crate::sessions::MAX_USER_AGENT;
+use crate::sessions::{MAX_USER_AGENT, plain_text};
 
 /// The other end of the TCP connection. The accept loop leaves it in the request's extensions.
 #[derive(Clone, Copy, Debug)]
@@ -204,11 +204,7 @@ fn address(hop: &str) -> Option<IpAddr> {
 
 /// The text without control characters, cut.
 fn cut(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    text.chars()
-        .filter(|c| !c.is_control())
-        .take(MAX_USER_AGENT)
-        .collect()
+    plain_text(&String::from_utf8_lossy(bytes), MAX_USER_AGENT)
 }
 
 #[cfg(test)]

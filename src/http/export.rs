@@ -14,7 +14,7 @@ use futures_util::stream::{self, Stream, StreamExt};
 
 use super::client::Client;
 use super::extract::CurrentUser;
-use super::problem::{CommonProblems, Problem, UserProblems};
+use super::problem::{CommonProblems, LimitProblems, Problem, UserProblems};
 use crate::accounts::{self, Accounts};
 use crate::app::App;
 use crate::error::Code;
@@ -28,7 +28,7 @@ use shape::{ExportJson, LineJson};
     operation_id = "export_me",
     tag = "Own account",
     security(("access_token" = [])),
-    responses(CommonProblems, UserProblems, (status = 200, description = "Everything, without secrets", body = ExportJson))
+    responses(CommonProblems, UserProblems, LimitProblems, (status = 200, description = "Everything, without secrets", body = ExportJson))
 )]
 pub async fn export(
     State(app): State<App>,
@@ -68,7 +68,8 @@ fn log(accounts: Accounts, user: UserId) -> impl Stream<Item = Result<String, ac
                 if after.is_some() || !text.is_empty() {
                     text.push(',');
                 }
-                let line = serde_json::to_string(&LineJson::from(line)).unwrap_or_else(|_| "null".to_owned());
+                let line =
+                    serde_json::to_string(&LineJson::of(line, user)).unwrap_or_else(|_| "null".to_owned());
                 text.push_str(&line);
             }
             Ok(Some((text, Some(last))))

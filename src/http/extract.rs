@@ -22,5 +22,6 @@ pub use management::{
     AuditRead, HubRead, Introspect, KeysWrite, Management, RolesRead, RolesWrite, SessionsRead,
     SessionsRevoke, UsersRead, UsersWrite,
 };
+pub use mode::ModeHeader;
 pub use path::{PathId, PathText, PathToken};
-pub use slice::Slice;
+pub use slice::{Slice, SliceParams};

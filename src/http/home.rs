@@ -33,8 +33,9 @@ pub async fn page(
     let values = context! {
         issuer => app.cx.site.issuer(),
         socket => app.cx.site.socket_url(),
-        version => env!("CARGO_PKG_VERSION"),
-        database => app.cx.db.kind(),
+        // Of production nobody needs to know.
+        version => edge.development.then_some(env!("CARGO_PKG_VERSION")),
+        database => edge.development.then(|| app.cx.db.kind()),
     };
     edge.pages.render(name, language, values)
 }

@@ -112,24 +112,30 @@ impl IntrospectionJson {
 }
 
 fn access(facts: AccessFacts, issuer: &str) -> AccessJson {
-    let state = Arc::unwrap_or_clone(facts.state);
+    let AccessFacts {
+        current,
+        jti,
+        issued_at,
+        expires_at,
+    } = facts;
+    let state = Arc::unwrap_or_clone(current.state);
     AccessJson {
         active: true,
         token_type: "Bearer",
         iss: issuer.to_owned(),
         aud: issuer.to_owned(),
-        sub: facts.user,
+        sub: current.user_id,
         client_id: CLIENT_ID,
-        sid: facts.session,
-        jti: facts.jti,
-        iat: facts.issued_at,
-        exp: facts.expires_at,
-        auth_time: facts.authenticated_at.seconds(),
-        amr: facts.amr,
+        sid: current.session_id,
+        jti,
+        iat: issued_at,
+        exp: expires_at,
+        auth_time: current.authenticated_at.seconds(),
+        amr: current.amr,
         ver: state.version,
         role: state.role,
         permissions: state.permissions,
-        src: facts.from_socket.then_some("socket"),
+        src: current.from_socket.then_some("socket"),
     }
 }
 

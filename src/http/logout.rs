@@ -10,19 +10,18 @@ use utoipa::ToSchema;
 
 use super::client::Client;
 use super::cookies::Mode;
-use super::extract::{Bearer, Fields, OptionalJson, Read, values};
+use super::extract::{Bearer, Fields, ModeHeader, OptionalJson, Read, values};
 use super::problem::{BodyProblems, CommonProblems, Problem};
 use super::refresh::not_in_body;
-use super::render::ModeHeader;
 use crate::app::App;
 use crate::error::Code;
 use crate::secret::PlainToken;
 use crate::sessions::{LogoutProof, LogoutScope};
 
 const SCOPES: &[(&str, LogoutScope)] = &[
-    ("session", LogoutScope::Session),
-    ("others", LogoutScope::Others),
-    ("all", LogoutScope::All),
+    (LogoutScope::Session.as_str(), LogoutScope::Session),
+    (LogoutScope::Others.as_str(), LogoutScope::Others),
+    (LogoutScope::All.as_str(), LogoutScope::All),
 ];
 
 /// What ends. The body may be left out.

@@ -4,8 +4,9 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::extract::{Fields, HubRead, Json, Management, Query, Read, Slice, values};
+use super::extract::{Fields, HubRead, Json, Management, Query, Read, Slice, SliceParams, values};
 use super::problem::{CommonProblems, ManagementProblems, Problem};
+use super::schemas::MailStatus;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::ids::{MailId, UserId};
@@ -18,21 +19,16 @@ const STATUSES: &[(&str, Status)] = &[
     ("sent", Status::Sent),
 ];
 
-/// Which page of which mails.
+/// Which mails are listed.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "only its description is used")]
 pub struct ListParams {
-    /// `next_cursor` of the page before.
-    cursor: Option<uuid::Uuid>,
-    /// How many at most; 50 unless set.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u32>,
-    #[param(pattern = "^(waiting|failed|sent)$")]
+    #[param(value_type = Option<MailStatus>, inline)]
     status: Option<String>,
 }
 
-/// What [`ListParams`] describes.
+/// What [`SliceParams`] and [`ListParams`] describe.
 #[derive(Debug)]
 pub struct ListQuery {
     slice: Slice<MailId>,
@@ -58,7 +54,7 @@ pub struct MailJson {
     /// Whom it is for, where that is somebody with an account.
     #[schema(value_type = Option<uuid::Uuid>)]
     user_id: Option<UserId>,
-    #[schema(value_type = String, pattern = "^(waiting|failed|sent)$")]
+    #[schema(value_type = MailStatus, inline)]
     status: Status,
     /// How often it was tried.
     attempts: i64,
@@ -108,7 +104,7 @@ pub struct MailList {
     operation_id = "list_mails",
     tag = "Management",
     security(("access_token" = []), ("service_key" = ["hub:read"])),
-    params(ListParams),
+    params(SliceParams, ListParams),
     responses(
         CommonProblems,
         ManagementProblems,

@@ -54,7 +54,7 @@ impl Read for ProfileBody {
     tag = "Own account",
     security(("access_token" = [])),
     request_body = ProfileBody,
-    responses(CommonProblems, BodyProblems, UserProblems, (status = 200, description = "The caller as changed", body = UserJson))
+    responses(CommonProblems, BodyProblems, UserProblems, LimitProblems, (status = 200, description = "The caller as changed", body = UserJson))
 )]
 pub async fn update(
     State(app): State<App>,

@@ -104,7 +104,7 @@ pub async fn confirm(
         CommonProblems,
         LimitProblems,
         (status = 200, description = "The account has its old address", body = StatusJson),
-        (status = 409, description = "`conflict`: another account has the address by now", body = super::problem::Body, content_type = "application/problem+json"),
+        (status = 409, description = "`conflict`: another account has the address by now; every session ended all the same", body = super::problem::Body, content_type = "application/problem+json"),
         (status = 410, description = "`token_spent`", body = super::problem::Body, content_type = "application/problem+json"),
     )
 )]

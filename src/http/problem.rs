@@ -27,6 +27,7 @@ pub use sets::{
 };
 
 use super::edge::Edge;
+use crate::clock::whole_seconds;
 use crate::error::{Code, FieldError};
 
 /// Why a request was not done.
@@ -106,7 +107,7 @@ impl Problem {
     /// Writes body and headers into the `response` that this problem travelled in.
     pub(super) fn render(self, edge: &Edge, request_id: &str, response: &mut Response) {
         let entry = Entry::of(self.code);
-        let retry_after = self.retry_after.map(seconds).or_else(|| {
+        let retry_after = self.retry_after.map(whole_seconds).or_else(|| {
             // Spread over a few seconds, so that those who were turned away do not come back at once.
             (entry.status == StatusCode::SERVICE_UNAVAILABLE).then(|| 1 + edge.rng.below(3))
         });
@@ -148,11 +149,6 @@ impl IntoResponse for Problem {
         response.extensions_mut().insert(self);
         response
     }
-}
-
-/// Whole seconds, rounded up, at least one.
-fn seconds(after: Duration) -> u64 {
-    (after.as_secs() + u64::from(after.subsec_nanos() > 0)).max(1)
 }
 
 /// What `WWW-Authenticate` says (RFC 6750, 3); every 401 has one.

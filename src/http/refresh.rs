@@ -8,9 +8,9 @@ use utoipa::ToSchema;
 
 use super::client::Client;
 use super::cookies::Mode;
-use super::extract::{Fault, Fields, Json, OptionalJson, Read, values};
+use super::extract::{Fault, Fields, Json, ModeHeader, OptionalJson, Read, values};
 use super::problem::{BodyProblems, CommonProblems, LimitProblems, Problem};
-use super::render::{ModeHeader, TokenPairJson};
+use super::render::TokenPairJson;
 use crate::app::App;
 use crate::error::Code;
 use crate::secret::PlainToken;

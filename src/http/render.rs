@@ -1,8 +1,9 @@
 //! How what services answer looks as JSON: the shapes that more than one route shares.
 
 use serde::Serialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
+use super::schemas::UserStatus;
 use crate::clock::Timestamp;
 use crate::ids::{SessionId, UserId};
 use crate::sessions::TokenPair;
@@ -20,7 +21,7 @@ pub struct UserJson {
     name: Option<String>,
     locale: Option<String>,
     avatar_url: Option<String>,
-    #[schema(value_type = String, pattern = "^(pending|active|disabled)$")]
+    #[schema(value_type = UserStatus, inline)]
     status: Status,
     site_role: String,
     /// Grows by one with each change of the auth state.
@@ -44,17 +45,6 @@ impl From<User> for UserJson {
             created_at: user.created_at,
         }
     }
-}
-
-/// How the refresh token travels, where a route gives or takes one.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Header)]
-pub struct ModeHeader {
-    /// `cookie`: the refresh token is in an HttpOnly cookie and in no body. For browsers: the `Origin` must be in
-    /// `http.allowed_origins`, the content type JSON.
-    #[param(rename = "X-Portcullis-Mode", value_type = String, required = false, pattern = "^cookie$")]
-    #[expect(dead_code, reason = "it is read by the extractor, and documented here")]
-    mode: Option<String>,
 }
 
 /// What a sign-in or a refresh answers. Never cached.

@@ -12,10 +12,10 @@ use super::problem::{BodyProblems, CommonProblems, ManagementProblems, Problem};
 use crate::app::App;
 use crate::ids::{RevocationId, SessionId, UserId};
 use crate::revocation::{Outcome, Receipt, Request, Selector, Wait};
+use crate::roles;
 
 /// The longest reason or message, in characters.
 const MAX_TEXT: usize = 200;
-const MAX_ROLE: usize = 64;
 const DEFAULT_TIMEOUT: u32 = 2_000;
 const MAX_TIMEOUT: u32 = 10_000;
 const WAITS: &[(&str, Wait)] = &[("none", Wait::None), ("local", Wait::Local), ("all", Wait::All)];
@@ -106,7 +106,7 @@ fn read_selector(fields: &mut Fields) -> Option<Selector> {
     let user = fields.optional("user_id", values::id::<UserId>);
     let except = fields.optional("except_session_id", values::id::<SessionId>);
     let role = fields
-        .optional("role", values::text(MAX_ROLE))
+        .optional("role", values::text(roles::MAX_NAME))
         .map(Selector::Role);
     let all = fields.optional("all", values::flag);
     if named.into_iter().filter(|named| *named).count() != 1 {

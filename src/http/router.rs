@@ -57,8 +57,9 @@ fn user() -> Routes {
         .routes(routes!(own_email::request))
         .routes(routes!(own_sessions::list, own_sessions::end_others))
         .routes(routes!(own_sessions::end))
-        .routes(routes!(export::export))
         .routes(routes!(site_role::read))
+        // GET is written down here, so HEAD is refused.
+        .routes(routes!(export::export).map(|route| route.head(get_only).fallback(get_only)))
         // GET mints here, so HEAD is refused.
         .routes(routes!(socket_token::mint).map(|route| route.head(get_only).fallback(get_only)))
         .routes(routes!(open_socket).map(|route| route.head(get_only).fallback(get_only)))

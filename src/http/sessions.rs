@@ -6,7 +6,9 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::extract::{Fields, Json, Management, PathId, Query, Read, SessionsRead, Slice, values};
+use super::extract::{
+    Fields, Json, Management, PathId, Query, Read, SessionsRead, Slice, SliceParams, values,
+};
 use super::problem::{CommonProblems, ManagementProblems, Problem};
 use crate::app::App;
 use crate::audit::{Actor, Origin};
@@ -141,22 +143,17 @@ pub async fn of_user(
     Ok(Json(UserSessions { items }))
 }
 
-/// Which page of which sessions.
+/// Which sessions are listed.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "only its description is used")]
 pub struct ListParams {
-    /// `next_cursor` of the page before.
-    cursor: Option<uuid::Uuid>,
-    /// How many at most; 50 unless set.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u32>,
     user_id: Option<uuid::Uuid>,
     /// Only those with a socket, or only those without.
     connected: Option<bool>,
 }
 
-/// What [`ListParams`] describes.
+/// What [`SliceParams`] and [`ListParams`] describe.
 #[derive(Debug)]
 pub struct ListQuery {
     slice: Slice<SessionId>,
@@ -192,7 +189,7 @@ pub struct SessionList {
     operation_id = "list_sessions",
     tag = "Management",
     security(("access_token" = []), ("service_key" = ["sessions:read"])),
-    params(ListParams),
+    params(SliceParams, ListParams),
     responses(
         CommonProblems,
         ManagementProblems,

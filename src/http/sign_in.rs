@@ -7,9 +7,9 @@ use utoipa::ToSchema;
 
 use super::client::Client;
 use super::cookies::Mode;
-use super::extract::{Fields, Json, Read, values};
+use super::extract::{Fields, Json, ModeHeader, Read, values};
 use super::problem::{BodyProblems, CommonProblems, LimitProblems, Problem};
-use super::render::{ModeHeader, TokenPairJson};
+use super::render::TokenPairJson;
 use crate::app::App;
 use crate::email::Email;
 use crate::sessions::{MAX_DEVICE, SignIn};

@@ -8,27 +8,22 @@ use utoipa::ToSchema;
 use super::extract::{CurrentUser, Fields, Json, Management, PathId, Read, RolesWrite, values};
 use super::problem::{BodyProblems, CommonProblems, ManagementProblems, Problem, UserProblems};
 use super::render::SiteRoleJson;
+use super::schemas::AskedRole;
 use crate::app::App;
 use crate::ids::UserId;
-
-/// The longest name of a role, in characters.
-const MAX_ROLE: usize = 64;
+use crate::roles;
 
 /// The role to give.
 #[derive(Debug, ToSchema)]
 pub struct SiteRoleBody {
-    #[schema(
-        min_length = 1,
-        max_length = 64,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$"
-    )]
+    #[schema(value_type = AskedRole, inline)]
     role: String,
 }
 
 impl Read for SiteRoleBody {
     fn read(fields: &mut Fields) -> Option<Self> {
         Some(Self {
-            role: fields.required("role", values::text(MAX_ROLE))?,
+            role: fields.required("role", values::text(roles::MAX_NAME))?,
         })
     }
 }
@@ -65,7 +60,7 @@ pub async fn read(CurrentUser(current): CurrentUser) -> Json<SiteRoleJson> {
         ManagementProblems,
         (status = 200, description = "The user's role now", body = SiteRoleJson),
         (status = 404, description = "`not_found`", body = super::problem::Body, content_type = "application/problem+json"),
-        (status = 409, description = "`last_admin`", body = super::problem::Body, content_type = "application/problem+json"),
+        (status = 409, description = "`last_admin`; `conflict` for an account that nobody has activated", body = super::problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn assign(

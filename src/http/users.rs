@@ -6,18 +6,19 @@ use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::extract::{
-    Fields, Json, Management, Patch, PathId, Query, Read, Slice, UsersRead, UsersWrite, values,
+    Fields, Json, Management, Patch, PathId, Query, Read, Slice, SliceParams, UsersRead, UsersWrite, values,
 };
 use super::problem::{BodyProblems, CommonProblems, ManagementProblems, Problem};
 use super::render::UserJson;
+use super::schemas::{AskedRole, UserStatus};
 use crate::accounts::{AccountChange, MAX_NAME, NameChange};
 use crate::app::App;
 use crate::ids::UserId;
+use crate::roles;
 use crate::store::users::{Filter, Status};
 
-/// The longest text that is searched for, in characters; the longest name of a role.
+/// The longest text that is searched for, in characters.
 const MAX_TEXT: usize = 254;
-const MAX_ROLE: usize = 64;
 const STATUSES: &[(&str, Status)] = &[
     ("pending", Status::Pending),
     ("active", Status::Active),
@@ -26,30 +27,21 @@ const STATUSES: &[(&str, Status)] = &[
 /// What a manager may set: whether the account is disabled.
 const CHOICES: &[(&str, bool)] = &[("active", false), ("disabled", true)];
 
-/// Which page of which users.
+/// Which users are listed.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "only its description is used")]
 pub struct ListParams {
-    /// `next_cursor` of the page before.
-    cursor: Option<uuid::Uuid>,
-    /// How many at most; 50 unless set.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u32>,
     /// Stands anywhere in the address or the name.
     #[param(max_length = 254, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     q: Option<String>,
-    #[param(
-        min_length = 1,
-        max_length = 64,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$"
-    )]
+    #[param(value_type = Option<AskedRole>, inline)]
     role: Option<String>,
-    #[param(pattern = "^(pending|active|disabled)$")]
+    #[param(value_type = Option<UserStatus>, inline)]
     status: Option<String>,
 }
 
-/// What [`ListParams`] describes.
+/// What [`SliceParams`] and [`ListParams`] describe.
 #[derive(Debug)]
 pub struct ListQuery {
     slice: Slice<UserId>,
@@ -61,7 +53,7 @@ impl Read for ListQuery {
         let slice = Slice::read(fields);
         let which = Filter {
             text: fields.optional("q", values::text_or_empty(MAX_TEXT)).flatten(),
-            role: fields.optional("role", values::text(MAX_ROLE)),
+            role: fields.optional("role", values::text(roles::MAX_NAME)),
             status: fields.optional("status", values::word(STATUSES)),
         };
         Some(Self { slice, which })
@@ -86,7 +78,7 @@ pub struct UserList {
     operation_id = "list_users",
     tag = "Management",
     security(("access_token" = []), ("service_key" = ["users:read"])),
-    params(ListParams),
+    params(SliceParams, ListParams),
     responses(
         CommonProblems,
         ManagementProblems,

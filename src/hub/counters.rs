@@ -65,9 +65,10 @@ impl Tier {
 
 impl Bucket {
     /// Buckets whose tiers each hold so many at once, and get a count back in so many seconds. `kind` is their
-    /// name in Redis. Of more than three tiers the first three are kept.
+    /// name in Redis. There are three tiers at most.
     #[must_use]
     pub fn new(kind: &'static str, tiers: &[(u32, u32, u32)]) -> Self {
+        debug_assert!(tiers.len() <= MAX_TIERS, "{kind} has more than {MAX_TIERS} tiers");
         let tier = |&(burst, count, seconds): &(u32, u32, u32)| Tier {
             burst: burst.max(1),
             every: Duration::from_secs(seconds.into()) / count.max(1),

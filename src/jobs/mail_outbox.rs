@@ -2,7 +2,8 @@
 //!
 //! A mail is claimed by moving its next attempt behind a lease: no transaction is open while it is sent,
 //! two nodes do not send one mail at a time, and what a dead node had in hand is sent by another. A mail
-//! that cannot be sent is tried again with growing pauses for one day or three ([`Letter::worth`]), then given up. Spawned by `serve`.
+//! that cannot be sent is tried again with growing pauses for as long as it is worth it ([`Letter::send_within`]), then
+//! given up. Spawned by `serve`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,6 +96,10 @@ async fn send(cx: &Context, mailer: &Mailer, claimed: &Claimed) -> Result<Outcom
             mails::discard(&mut cx.db.single().await?, claimed.id).await?;
             return Ok(Outcome::Done);
         }
+        Ok(Some(_)) if is_late(cx, claimed) => {
+            let before = claimed.last_error.as_deref();
+            return give_up(cx, claimed, before.unwrap_or("no attempt was made in time")).await;
+        }
         Ok(Some(mail)) => match timeout(patience(cx), mailer.deliver(&cx.db, &mail, cx.now())).await {
             Ok(Ok(())) => {
                 count("sent");
@@ -108,18 +113,13 @@ async fn send(cx: &Context, mailer: &Mailer, claimed: &Claimed) -> Result<Outcom
         Err(error) => DeliveryError::Lasting(error.to_string()),
     };
     let text = fault.to_string();
-    let mut tx = cx.db.single().await?;
-    let age = cx.now().since(claimed.created_at);
-    if matches!(fault, DeliveryError::Lasting(_)) || age >= Letter::worth(&claimed.kind) {
-        tracing::error!(mail = %claimed.id, kind = claimed.kind, fault = text, "a mail was given up");
-        mails::give_up(&mut tx, claimed.id, &text).await?;
-        count("given_up");
-        return Ok(Outcome::Done);
+    if matches!(fault, DeliveryError::Lasting(_)) || is_late(cx, claimed) {
+        return give_up(cx, claimed, &text).await;
     }
     tracing::warn!(mail = %claimed.id, kind = claimed.kind, attempt = claimed.attempts, fault = text,
         "a mail could not be sent and waits");
     mails::postpone(
-        &mut tx,
+        &mut cx.db.single().await?,
         claimed.id,
         cx.now() + pause(claimed.attempts, &cx.rng),
         &text,
@@ -131,6 +131,18 @@ async fn send(cx: &Context, mailer: &Mailer, claimed: &Claimed) -> Result<Outcom
         DeliveryError::Unreachable(_) => Outcome::Blocked,
         _ => Outcome::Done,
     })
+}
+
+/// Whether it is not worth sending any more: its link has expired.
+fn is_late(cx: &Context, claimed: &Claimed) -> bool {
+    cx.now().since(claimed.created_at) >= Letter::send_within(&claimed.kind)
+}
+
+async fn give_up(cx: &Context, claimed: &Claimed, fault: &str) -> Result<Outcome, store::Error> {
+    tracing::error!(mail = %claimed.id, kind = claimed.kind, fault, "a mail was given up");
+    mails::give_up(&mut cx.db.single().await?, claimed.id, fault).await?;
+    count("given_up");
+    Ok(Outcome::Done)
 }
 
 /// How long one delivery may take.

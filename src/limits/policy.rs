@@ -27,6 +27,8 @@ pub(super) struct SignIn {
     pub pair: Bucket,
     /// One account from one browser that its owner trusts.
     pub browser: Bucket,
+    /// One account from one session of its own: what somebody with a stolen access token runs into.
+    pub session: Bucket,
     /// One account from all places that are new to it: what guessing from many addresses runs into.
     pub account: Bucket,
     /// One address, at accounts to which it is new: what stuffing runs into.
@@ -62,6 +64,7 @@ impl Policy {
                 address: Bucket::new("sign_in:address", &[(60, 60, 60)]),
                 pair: Bucket::new("sign_in:pair", GUESSES),
                 browser: Bucket::new("sign_in:browser", GUESSES),
+                session: Bucket::new("sign_in:session", GUESSES),
                 account: Bucket::new("sign_in:account", &[(20, 40, HOUR), (60, 100, DAY)]),
                 failures: Bucket::new("sign_in:failures", &[(100, 200, HOUR), (300, 600, DAY)]),
                 spraying: Bucket::new("sign_in:spraying", &[(failures / 6, failures, HOUR)]),
@@ -82,7 +85,7 @@ impl Policy {
     }
 
     /// Every limit, in the order of the document.
-    pub(super) fn all(&self) -> [&Bucket; 13] {
+    pub(super) fn all(&self) -> [&Bucket; 14] {
         let Self {
             sign_in,
             mails,
@@ -94,6 +97,7 @@ impl Policy {
             &sign_in.address,
             &sign_in.pair,
             &sign_in.browser,
+            &sign_in.session,
             &sign_in.account,
             &sign_in.failures,
             &sign_in.spraying,

@@ -1,5 +1,7 @@
 //! What the limits let through, of whom, and for how long: on a clock that the test moves.
 
+mod browsers;
+
 use super::*;
 use crate::clock::{Clock, ManualClock, Timestamp};
 
@@ -142,61 +144,6 @@ async fn t08_strangers_from_many_addresses_stop_at_the_account_but_never_its_own
         Ok(()),
         "a trusted browser"
     );
-}
-
-#[tokio::test]
-async fn t08_who_shares_the_owners_address_does_not_lock_a_trusted_browser_out() {
-    let ((limits, _), ada) = (limits(), email("ada@example.org"));
-    let cafe = at("192.0.2.1");
-    for n in 0..300 {
-        let guessed = email(&format!("somebody{n}@example.org"));
-        let _neighbour = guess(&limits, &cafe, &guessed, false).await;
-        let _at_ada = guess(&limits, &cafe, &ada, true).await;
-    }
-    let refused = success(&limits, &cafe, &ada, true).await.unwrap_err();
-    assert_eq!(refused.limit, "sign_in:address");
-    let laptop = Place {
-        browser: Some("her laptop".to_owned()),
-        ..cafe
-    };
-    assert_eq!(success(&limits, &laptop, &ada, true).await, Ok(()));
-    // The browser is no way around the limits either.
-    let mut guesses = 0;
-    while guess(&limits, &laptop, &ada, true).await.is_ok() {
-        guesses += 1;
-    }
-    assert_eq!(guesses, 15);
-}
-
-#[tokio::test]
-async fn t08_a_browser_that_is_not_trusted_any_more_counts_as_its_address_and_uses_up_no_others() {
-    let ((limits, _), ada) = (limits(), email("ada@example.org"));
-    let browser = |name: &str| Place {
-        browser: Some(name.to_owned()),
-        ..at("192.0.2.1")
-    };
-    let mut tried = 0;
-    let refused = loop {
-        let mut from = browser("stolen");
-        let mut attempt = limits.sign_in(&from, &ada).await.unwrap();
-        let counts = limits.distrust(&mut attempt, &mut from, &ada).await;
-        if counts.is_ok() {
-            attempt.count();
-        }
-        limits.settle(attempt).await;
-        match counts {
-            Ok(()) => tried += 1,
-            Err(refused) => break refused,
-        }
-    };
-    assert_eq!((tried, refused.limit), (15, "sign_in:pair"));
-    // Until it has asked as often as one browser may.
-    while let Ok(attempt) = limits.sign_in(&browser("stolen"), &ada).await {
-        limits.settle(attempt).await;
-    }
-    for _ in 0..15 {
-        assert_eq!(guess(&limits, &browser("hers"), &ada, true).await, Ok(()));
-    }
 }
 
 #[tokio::test]
@@ -387,14 +334,6 @@ async fn purging_keeps_what_still_counts() {
     while take().await.is_ok() {}
     limits.purge();
     assert!(take().await.is_err());
-}
-
-#[test]
-fn a_wait_is_rounded_up_to_whole_seconds() {
-    for (millis, seconds) in [(0, 1), (1, 1), (1_000, 1), (1_001, 2)] {
-        let wait = Duration::from_millis(millis);
-        assert_eq!(whole_seconds(wait).as_secs(), seconds);
-    }
 }
 
 #[test]

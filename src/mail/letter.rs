@@ -115,12 +115,13 @@ impl Letter {
         }
     }
 
-    /// For how long a letter of this kind is worth sending: until its link has expired, or nearly so; a
-    /// notice for as long as the way back from what it tells of is open.
+    /// For how long a letter of this kind is worth sending: until its link has expired; a notice for as long as
+    /// the way back from what it tells of is open.
     #[must_use]
-    pub fn worth(kind: &str) -> Duration {
+    pub fn send_within(kind: &str) -> Duration {
         match kind {
-            "activation" | "recovery" | "invitation" | "email_change" | "secured" => Duration::from_hours(24),
+            "recovery" | "secured" => Duration::from_mins(30),
+            "activation" | "invitation" | "email_change" => Duration::from_hours(24),
             _ => Duration::from_hours(72),
         }
     }
@@ -143,7 +144,7 @@ impl Letter {
     }
 
     /// The device and the address of the network that it tells of.
-    pub(super) fn whence(&self) -> (Option<&str>, Option<&str>) {
+    pub(super) fn device_and_ip(&self) -> (Option<&str>, Option<&str>) {
         match self {
             Self::NewDevice { device, ip, .. } | Self::TokenReuse { device, ip, .. } => {
                 (device.as_deref(), ip.as_deref())
@@ -166,12 +167,12 @@ impl Letter {
     }
 
     pub(super) fn token(&self) -> Option<&PlainToken> {
-        self.errand().map(|(_, token)| token)
+        self.link_target().map(|(_, token)| token)
     }
 
     /// The address that the letter asks to open, made from configured addresses alone.
     pub(super) fn link(&self, site: &Site, links: &Links) -> Option<String> {
-        let (page, token) = self.errand()?;
+        let (page, token) = self.link_target()?;
         Some(match page.of(links) {
             (_, Some(template)) => template.replace("{token}", token.expose()),
             (path, None) => site.link(&format!("{path}{}", token.expose())),
@@ -179,7 +180,7 @@ impl Letter {
     }
 
     /// The page that it asks to open, and the token to bring along.
-    const fn errand(&self) -> Option<(Page, &PlainToken)> {
+    const fn link_target(&self) -> Option<(Page, &PlainToken)> {
         match self {
             Self::Activation { token, .. } => Some((Page::Activation, token)),
             Self::Recovery { token, .. } | Self::Invitation { token, .. } | Self::Secured { token, .. } => {

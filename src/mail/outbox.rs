@@ -18,7 +18,8 @@ use crate::email::Email;
 use crate::ids::{MailId, UserId};
 use crate::secret::{MasterKey, OpenError, Rng};
 use crate::store::mails::{self, Claimed, Listed, NewMail, Status};
-use crate::store::{self, Db, Page, Tx};
+use crate::store::page::{self, Page};
+use crate::store::{self, Db, Tx};
 
 /// What the sealing key is derived for.
 const PURPOSE: &str = "mail";
@@ -116,7 +117,7 @@ impl Outbox {
         user: Option<UserId>,
         language: &Language,
         letter: &Letter,
-    ) -> Result<MailId, store::Error> {
+    ) -> Result<(), store::Error> {
         let content = self.render(to, language, letter);
         self.write(tx, letter.kind(), user, &content).await
     }
@@ -133,7 +134,7 @@ impl Outbox {
         letter: &Letter,
     ) -> Result<(), store::Error> {
         let content = self.render(to, language, letter);
-        self.write(tx, DECOY, None, &content).await.map(|_| ())
+        self.write(tx, DECOY, None, &content).await
     }
 
     async fn write(
@@ -142,22 +143,16 @@ impl Outbox {
         kind: &'static str,
         user_id: Option<UserId>,
         content: &Content,
-    ) -> Result<MailId, store::Error> {
+    ) -> Result<(), store::Error> {
         let id = MailId::generate(&self.0.clock, &self.0.rng);
-        let content = self.seal(id, content);
-        let created_at = self.0.clock.now();
-        mails::insert(
-            tx,
-            &NewMail {
-                id,
-                kind,
-                user_id,
-                content: &content,
-                created_at,
-            },
-        )
-        .await?;
-        Ok(id)
+        let mail = NewMail {
+            id,
+            kind,
+            user_id,
+            content: &self.seal(id, content),
+            created_at: self.0.clock.now(),
+        };
+        mails::insert(tx, &mail).await
     }
 
     fn render(&self, to: &Email, language: &Language, letter: &Letter) -> Content {
@@ -213,8 +208,8 @@ impl Outbox {
     }
 }
 
-/// The mails of the outbox without their contents and without decoys, the newest first: at most `limit`, those older than `cursor`
-/// when given.
+/// The mails of the outbox without their contents and without decoys, the newest first: at most `limit` (200),
+/// those older than `cursor` when given.
 ///
 /// # Errors
 /// When storage fails.
@@ -224,6 +219,7 @@ pub async fn listed(
     cursor: Option<MailId>,
     limit: u32,
 ) -> Result<Page<Listed, MailId>, store::Error> {
+    let limit = limit.min(page::MAX);
     mails::list(&mut db.read().await?, status, DECOY, cursor, limit).await
 }
 
@@ -262,6 +258,7 @@ pub(super) mod tests {
             kind: kind.into(),
             content,
             attempts: 1,
+            last_error: None,
             created_at: Timestamp::default(),
         }
     }

@@ -117,7 +117,7 @@ struct Filling {
 impl Filling {
     fn of(letter: &Letter, site: &Site, links: &Links) -> Self {
         let link = letter.link(site, links);
-        let (device, ip) = letter.whence();
+        let (device, ip) = letter.device_and_ip();
         let values = context! {
             name => letter.name().filter(|name| is_presentable(name)),
             device => device.filter(|device| is_presentable(device)),

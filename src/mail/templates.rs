@@ -119,7 +119,7 @@ impl Templates {
             }
             Err(error) => faults.push(unreadable(folder, &error)),
         }
-        templates.lack(folder, &mut faults);
+        templates.note_missing(folder, &mut faults);
         if faults.is_empty() {
             Ok(templates)
         } else {
@@ -180,7 +180,7 @@ impl Templates {
     }
 
     /// Notes what a language of the folder's own does not have.
-    fn lack(&self, folder: &Path, faults: &mut Vec<Fault>) {
+    fn note_missing(&self, folder: &Path, faults: &mut Vec<Fault>) {
         let built_in = |name: &str| BUILT_IN.iter().any(|(known, _)| *known == name);
         for language in &self.languages {
             for part in std::iter::once(COMMON).chain(Letter::KINDS) {
@@ -268,7 +268,7 @@ mod tests {
         let languages: Vec<&str> = templates.languages().iter().map(Language::as_str).collect();
         assert_eq!(languages, ["en", "ru"]);
         let mut faults = Vec::new();
-        templates.lack(Path::new("/"), &mut faults);
+        templates.note_missing(Path::new("/"), &mut faults);
         assert_eq!(faults, []);
         let wanted = LAYOUTS.len() + languages.len() * (Letter::KINDS.len() + 1);
         assert_eq!(BUILT_IN.len(), wanted, "and nothing else is");

@@ -4,7 +4,7 @@
 //! characters, and 10,000 of at least 12. Fingerprints are compact, and keep what people
 //! once typed, obscenities and addresses included, out of the source.
 
-use crate::secret::TokenHash;
+use aws_lc_rs::digest;
 
 /// Bytes of a fingerprint. A password that is not common matches one of 30,000 by chance once in 30 million.
 const WIDTH: usize = 5;
@@ -13,9 +13,9 @@ const LIST: &[u8] = include_bytes!("common.bin");
 
 /// Whether `text` is a common password, in whatever case it is written.
 pub(super) fn is_common(text: &str) -> bool {
-    let hash = TokenHash::of(text.to_lowercase().as_bytes());
+    let hash = digest::digest(&digest::SHA256, text.to_lowercase().as_bytes());
     let (list, _) = LIST.as_chunks::<WIDTH>();
-    list.binary_search_by(|entry| entry.as_slice().cmp(&hash.bytes()[..WIDTH]))
+    list.binary_search_by(|entry| entry.as_slice().cmp(&hash.as_ref()[..WIDTH]))
         .is_ok()
 }
 

@@ -138,12 +138,12 @@ impl Hasher {
             .await
     }
 
-    /// Verifies exactly as typed, where it is known that there is an account.
+    /// As [`verify_at`](Self::verify_at), where it is known that there is a hash.
     ///
     /// # Errors
     /// [`Overloaded`] when too many wait.
-    pub async fn verify(&self, typed: &SecretString, stored: Option<&str>) -> Result<Verdict, Overloaded> {
-        self.verify_at(typed, stored, u64::MAX).await
+    pub async fn verify(&self, typed: &SecretString, stored: &str) -> Result<Verdict, Overloaded> {
+        self.verify_at(typed, Some(stored), u64::MAX).await
     }
 
     /// Verifies exactly as typed.

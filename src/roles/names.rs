@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// The longest name, in characters.
-const LONGEST: usize = 64;
+pub const MAX_NAME: usize = 64;
 
 /// What a name looks like, for people.
 pub const PATTERN: &str = "[a-z][a-z0-9_.:-]{0,63}";
@@ -31,7 +31,7 @@ impl FromStr for Name {
     fn from_str(text: &str) -> Result<Self, InvalidName> {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_.:-".contains(c);
         let begins = text.starts_with(|c: char| c.is_ascii_lowercase());
-        if begins && text.len() <= LONGEST && text.chars().all(plain) {
+        if begins && text.len() <= MAX_NAME && text.chars().all(plain) {
             Ok(Self(text.to_owned()))
         } else {
             Err(InvalidName)

@@ -148,8 +148,7 @@ impl Known {
 
 impl Sessions {
     /// Verifies an access token and checks its session in SQL: one read, shared with the requests of the
-    /// same moment, and one write the first time
-    /// that a token of a new refresh generation arrives.
+    /// same moment, and one write the first time that a token of a new refresh generation arrives.
     ///
     /// # Errors
     /// [`Error::InvalidToken`], [`Error::SessionRevoked`] (also when it ran out), or a failure of storage.

@@ -7,9 +7,9 @@
 
 use std::time::Duration;
 
-use super::login::network;
 use super::{Error, Sessions};
 use crate::audit::Origin;
+use crate::limits::Address;
 use crate::mail::Letter;
 use crate::secret::PlainToken;
 use crate::store::Tx;
@@ -78,10 +78,27 @@ pub fn name_device(user_agent: &str) -> Option<String> {
     }
 }
 
+/// What a caller says of itself: `text` without control characters, cut to `length` characters.
+#[must_use]
+pub fn plain_text(text: &str, length: usize) -> String {
+    text.chars().filter(|c| !c.is_control()).take(length).collect()
+}
+
 /// The program and the system of a caller; empty when it does not say.
 #[must_use]
 pub fn agent(user_agent: Option<&str>) -> String {
     user_agent.and_then(name_device).unwrap_or_default()
+}
+
+/// Where a caller comes from, as limits count it.
+pub(super) fn network(by: &Origin) -> Option<String> {
+    by.ip.map(|ip| Address::of(ip).to_string())
+}
+
+/// What tells the device of `by` from others, for [`Device`]: its network, and its program and system.
+pub(super) fn of(by: &Origin) -> (String, String) {
+    let network = network(by).unwrap_or_default();
+    (network, agent(by.user_agent.as_deref()))
 }
 
 /// How a sign-in stands to the devices that the account has been used from.
@@ -121,7 +138,7 @@ impl Sessions {
         if standing == (Standing::Known { due: false }) {
             return Ok(false);
         }
-        let (network, agent) = (network(by).unwrap_or_default(), agent(by.user_agent.as_deref()));
+        let (network, agent) = of(by);
         let device = Device {
             network: &network,
             agent: &agent,
@@ -130,7 +147,7 @@ impl Sessions {
         if standing != Standing::New {
             return Ok(false);
         }
-        let token = PlainToken::generate("pcm_", &self.cx.rng);
+        let token = PlainToken::generate(mailed_tokens::PREFIX, &self.cx.rng);
         let row = NewToken {
             hash: token.hash(),
             purpose: Purpose::Device,
@@ -143,16 +160,13 @@ impl Sessions {
             expires_at: session.expires_at,
         };
         mailed_tokens::insert(tx, &row).await?;
-        let mail = &self.cx.mail;
-        let language = mail.language(user.locale.as_deref(), by.languages.as_deref());
         let letter = Letter::NewDevice {
             name: user.name.clone(),
             device: session.device.clone(),
             ip: session.ip.clone(),
             token,
         };
-        mail.enqueue(tx, &user.email, Some(user.id), &language, &letter)
-            .await?;
+        self.write_to(tx, user, by, &letter).await?;
         Ok(true)
     }
 }

@@ -4,15 +4,13 @@
 //! presented: its owner has it. A refresh token is only looked at; nothing is exchanged, no alarm is
 //! raised. A socket token is for the hub alone, and active for nobody else.
 
-use std::sync::Arc;
-
 use super::rotation::{Decision, PREFIX};
 use super::{Current, Error, Sessions, refresh};
 use crate::clock::Timestamp;
 use crate::ids::{SessionId, UserId};
 use crate::secret::PlainToken;
+use crate::store::refresh_tokens;
 use crate::store::sessions::check;
-use crate::store::{refresh_tokens, users::AuthState};
 
 /// What a live token says.
 #[derive(Clone, Debug)]
@@ -24,18 +22,12 @@ pub enum Introspection {
 /// A live access token; what may change is as it is now, not as it was when the token was issued.
 #[derive(Clone, Debug)]
 pub struct AccessFacts {
-    pub user: UserId,
-    pub session: SessionId,
+    pub current: Current,
     pub jti: Box<str>,
     /// Seconds since the epoch.
     pub issued_at: i64,
     /// Seconds since the epoch.
     pub expires_at: i64,
-    pub authenticated_at: Timestamp,
-    pub amr: Vec<String>,
-    /// Minted over a socket.
-    pub from_socket: bool,
-    pub state: Arc<AuthState>,
 }
 
 /// A refresh token that would be answered.
@@ -68,24 +60,11 @@ impl Sessions {
     async fn introspect_access(&self, token: &PlainToken) -> Result<AccessFacts, Error> {
         let known = self.know_access(token).await.ok_or(Error::InvalidToken)?;
         let verified = known.verify(self.cx.now()).ok_or(Error::InvalidToken)?;
-        let Current {
-            user_id,
-            session_id,
-            authenticated_at,
-            amr,
-            from_socket,
-            state,
-        } = self.check_session(verified).await?;
         Ok(AccessFacts {
-            user: user_id,
-            session: session_id,
+            current: self.check_session(verified).await?,
             jti: known.jti.clone(),
             issued_at: known.iat,
             expires_at: known.exp,
-            authenticated_at,
-            amr,
-            from_socket,
-            state,
         })
     }
 

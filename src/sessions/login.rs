@@ -15,9 +15,10 @@ use super::{
 };
 use crate::audit::{self, Action, Origin, Record};
 use crate::clock::Timestamp;
+use crate::email::Email;
 use crate::error::Code;
 use crate::ids::SessionId;
-use crate::limits::{Address, Attempt, Place};
+use crate::limits::{Attempt, Place};
 use crate::metric;
 use crate::secret::PlainToken;
 use crate::store::journal::{Change, Entry, NewEntry};
@@ -91,7 +92,7 @@ impl Sessions {
             browser: browser.as_ref().map(|browser| browser.id.clone()),
         };
         let mut attempt = self.limits.sign_in(&from, &who.email).await?;
-        let result = self.attempt(who, from, browser, &mut attempt, by).await;
+        let result = self.decide(who, from, browser, &mut attempt, by).await;
         self.limits.settle(attempt).await;
         result
     }
@@ -107,7 +108,8 @@ impl Sessions {
         }
     }
 
-    async fn attempt<'a>(
+    /// A sign-in without the beginning and the end of its `attempt`.
+    async fn decide<'a>(
         &'a self,
         who: &SignIn,
         mut from: Place,
@@ -115,26 +117,40 @@ impl Sessions {
         attempt: &mut Attempt<'a>,
         by: &Origin,
     ) -> Result<TokenPair, Error> {
-        let mut candidate = {
-            let mut read = self.cx.db.read().await?;
-            let network = network(by).unwrap_or_default();
-            let device = Device {
-                network: &network,
-                agent: &device::agent(by.user_agent.as_deref()),
-            };
-            store::sessions::candidate(&mut read, &who.email, device).await?
-        };
+        let candidate = self.find_candidate(&who.email, by).await?;
         let user = candidate.as_ref().map(|found| &found.user);
         if browser.is_some_and(|browser| !browser.is_trusted_by(user)) {
             self.limits.distrust(attempt, &mut from, &who.email).await?;
         }
-        let standing = candidate
-            .as_ref()
-            .map_or(Standing::First, |found| self.standing(found));
         let known = candidate.as_ref().is_some_and(|candidate| candidate.known);
         self.limits
             .verification(attempt, &from, &who.email, known)
             .await?;
+        self.verify_and_open(who, candidate, attempt, by).await
+    }
+
+    /// The account with this address, as it stands to the device that asks.
+    async fn find_candidate(&self, email: &Email, by: &Origin) -> Result<Option<Candidate>, Error> {
+        let mut read = self.cx.db.read().await?;
+        let (network, agent) = device::of(by);
+        let device = Device {
+            network: &network,
+            agent: &agent,
+        };
+        Ok(store::sessions::candidate(&mut read, email, device).await?)
+    }
+
+    /// Verifies the password and begins a session; once more when the hash has changed meanwhile.
+    async fn verify_and_open(
+        &self,
+        who: &SignIn,
+        mut candidate: Option<Candidate>,
+        attempt: &mut Attempt<'_>,
+        by: &Origin,
+    ) -> Result<TokenPair, Error> {
+        let standing = candidate
+            .as_ref()
+            .map_or(Standing::First, |found| self.standing(found));
         for _ in 0..VERIFICATIONS {
             let user = candidate.as_ref().map(|found| &found.user);
             let refused = match self.verify(who, user).await {
@@ -216,7 +232,7 @@ impl Sessions {
             return Ok(Opening::OtherHash(Box::new(user)));
         }
         if let (Some(old), Some(new)) = (&user.password_hash, rehashed) {
-            store::sessions::rehash(&mut tx, user.id, old, new).await?;
+            users::rehash(&mut tx, user.id, old, new).await?;
         }
         let started = self.start(&mut tx, &user, start).await?;
         tx.commit().await?;
@@ -240,9 +256,9 @@ impl Sessions {
             idle_expires_at,
             expires_at,
             ip: by.ip.map(|ip| ip.to_string()),
-            network: network(by),
-            user_agent: plain_text(by.user_agent.as_deref(), MAX_USER_AGENT),
-            device: plain_text(device, MAX_DEVICE).or_else(|| device::name_device(by.user_agent.as_deref()?)),
+            network: device::network(by),
+            user_agent: said(by.user_agent.as_deref(), MAX_USER_AGENT),
+            device: said(device, MAX_DEVICE).or_else(|| device::name_device(by.user_agent.as_deref()?)),
         };
         store::sessions::insert(tx, &session).await?;
         let refresh_token = PlainToken::generate(PREFIX, &self.cx.rng);
@@ -318,14 +334,9 @@ impl Sessions {
     }
 }
 
-/// Where a sign-in comes from, as limits count it.
-pub(super) fn network(by: &Origin) -> Option<String> {
-    by.ip.map(|ip| Address::of(ip).to_string())
-}
-
-/// `text` without control characters, cut to `length` characters. `None` when nothing is left.
-fn plain_text(text: Option<&str>, length: usize) -> Option<String> {
-    let plain: String = text?.chars().filter(|c| !c.is_control()).take(length).collect();
+/// As [`device::plain_text`], trimmed. `None` when nothing is left.
+fn said(text: Option<&str>, length: usize) -> Option<String> {
+    let plain = device::plain_text(text?, length);
     let plain = plain.trim();
     (!plain.is_empty()).then(|| plain.to_owned())
 }
@@ -337,14 +348,14 @@ mod tests {
     #[test]
     fn t15_what_a_client_says_of_itself_is_cut_and_cleaned() {
         assert_eq!(
-            plain_text(Some(" Ada\u{7}'s\r\n phone "), 100).as_deref(),
+            said(Some(" Ada\u{7}'s\r\n phone "), 100).as_deref(),
             Some("Ada's phone")
         );
         assert_eq!(
-            plain_text(Some(&"é".repeat(400)), 300).map(|text| text.chars().count()),
+            said(Some(&"é".repeat(400)), 300).map(|text| text.chars().count()),
             Some(300)
         );
-        assert_eq!(plain_text(Some("\u{1b}\n"), 100), None);
-        assert_eq!(plain_text(None, 100), None);
+        assert_eq!(said(Some("\u{1b}\n"), 100), None);
+        assert_eq!(said(None, 100), None);
     }
 }

@@ -3,6 +3,7 @@
 //! Signing out always succeeds for the caller: an unknown or dead token proves nothing and ends nothing.
 
 use super::jwt::Validity;
+use super::rotation::Decision;
 use super::{Error, LogoutProof, LogoutScope, Sessions};
 use crate::audit::{self, Action, Origin, Record};
 use crate::clock::Timestamp;
@@ -26,8 +27,8 @@ pub(super) struct Proven {
 impl Sessions {
     /// POST /api/auth/logout. Unknown or dead tokens are no error.
     ///
-    /// An access token that expired, and a refresh token that was exchanged, end their own session only,
-    /// whatever `scope` says.
+    /// An access token that expired, and a refresh token by which nothing could be refreshed any more, end their
+    /// own session only, whatever `scope` says.
     ///
     /// # Errors
     /// When storage fails; nothing has ended then.
@@ -67,7 +68,7 @@ impl Sessions {
         let record = Record::done(Action::SessionLogout)
             .user(proven.user)
             .session(proven.session)
-            .details(serde_json::json!({ "scope": name(proven.scope), "sessions": ended }));
+            .details(serde_json::json!({ "scope": proven.scope.as_str(), "sessions": ended }));
         audit::record(&mut tx, &self.cx, by, record).await?;
         tx.commit().await?;
         self.cx.hub.announce(&entries).await;
@@ -89,7 +90,8 @@ impl Sessions {
         }
     }
 
-    /// A refresh token that was exchanged proves its own session only.
+    /// A refresh token that would be taken for a stolen copy proves its own session only. One that was exchanged,
+    /// but whose successor may have been lost, is all that its owner has.
     pub(super) async fn prove_by_refresh(
         &self,
         token: &PlainToken,
@@ -98,13 +100,18 @@ impl Sessions {
         let mut read = self.cx.db.read().await?;
         let hash = token.hash();
         let owner = refresh_tokens::owner(&mut read, &hash).await?;
+        let Some((user, session)) = owner else {
+            return Ok(None);
+        };
         let row = refresh_tokens::find(&mut read, &hash).await?;
-        let newest = row.is_some_and(|row| row.rotated_at.is_none());
-        Ok(owner.map(|(user, session)| Proven {
+        let facts = row.zip(store::sessions::check(&mut read, session).await?);
+        let now = self.cx.now();
+        let good = facts.is_some_and(|(row, session)| self.judge(&row, &session, now) != Decision::Reuse);
+        Ok(Some(Proven {
             user,
             by: session,
             session,
-            scope: if newest { scope } else { LogoutScope::Session },
+            scope: if good { scope } else { LogoutScope::Session },
         }))
     }
 }
@@ -144,12 +151,4 @@ async fn end(tx: &mut Tx, proven: Proven, now: Timestamp) -> Result<(u64, Change
             message: None,
         },
     ))
-}
-
-const fn name(scope: LogoutScope) -> &'static str {
-    match scope {
-        LogoutScope::Session => "session",
-        LogoutScope::Others => "others",
-        LogoutScope::All => "all",
-    }
 }

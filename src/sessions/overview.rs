@@ -11,6 +11,8 @@ use crate::store::{Page, users};
 
 /// The most sessions that one call lists.
 const MAX_PAGE: u32 = 200;
+/// How many of them are looked at for one page of sessions without a connection.
+const MOST_PAGES: usize = 10;
 /// The most sessions of one user that are listed: the newest.
 const MAX_OF_USER: u32 = 1_000;
 
@@ -94,7 +96,8 @@ impl Sessions {
         Ok(Page { items, next })
     }
 
-    /// Those without a connection: read from SQL until there are enough.
+    /// Those without a connection: read from SQL until there are enough, or many were looked at. Then the page
+    /// is short, and leads on.
     async fn list_without(
         &self,
         user: Option<UserId>,
@@ -102,7 +105,7 @@ impl Sessions {
         limit: u32,
     ) -> Result<Page<Shown, SessionId>, Error> {
         let mut found = Vec::new();
-        loop {
+        for _ in 0..MOST_PAGES {
             let page = self.read_page(user, cursor, MAX_PAGE).await?;
             let shown = self.show(page.items).await;
             found.extend(shown.into_iter().filter(|shown| shown.connections.is_empty()));
@@ -111,6 +114,10 @@ impl Sessions {
                 return Ok(Page::of(found, limit, |shown| shown.session.id));
             }
         }
+        Ok(Page {
+            items: found,
+            next: cursor,
+        })
     }
 
     async fn read_page(

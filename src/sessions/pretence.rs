@@ -20,9 +20,7 @@ impl Sessions {
 
     /// The place of an address in the mix: always the same, and nobody without the master secret knows it.
     pub(super) fn place(&self, email: &Email) -> u64 {
-        let mac = self.cx.master.mac("sign-in pretence", email.as_str().as_bytes());
-        mac.iter()
-            .take(8)
-            .fold(0, |place, byte| place << 8 | u64::from(*byte))
+        let master = &self.cx.master;
+        master.mac_u64("sign-in pretence", email.as_str().as_bytes())
     }
 }

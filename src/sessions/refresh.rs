@@ -199,7 +199,7 @@ impl Sessions {
             },
         };
         let entry = journal::append(&mut tx, entry, now).await?;
-        self.write_to_owner(&mut tx, session, user, by).await?;
+        self.tell_of_reuse(&mut tx, session, user, by).await?;
         let record = Record::refused(Action::SessionReuse, Code::RefreshReused)
             .user(user)
             .session(session)
@@ -211,7 +211,7 @@ impl Sessions {
         Ok(())
     }
 
-    async fn write_to_owner(
+    async fn tell_of_reuse(
         &self,
         tx: &mut Tx,
         session: SessionId,
@@ -221,20 +221,12 @@ impl Sessions {
         let Some(owner) = users::find(tx, user).await? else {
             return Ok(());
         };
-        let language = self
-            .cx
-            .mail
-            .language(owner.locale.as_deref(), by.languages.as_deref());
         let letter = Letter::TokenReuse {
             device: store::sessions::device(tx, session).await?,
             ip: by.ip.map(|ip| ip.to_string()),
-            name: owner.name,
+            name: owner.name.clone(),
         };
-        self.cx
-            .mail
-            .enqueue(tx, &owner.email, Some(user), &language, &letter)
-            .await?;
-        Ok(())
+        Ok(self.write_to(tx, &owner, by, &letter).await?)
     }
 
     async fn audit_refused_refresh(

@@ -38,6 +38,7 @@ pub(super) struct TrustedBrowser {
     pub id: String,
     user: UserId,
     trust: i64,
+    end: Timestamp,
 }
 
 impl TrustedBrowser {
@@ -63,7 +64,7 @@ impl Sessions {
     /// that was trusted last.
     pub(super) fn recognise(&self, tokens: &[PlainToken], email: &Email) -> Option<TrustedBrowser> {
         let proven = tokens.iter().filter_map(|token| self.read_browser(token, email));
-        proven.max_by_key(|browser| browser.trust)
+        proven.max_by_key(|browser| browser.end)
     }
 
     fn read_browser(&self, token: &PlainToken, email: &Email) -> Option<TrustedBrowser> {
@@ -80,9 +81,9 @@ impl Sessions {
             id: BASE64URL_NOPAD.encode(id),
             user: Uuid::from_bytes(*user).into(),
             trust: i64::from_be_bytes(trust.try_into().ok()?),
+            end: Timestamp::from_micros(i64::from_be_bytes(*end)),
         };
-        let end = Timestamp::from_micros(i64::from_be_bytes(*end));
-        (self.cx.now() < end).then_some(browser)
+        (self.cx.now() < browser.end).then_some(browser)
     }
 }
 

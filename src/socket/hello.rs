@@ -1,5 +1,6 @@
 //! From the upgrade to `ready`: the socket token, the registration, the session's read.
 
+use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -163,6 +164,9 @@ pub fn end_of_error(error: &WsError) -> End {
     match error {
         WsError::Capacity(_) => End::Closed(CloseCode::TooLarge),
         WsError::Utf8(_) => End::Closed(CloseCode::BadFrame),
+        WsError::Io(error) if error.kind() == ErrorKind::QuotaExceeded => {
+            End::Closed(CloseCode::TooManyFrames)
+        }
         _ => End::Gone,
     }
 }

@@ -16,6 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::connection;
 use super::hello::{Introduction, greet};
+use super::meter::Metered;
 use super::protocol::{MAX_FRAME, SUBPROTOCOL, TOKEN_SUBPROTOCOL};
 use super::wire::{Rest, finish, linger};
 use crate::app::App;
@@ -200,7 +201,7 @@ impl Switch {
             Rest::Stuck => {
                 // Reset: what the client has not read by now, it shall not read later. Only then does
                 // its place go, and with it the receipt that it is closed.
-                let _may_fail = wire.get_ref().set_zero_linger();
+                let _may_fail = wire.get_ref().stream().set_zero_linger();
                 drop(wire);
                 drop(place);
             }
@@ -211,7 +212,7 @@ impl Switch {
 
 /// Waits until the client has the answer, and takes the bare TCP stream: hyper's own layers and buffers
 /// would stay in memory for as long as the socket is open.
-async fn take_over(app: &App, on_upgrade: OnUpgrade) -> Option<WebSocketStream<TcpStream>> {
+async fn take_over(app: &App, on_upgrade: OnUpgrade) -> Option<WebSocketStream<Metered>> {
     let patience = tokio::time::timeout(Duration::from_secs(5), on_upgrade);
     let upgraded = tokio::select! {
         upgraded = patience => upgraded.ok()?.ok()?,
@@ -221,7 +222,7 @@ async fn take_over(app: &App, on_upgrade: OnUpgrade) -> Option<WebSocketStream<T
         tracing::error!("an upgraded connection is not TCP");
         return None;
     };
-    let (stream, early) = (parts.io.into_inner(), parts.read_buf.to_vec());
+    let (stream, early) = (Metered::new(parts.io.into_inner()), parts.read_buf.to_vec());
     drop(parts.read_buf);
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)

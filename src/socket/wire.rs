@@ -1,6 +1,7 @@
 //! Writing to a socket: every write has a deadline, and an order to end interrupts a write that hangs.
 
 use std::future::poll_fn;
+use std::io::ErrorKind;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -142,8 +143,15 @@ where
         let stream = wire.get_mut();
         let mut unread = [0; 1024];
         stream.shutdown().await?;
-        while stream.read(&mut unread).await? > 0 {}
-        std::io::Result::Ok(())
+        loop {
+            match stream.read(&mut unread).await {
+                Ok(0) => return std::io::Result::Ok(()),
+                Ok(_) => {}
+                // However much it is: nothing is done about it.
+                Err(error) if error.kind() == ErrorKind::QuotaExceeded => {}
+                Err(error) => return Err(error),
+            }
+        }
     };
     let _in_time = tokio::time::timeout(GOODBYE, closed).await;
 }

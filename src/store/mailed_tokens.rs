@@ -9,6 +9,9 @@ use crate::email::Email;
 use crate::ids::{SessionId, UserId};
 use crate::secret::TokenHash;
 
+/// What every mailed token begins with.
+pub const PREFIX: &str = "pcm_";
+
 /// What a token is good for. One of another purpose is an unknown one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {

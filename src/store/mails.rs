@@ -31,6 +31,8 @@ pub struct Claimed {
     pub content: Vec<u8>,
     /// This one included.
     pub attempts: i64,
+    /// Why the attempt before failed.
+    pub last_error: Option<String>,
     pub created_at: Timestamp,
 }
 
@@ -39,6 +41,7 @@ from_row!(Claimed, |row| Claimed {
     kind: row.try_get("kind")?,
     content: row.try_get::<Option<Vec<u8>>, _>("content")?.unwrap_or_default(),
     attempts: row.try_get("attempts")?,
+    last_error: row.try_get("last_error")?,
     created_at: Timestamp::from_micros(row.try_get("created_at")?),
 });
 
@@ -68,13 +71,13 @@ pub async fn claim(tx: &mut Tx, now: Timestamp, lease: Timestamp) -> Result<Opti
         where status = 'waiting' and next_attempt_at <= $1 and id = (
             select id from mails where status = 'waiting' and next_attempt_at <= $1
             order by next_attempt_at limit 1 for update skip locked)
-        returning id, kind, content, attempts, created_at";
+        returning id, kind, content, attempts, last_error, created_at";
     // One writer: nobody to skip.
     const SQLITE: &str = "update mails set next_attempt_at = $2, attempts = attempts + 1
         where status = 'waiting' and next_attempt_at <= $1 and id = (
             select id from mails where status = 'waiting' and next_attempt_at <= $1
             order by next_attempt_at limit 1)
-        returning id, kind, content, attempts, created_at";
+        returning id, kind, content, attempts, last_error, created_at";
     let sql = if tx.is_postgres() { POSTGRES } else { SQLITE };
     Ok(with_conn!(tx, conn => {
         sqlx::query_as(sql).bind(now.micros()).bind(lease.micros()).fetch_optional(conn).await?

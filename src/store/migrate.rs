@@ -16,6 +16,7 @@ macro_rules! migrations {
             3 "0003_own_account",
             4 "0004_management",
             5 "0005_trusted_browsers",
+            6 "0006_vouched",
         )
     };
     ($folder:literal: $($version:literal $name:literal,)+) => {

@@ -3,6 +3,9 @@
 
 use uuid::Uuid;
 
+/// The longest page that anybody gets.
+pub const MAX: u32 = 200;
+
 /// One page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T, Id> {

@@ -28,13 +28,24 @@ pub async fn list(tx: &mut Tx) -> Result<Vec<Role>, Error> {
     Ok(with_conn!(tx, conn => sqlx::query_as(SQL).fetch_all(conn).await?))
 }
 
-/// As [`find`], and until the transaction ends nobody is given the role, or changes it: whoever gives it (a
-/// foreign key sees to that) waits for us, or we for them.
+/// As [`find`], and until the transaction ends nobody changes or deletes the role: what was read is what is given.
+pub async fn find_shared(tx: &mut Tx, name: &str) -> Result<Option<Role>, Error> {
+    const POSTGRES: &str = "select name, permissions from roles where name = $1 for key share";
+    find_locked(tx, POSTGRES, name).await
+}
+
+/// As [`find`], and until the transaction ends nobody is given the role, or changes it: whoever gives it waits for
+/// us, or we for them.
 pub async fn find_exclusively(tx: &mut Tx, name: &str) -> Result<Option<Role>, Error> {
     const POSTGRES: &str = "select name, permissions from roles where name = $1 for update";
+    find_locked(tx, POSTGRES, name).await
+}
+
+/// SQLite has one writer: there every row is locked.
+async fn find_locked(tx: &mut Tx, sql: &'static str, name: &str) -> Result<Option<Role>, Error> {
     match tx {
         Tx::Postgres(handle) => Ok(answered!(handle, conn => {
-            sqlx::query_as(POSTGRES).bind(name).fetch_optional(conn).await?
+            sqlx::query_as(sql).bind(name).fetch_optional(conn).await?
         })),
         Tx::Sqlite(_) => find(tx, name).await,
     }
@@ -79,10 +90,12 @@ pub async fn delete(tx: &mut Tx, name: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Holds others who lock the same role until the transaction ends. SQLite has one writer, which is the same.
+/// Holds others who lock the same role until the transaction ends. It is no lock of the row: who changes a role
+/// holds that while waiting for those who have the role, and they may be held by whoever waits here. SQLite has
+/// one writer, which is the same.
 pub async fn lock(tx: &mut Tx, name: &str) -> Result<(), Error> {
     if let Tx::Postgres(handle) = tx {
-        const SQL: &str = "select 1 from roles where name = $1 for no key update";
+        const SQL: &str = "select pg_advisory_xact_lock(hashtextextended('role ' || $1, 0))";
         answered!(handle, conn => {
             sqlx::query(SQL).bind(name).execute(conn).await?;
         });

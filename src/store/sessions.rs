@@ -16,9 +16,9 @@ use super::{Error, Tx, answered, with_conn};
 use crate::clock::Timestamp;
 use crate::ids::{SessionId, UserId};
 
-pub use beginning::{Candidate, NewSession, candidate, insert, rehash};
+pub use beginning::{Candidate, NewSession, candidate, insert};
 pub(in crate::store) use ending::end_where;
-pub use ending::{Selection, count_live, end, end_many, lock_owner, purge};
+pub use ending::{Selection, count_live, end, end_many, exists, lock_owner, purge};
 pub use listing::{Listed, find_live, list_all, list_live, place};
 pub use opening::{Found, Unspent, open};
 

@@ -16,7 +16,7 @@ use crate::ids::UserId;
 pub use erasing::erase;
 pub use holders::{auth_states, grow_versions};
 pub use listing::{Filter, list};
-pub use own::{distrust_browsers, set_email, set_name};
+pub use own::{distrust_browsers, rehash, set_email, set_name};
 
 /// Whether an account may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -61,10 +61,13 @@ pub struct User {
     pub site_role: String,
     /// Grows by one with each change of the auth state.
     pub version: i64,
-    /// PHC string of argon2id, when there is a password.
+    /// When there is a password: a PHC string of argon2id, or, until its owner signs in, `~`, the cost, `~`, and
+    /// the hash of other software.
     pub password_hash: Option<String>,
     /// A browser is trusted as long as this is what it was when the browser became so.
     pub browser_trust: i64,
+    /// An operator made or imported it: while it is pending, what is set on it is what the operator set.
+    pub vouched: bool,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
@@ -81,9 +84,19 @@ from_row!(User, |row| User {
     version: row.try_get("version")?,
     password_hash: row.try_get("password_hash")?,
     browser_trust: row.try_get("browser_trust")?,
+    vouched: row.try_get("vouched")?,
     created_at: Timestamp::from_micros(row.try_get("created_at")?),
     updated_at: Timestamp::from_micros(row.try_get("updated_at")?),
 });
+
+impl User {
+    /// Whether nothing stands behind it but a registration that nobody proved: it gives way to what an
+    /// operator makes or imports.
+    #[must_use]
+    pub fn is_bare_claim(&self) -> bool {
+        self.status == Status::Pending && !self.vouched
+    }
+}
 
 /// What the hub pushes: everything that decides what a person may do, always whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -178,6 +191,8 @@ pub struct NewUser<'a> {
     pub site_role: &'a str,
     /// On a pending account: what takes effect when it is activated.
     pub password_hash: Option<&'a str>,
+    /// Whether an operator makes it.
+    pub vouched: bool,
     pub created_at: Timestamp,
 }
 
@@ -185,7 +200,7 @@ pub struct NewUser<'a> {
 /// address at once, the second waits for the first and then finds it taken.
 pub async fn insert_missing(tx: &mut Tx, user: &NewUser<'_>) -> Result<bool, Error> {
     const SQL: &str = "insert into users (id, email, email_verified, name, status, site_role, version,
-        password_hash, created_at, updated_at) values ($1, $2, $3, $4, $5, $6, 1, $7, $8, $8)
+        password_hash, created_at, updated_at, vouched) values ($1, $2, $3, $4, $5, $6, 1, $7, $8, $8, $9)
         on conflict (email) do nothing";
     let written = with_conn!(tx, conn => {
         sqlx::query(SQL)
@@ -197,6 +212,7 @@ pub async fn insert_missing(tx: &mut Tx, user: &NewUser<'_>) -> Result<bool, Err
             .bind(user.site_role)
             .bind(user.password_hash)
             .bind(user.created_at.micros())
+            .bind(user.vouched)
             .execute(conn)
             .await?
             .rows_affected()

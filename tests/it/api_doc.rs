@@ -1,17 +1,14 @@
 //! `docs/API.md` and `README.md` list the routes and the error codes that there are, and no others.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use portcullis::error::Code;
+
+use crate::support::source::read;
 
 const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 /// Not in the document of a production server.
 const DEVELOPMENT: [&str; 2] = ["GET /dev/mailbox", "GET /dev/mailbox.json"];
-
-fn read(path: &str) -> String {
-    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
-}
 
 /// `METHOD /path` of every route of a production server.
 fn routes() -> BTreeSet<String> {

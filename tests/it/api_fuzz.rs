@@ -1,12 +1,12 @@
 //! The API does what its OpenAPI document says: schemathesis makes requests out of the document, valid and not,
-//! and holds the answers against it. `scripts/api-fuzz` runs it; `tests/api_fuzz` says with which checks.
+//! and holds the answers against it. `tests/api_fuzz` says with which checks.
 
-use std::path::Path;
 use std::process::Stdio;
 
 use portcullis::roles::Permission;
 
 use crate::support::app::Tuning;
+use crate::support::source::root;
 
 /// Longer than any run.
 const LONG: u32 = 86_400;
@@ -24,10 +24,9 @@ async fn fuzz(caller: &str) {
     let key_id = app.app.service_keys.list().await.unwrap()[0].id.to_string();
     let kept = [&boss.id, &admin.session, &ada.id, &user.session, &key_id].map(String::as_str);
 
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/api-fuzz");
-    let mut program = tokio::process::Command::new(script);
+    let mut program = tokio::process::Command::new(root().join("scripts/python-tool"));
     program
-        .args([caller, app.url("").as_str()])
+        .args(["api_fuzz", caller, app.url("").as_str()])
         .env("API_FUZZ_KEEP", kept.join(","))
         .env("API_FUZZ_LEAVING", leaving.access)
         .stdin(Stdio::null())

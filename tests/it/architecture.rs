@@ -2,7 +2,8 @@
 //! modules that wrap them. `docs/ARCHITECTURE.md` says why.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+
+use crate::support::source::{Source, root, rust_files};
 
 /// What each module may use of the crate. A module may always use itself.
 const MAY_USE: &[(&str, &[&str])] = &[
@@ -101,42 +102,29 @@ const WRAPPED: &[(&str, &[&str])] = &[
     ("clap", &["cli", "main"]),
 ];
 
-struct Source {
-    path: PathBuf,
-    module: String,
-    text: String,
+struct Module {
+    file: Source,
+    /// The top-level module that the file belongs to.
+    name: String,
+    /// The file without its tests and its comments.
+    code: String,
 }
 
-fn sources() -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut found = Vec::new();
-    collect(&root, &root, &mut found);
+fn modules() -> Vec<Module> {
+    let found: Vec<Module> = rust_files("src").into_iter().map(Module::of).collect();
     assert!(found.len() > 50, "the source was found");
     found
 }
 
-fn collect(root: &Path, folder: &Path, found: &mut Vec<Source>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            collect(root, &path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let first = path.strip_prefix(root).unwrap().components().next().unwrap();
-            let module = first
-                .as_os_str()
-                .to_str()
-                .unwrap()
-                .trim_end_matches(".rs")
-                .to_owned();
-            let text = std::fs::read_to_string(&path).unwrap();
-            let code = text.split("#[cfg(test)]").next().unwrap();
-            let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
-            found.push(Source {
-                path,
-                module,
-                text: lines.collect::<Vec<_>>().join("\n"),
-            });
-        }
+impl Module {
+    fn of(file: Source) -> Self {
+        let inside = file.path.strip_prefix(root().join("src")).unwrap();
+        let first = inside.components().next().unwrap().as_os_str();
+        let name = first.to_str().unwrap().trim_end_matches(".rs").to_owned();
+        let lines = file.code().lines();
+        let lines = lines.filter(|line| !line.trim_start().starts_with("//"));
+        let code = lines.collect::<Vec<_>>().join("\n");
+        Self { file, name, code }
     }
 }
 
@@ -186,21 +174,21 @@ fn top_level(group: &str) -> Vec<&str> {
 #[test]
 fn calls_run_downward() {
     let mut faults = Vec::new();
-    for source in sources() {
-        let used = names_after(&source.text, "crate::");
+    for module in modules() {
+        let used = names_after(&module.code, "crate::");
         let modules = used
             .iter()
             .filter(|name| name.chars().all(|c| c.is_lowercase() || c == '_'));
-        for name in modules.filter(|name| **name != source.module) {
-            let allowed = match MAY_USE.iter().find(|(module, _)| *module == source.module) {
+        for name in modules.filter(|name| **name != module.name) {
+            let allowed = match MAY_USE.iter().find(|(user, _)| *user == module.name) {
                 Some((_, allowed)) => allowed.contains(&name.as_str()),
-                None => match EDGES.iter().find(|(module, _)| *module == source.module) {
+                None => match EDGES.iter().find(|(user, _)| *user == module.name) {
                     Some((_, refused)) => !refused.contains(&name.as_str()),
                     None => true,
                 },
             };
             if !allowed {
-                faults.push(format!("{} uses {name}", source.path.display()));
+                faults.push(format!("{} uses {name}", module.file.path.display()));
             }
         }
     }
@@ -214,19 +202,19 @@ fn calls_run_downward() {
 #[test]
 fn foreign_crates_stay_where_they_are_wrapped() {
     let mut faults = Vec::new();
-    for source in sources() {
+    for module in modules() {
         for (name, homes) in WRAPPED {
-            let named = names_after(&source.text, &format!("{name}::"));
+            let named = names_after(&module.code, &format!("{name}::"));
             // `crate_name::` must begin a path: `portcullis_sqlx::` would be another crate.
             let begins = |at: usize| {
-                !source.text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':')
+                !module.code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':')
             };
-            let really = source
-                .text
+            let really = module
+                .code
                 .match_indices(&format!("{name}::"))
                 .any(|(at, _)| begins(at));
-            if !named.is_empty() && really && !homes.contains(&source.module.as_str()) {
-                faults.push(format!("{} uses {name}", source.path.display()));
+            if !named.is_empty() && really && !homes.contains(&module.name.as_str()) {
+                faults.push(format!("{} uses {name}", module.file.path.display()));
             }
         }
     }
@@ -241,35 +229,34 @@ fn foreign_crates_stay_where_they_are_wrapped() {
 fn every_module_of_the_crate_is_known_to_the_rules() {
     let known: BTreeSet<&str> = MAY_USE.iter().chain(EDGES).map(|(module, _)| *module).collect();
     let wiring = ["main", "lib", "app", "cli"];
-    for source in sources() {
+    for module in modules() {
         assert!(
-            known.contains(source.module.as_str()) || wiring.contains(&source.module.as_str()),
+            known.contains(module.name.as_str()) || wiring.contains(&module.name.as_str()),
             "{}",
-            source.module
+            module.name
         );
     }
 }
 
 #[test]
 fn files_stay_small() {
-    for source in sources() {
-        let lines = std::fs::read_to_string(&source.path).unwrap().lines().count();
+    for module in modules() {
+        let lines = module.file.text.lines().count();
         assert!(
             lines <= 420,
             "{} has {lines} lines: split it by what it decides",
-            source.path.display()
+            module.file.path.display()
         );
     }
 }
 
 #[test]
 fn every_module_says_what_it_is() {
-    for source in sources() {
-        let text = std::fs::read_to_string(&source.path).unwrap();
+    for module in modules() {
         assert!(
-            text.starts_with("//!"),
+            module.file.text.starts_with("//!"),
             "{} has no module documentation",
-            source.path.display()
+            module.file.path.display()
         );
     }
 }

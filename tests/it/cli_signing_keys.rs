@@ -4,10 +4,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::access_tokens::part;
 use crate::support::binary::{Installation, Server};
-use crate::support::eventually;
 use crate::support::people::PASSWORD;
+use crate::support::{eventually, jwt};
 
 const ADA: &str = "ada@example.org";
 /// By when a running hub has heard of it.
@@ -29,7 +28,7 @@ async fn comes_to_sign_with(server: &Server, kid: &str) -> String {
     let asked = Instant::now();
     let token = eventually("the hub signs with the new key", || async {
         let pair = server.caller.sign_in(ADA).await;
-        (part(&pair.access, 0)["kid"] == kid).then_some(pair.access)
+        (jwt::kid(&pair.access) == kid).then_some(pair.access)
     })
     .await;
     assert!(asked.elapsed() < HEARD, "after {:?}", asked.elapsed());
@@ -46,7 +45,7 @@ async fn c17_a_running_hub_signs_with_the_new_key_and_refuses_a_withdrawn_one() 
     let before = keys(&installation).await;
     assert_eq!(before.len(), 2);
     let old = server.caller.sign_in(ADA).await.access;
-    assert_eq!(part(&old, 0)["kid"], kid_that_is(&before, "active"));
+    assert_eq!(jwt::kid(&old), kid_that_is(&before, "active"));
 
     let output = installation.run(&["keys", "rotate", "--json"]).await;
     assert_eq!(output.status.code(), Some(0));

@@ -1,5 +1,8 @@
 //! Whose address is kept and counted: the caller's, whatever headers say (T13).
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use crate::support::app::{TestApp, Tuning};
 use crate::support::http::Answer;
 
@@ -137,24 +140,72 @@ async fn t13_behind_trusted_proxies_the_right_most_stranger_is_the_caller() {
     }
 }
 
+/// How often one address may try at once (`sign_in:address`).
+const TRIES: usize = 60;
+
+/// Time stands still, and what counts the guesses of everybody is out of reach: whoever is refused has used up
+/// an address.
+fn limited(proxies: &'static [&'static str]) -> Tuning {
+    Tuning::new().manual_clock().configure(|config| {
+        config.limits.enabled = true;
+        config.limits.failures = 1_000_000;
+        config.http.trusted_proxies = proxies.iter().map(|net| net.parse().unwrap()).collect();
+    })
+}
+
+/// A guess at an account at which nobody else guesses, so that only the address repeats; gives the status.
+async fn guess(app: &TestApp, number: usize, headers: &[(&str, &str)]) -> u16 {
+    let body = serde_json::json!({ "email": format!("ada{number}@example.org"), "password": "none" });
+    let mut request = app.request("POST".parse().unwrap(), "/api/auth");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let answer = Answer::of(request.json(&body)).await;
+    assert_eq!(answer.header("retry-after").is_some(), answer.status == 429);
+    answer.status
+}
+
 #[tokio::test]
 async fn t13_the_limits_count_the_caller_and_not_what_it_claims() {
-    let app = Tuning::new()
-        .configure(|config| config.limits.enabled = true)
+    let app = limited(&[]).spawn().await;
+    for number in 0..TRIES {
+        let claimed = format!("198.51.100.{number}");
+        let status = guess(&app, number, &[("x-forwarded-for", &claimed)]).await;
+        assert_eq!(status, 401, "try {number}");
+    }
+    for (number, headers) in UNTRUSTED.iter().enumerate() {
+        let status = guess(&app, TRIES + number, headers).await;
+        assert_eq!(status, 429, "escapes by {headers:?}");
+    }
+}
+
+#[tokio::test]
+async fn t13_behind_trusted_proxies_the_limits_count_the_true_address_and_no_other() {
+    let app = limited(&["127.0.0.1/32", "10.0.0.0/8", "2001:db8:a::/48"])
         .spawn()
         .await;
-    let mut refused = false;
-    // Each try claims another address, and another account, so that only the true address repeats.
-    for number in 0..300 {
-        let body = serde_json::json!({ "email": format!("ada{number}@example.org"), "password": "none" });
-        let claimed = format!("198.51.{}.{}", number / 250, number % 250);
-        let request = app.request("POST".parse().unwrap(), "/api/auth");
-        let answer = Answer::of(request.header("x-forwarded-for", claimed).json(&body)).await;
-        if answer.status == 429 {
-            assert!(answer.header("retry-after").is_some());
-            refused = true;
-            break;
+    let mut number = 0;
+    let mut next = async |headers: &[(&str, &str)]| {
+        number += 1;
+        guess(&app, number, headers).await
+    };
+    let addresses: BTreeSet<&str> = TRUSTED.iter().map(|(_, address)| *address).collect();
+    for address in addresses {
+        // Whatever was used up before is back.
+        app.clock.as_ref().unwrap().advance(Duration::from_hours(1));
+        for _ in 0..TRIES {
+            assert_eq!(next(&[("x-forwarded-for", address)]).await, 401, "{address}");
+        }
+        for (headers, caller) in TRUSTED {
+            let expected = if *caller == address { 429 } else { 401 };
+            assert_eq!(next(headers).await, expected, "{address}: {headers:?}");
         }
     }
-    assert!(refused, "a stranger escapes the limits by a header");
+    // An IPv6 network of 64 bits is one address.
+    for _ in 0..TRIES {
+        next(&[("x-forwarded-for", "2001:db8:0:7::9")]).await;
+    }
+    for (address, expected) in [("2001:db8:0:7:ffff::1", 429), ("2001:db8:0:8::9", 401)] {
+        assert_eq!(next(&[("x-forwarded-for", address)]).await, expected, "{address}");
+    }
 }

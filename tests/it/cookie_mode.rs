@@ -26,11 +26,7 @@ fn tuning() -> Tuning {
 }
 
 fn limited() -> Tuning {
-    Tuning::new().configure(|config| {
-        config.public_url = Some("https://auth.example.org".parse().unwrap());
-        config.http.allowed_origins = Some(vec![OURS.into()]);
-        config.limits.enabled = true;
-    })
+    tuning().configure(|config| config.limits.enabled = true)
 }
 
 /// What a browser would do: keeps the cookies, sends the header, the origin and JSON.

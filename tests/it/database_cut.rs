@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::database_silent::behind_a_proxy;
 use crate::support::app::Tuning;
 use crate::support::eventually;
 use crate::support::proxy::Line;
@@ -16,7 +15,7 @@ async fn survives(line: Line) {
         (config.hub.lease, config.hub.sweep, config.hub.poll) = (3.0, 0.3, 0.2);
         config.tokens.socket_ttl = 60;
     });
-    let (hub, proxy) = behind_a_proxy(tuning).await;
+    let (hub, proxy) = tuning.spawn_behind_a_proxy().await;
     let key = hub.backend().await;
     let (ada, pair) = hub.signed_in(ADA, "user").await;
     let spare = [

@@ -1,6 +1,5 @@
 //! PostgreSQL does not answer, and says nothing of it: everybody is told in time, and nothing of it lasts.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -16,18 +15,8 @@ const ADA: &str = "ada@example.org";
 /// Who waits gives up after two seconds. This machine may be slow.
 const IN_TIME: Duration = Duration::from_secs(8);
 
-/// A server whose way to PostgreSQL leads through a proxy.
-pub async fn behind_a_proxy(tuning: Tuning) -> (TestApp, Proxy) {
-    let direct = database::fresh_postgres().await;
-    let (before, rest) = direct.rsplit_once('@').unwrap();
-    let (target, after) = rest.split_once('/').unwrap();
-    let proxy = Proxy::before(target.parse::<SocketAddr>().unwrap()).await;
-    let url = format!("{before}@{}/{after}", proxy.address);
-    (tuning.database(url).spawn().await, proxy)
-}
-
 async fn signed_in_behind_a_proxy() -> (TestApp, Proxy, Pair) {
-    let (hub, proxy) = behind_a_proxy(Tuning::new()).await;
+    let (hub, proxy) = Tuning::new().spawn_behind_a_proxy().await;
     let (_, pair) = hub.signed_in(ADA, "user").await;
     (hub, proxy, pair)
 }

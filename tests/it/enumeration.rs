@@ -20,7 +20,6 @@ use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::support::app::{TestApp, Tuning};
-use crate::support::http::Answer;
 use crate::support::people::PASSWORD;
 use crate::support::{database, eventually};
 
@@ -133,6 +132,7 @@ async fn t09_with_limits_an_unknown_address_is_stopped_as_a_known_one() {
     let mut answers = Vec::new();
     for email in ["unknown@example.org", "active@example.org"] {
         let hub = Tuning::new()
+            .manual_clock()
             .configure(|config| config.limits.enabled = true)
             .spawn()
             .await;
@@ -159,9 +159,9 @@ async fn guesses(hub: &TestApp, email: &str, place: impl Fn(u32) -> String) -> V
     let mut all = Vec::new();
     for n in 0..30 {
         let (runs, rows) = (hub.app.hasher.runs(), hub.count("audit").await);
-        let request = hub.request("POST".parse().unwrap(), "/api/auth");
-        let body = json!({ "email": email, "password": "not the password of anybody" });
-        let answer = Answer::of(request.header("x-forwarded-for", place(n)).json(&body)).await;
+        let answer = hub
+            .try_sign_in_from(&place(n), email, "not the password of anybody")
+            .await;
         if answer.status == 429 {
             answer.problem(429, "rate_limited");
         }
@@ -179,10 +179,8 @@ async fn guesses(hub: &TestApp, email: &str, place: impl Fn(u32) -> String) -> V
 #[tokio::test]
 async fn t09_under_limits_sign_ins_are_answered_alike_and_cost_alike_for_every_address() {
     let hub = Tuning::new()
-        .configure(|config| {
-            config.limits.enabled = true;
-            config.http.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
-        })
+        .forwarded()
+        .configure(|config| config.limits.enabled = true)
         .manual_clock()
         .spawn()
         .await;

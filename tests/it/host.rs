@@ -4,6 +4,8 @@ use serde_json::json;
 
 use crate::support::app::{TestApp, Tuning};
 use crate::support::http::Answer;
+use crate::support::people::PASSWORD;
+use crate::support::raw::RawAnswer;
 
 const OURS: &[&str] = &[
     "auth.example.org",
@@ -51,11 +53,47 @@ const FOREIGN: &[&str] = &[
     "\u{e9}vil.example",
 ];
 
+/// What a request may say about where it went.
+const CLAIMS: &[&[&str]] = &[
+    &["Host: localhost"],
+    &["Host: 127.0.0.1:9"],
+    &["Host: auth.example.org:8443"],
+    &["Host: localhost", "X-Forwarded-Host: evil.example"],
+    &[
+        "Host: localhost",
+        "X-Forwarded-Proto: http",
+        "X-Forwarded-Port: 1",
+    ],
+    &["Host: localhost", "Forwarded: host=evil.example;proto=http"],
+    &["Host: localhost", "X-Original-Url: http://evil.example/"],
+    &["Host: localhost", "X-Rewrite-Url: http://evil.example/"],
+    &[
+        "Host: localhost",
+        "Origin: https://evil.example",
+        "Referer: https://evil.example/",
+    ],
+    &[
+        "Host: localhost",
+        "X-Host: evil.example",
+        "X-Forwarded-Server: evil.example",
+    ],
+];
+
 async fn app() -> TestApp {
     Tuning::new()
         .configure(|config| config.public_url = Some("https://auth.example.org".parse().unwrap()))
         .spawn()
         .await
+}
+
+/// Posts JSON with exactly these lines beside what HTTP asks for.
+async fn post(app: &TestApp, path: &str, headers: &[&str], body: &str) -> RawAnswer {
+    let (lines, length) = (headers.join("\r\n"), body.len());
+    app.raw(format!(
+        "POST {path} HTTP/1.1\r\nConnection: close\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n{lines}\r\n\r\n{body}"
+    ))
+    .await
 }
 
 #[tokio::test]
@@ -88,42 +126,10 @@ async fn t25_only_our_own_hosts_are_answered() {
 #[tokio::test]
 async fn t25_links_in_mails_come_from_the_public_address_alone() {
     let app = app().await;
-    for (number, headers) in [
-        &["Host: localhost"][..],
-        &["Host: 127.0.0.1:9"],
-        &["Host: auth.example.org:8443"],
-        &["Host: localhost", "X-Forwarded-Host: evil.example"],
-        &[
-            "Host: localhost",
-            "X-Forwarded-Proto: http",
-            "X-Forwarded-Port: 1",
-        ],
-        &["Host: localhost", "Forwarded: host=evil.example;proto=http"],
-        &["Host: localhost", "X-Original-Url: http://evil.example/"],
-        &["Host: localhost", "X-Rewrite-Url: http://evil.example/"],
-        &[
-            "Host: localhost",
-            "Origin: https://evil.example",
-            "Referer: https://evil.example/",
-        ],
-        &[
-            "Host: localhost",
-            "X-Host: evil.example",
-            "X-Forwarded-Server: evil.example",
-        ],
-    ]
-    .iter()
-    .enumerate()
-    {
+    for (number, headers) in CLAIMS.iter().enumerate() {
         let email = format!("ada{number}@example.org");
-        let body = json!({ "email": email, "password": crate::support::people::PASSWORD }).to_string();
-        let lines = headers.join("\r\n");
-        let request = format!(
-            "POST /api/users HTTP/1.1\r\nConnection: close\r\nContent-Type: application/json\r\n\
-             Content-Length: {}\r\n{lines}\r\n\r\n{body}",
-            body.len()
-        );
-        let answer = app.raw(request).await;
+        let body = json!({ "email": email, "password": PASSWORD }).to_string();
+        let answer = post(&app, "/api/users", headers, &body).await;
         assert_eq!(answer.status, 202, "{headers:?}: {answer:?}");
         let mail = app.mail_to(&email, 1).await;
         let token = mail["token"].as_str().unwrap();
@@ -134,6 +140,53 @@ async fn t25_links_in_mails_come_from_the_public_address_alone() {
             assert!(text.contains(&link) && !text.contains("evil"), "{headers:?}");
             assert_eq!(text.matches("localhost").count(), 0, "{headers:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn t25_a_recovery_and_a_change_of_address_link_to_the_public_address_alone() {
+    let app = app().await;
+    for (number, headers) in CLAIMS.iter().enumerate() {
+        let (email, new) = (
+            format!("ada{number}@example.org"),
+            format!("new{number}@example.org"),
+        );
+        let (_, ada) = app.signed_in(&email, "user").await;
+        let bearer = format!("Authorization: Bearer {}", ada.access);
+        let signed_in = [&[bearer.as_str()], *headers].concat();
+        let recovery = json!({ "email": email }).to_string();
+        let change = json!({ "email": new, "password": PASSWORD }).to_string();
+        for (path, headers, body) in [
+            ("/api/auth/recovery", *headers, recovery),
+            ("/api/users/me/email", &signed_in, change),
+        ] {
+            let answer = post(&app, path, headers, &body).await;
+            assert_eq!(answer.status, 202, "{headers:?}: {answer:?}");
+        }
+        app.mail_to(&email, 2).await;
+        app.mail_to(&new, 1).await;
+        let mails = [app.mails_to(&email).await, app.mails_to(&new).await].concat();
+        let mut links = Vec::new();
+        for mail in mails {
+            let token = mail["token"].as_str().unwrap();
+            let [link] = mail["links"].as_array().unwrap().as_slice() else {
+                panic!("{mail}")
+            };
+            let link = link.as_str().unwrap();
+            links.push(link.replace(token, "token"));
+            for part in ["text", "html"] {
+                let text = mail[part].as_str().unwrap();
+                assert!(text.contains(link) && !text.contains("evil"), "{headers:?}");
+                assert!(
+                    !text.contains("localhost") && !text.contains("127.0.0.1"),
+                    "{headers:?}"
+                );
+            }
+        }
+        links.sort_unstable();
+        let pages = ["email-undo", "email", "recovery"];
+        let expected = pages.map(|page| format!("https://auth.example.org/{page}/token"));
+        assert_eq!(links, expected, "{headers:?}");
     }
 }
 

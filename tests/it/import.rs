@@ -4,10 +4,9 @@
 use serde_json::{Value, json};
 
 use crate::support::binary::Installation;
+use crate::support::people::BCRYPT;
 use crate::support::sql;
 
-/// bcrypt at its least cost, of `password1`.
-const BCRYPT: &str = "$2b$04$GkG7G9wIb3q28USjTCvYDuPEBc3IWn3h83AT8.WM.qMCYY3ZvXQay";
 const USERS: &str =
     "select email || ' ' || status || ' ' || site_role || ' ' || coalesce(name, '-') from users
     order by email";

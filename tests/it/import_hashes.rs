@@ -1,15 +1,15 @@
 //! Hashes that Django, bcrypt, scrypt, argon2 and passlib make are imported, open the account, and give way to
-//! the hub's own: `scripts/foreign-hashes` has those libraries make them anew in each run.
-
-use std::path::Path;
+//! the hub's own: `tests/foreign_hashes` has those libraries make them anew in each run.
 
 use futures_util::{StreamExt as _, stream};
-use portcullis::accounts::{Described, Outcome, Person};
+use portcullis::accounts::{ImportOutcome, ImportRow, ImportedUser};
 use portcullis::audit::{Actor, Origin};
 use portcullis::config::Pepper;
 use serde::Deserialize;
 
 use crate::support::app::{TestApp, Tuning};
+use crate::support::people::BCRYPT;
+use crate::support::source::root;
 
 /// A hash of other software.
 #[derive(Debug, Deserialize)]
@@ -20,10 +20,10 @@ struct Foreign {
 }
 
 async fn foreign_hashes() -> Vec<Foreign> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/foreign-hashes");
-    let output = tokio::process::Command::new(script).output().await.unwrap();
+    let mut program = tokio::process::Command::new(root().join("scripts/python-tool"));
+    let output = program.arg("foreign_hashes").output().await.unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "scripts/foreign-hashes: {said}");
+    assert!(output.status.success(), "foreign_hashes: {said}");
     let lines = String::from_utf8(output.stdout).unwrap();
     lines
         .lines()
@@ -32,21 +32,21 @@ async fn foreign_hashes() -> Vec<Foreign> {
 }
 
 /// Somebody with a proven address and this hash.
-fn person(hub: &TestApp, email: &str, hash: &str) -> Person {
-    let described = Described {
+fn person(hub: &TestApp, email: &str, hash: &str) -> ImportedUser {
+    let described = ImportRow {
         email: Some(email.to_owned()),
         password_hash: Some(hash.to_owned()),
         email_verified: Some(true),
-        ..Described::default()
+        ..ImportRow::default()
     };
-    Person::check(&described, hub.now()).unwrap()
+    ImportedUser::check(&described, hub.now()).unwrap()
 }
 
-async fn import(hub: &TestApp, people: &[Person]) {
+async fn import(hub: &TestApp, people: &[ImportedUser]) {
     let by = Origin::local(Actor::Operator);
     let outcomes = hub.app.accounts.import(people, false, &by).await.unwrap();
     assert!(
-        outcomes.iter().all(|outcome| *outcome == Outcome::Created),
+        outcomes.iter().all(|outcome| *outcome == ImportOutcome::Created),
         "{outcomes:?}"
     );
 }
@@ -73,7 +73,7 @@ async fn hashes_of_other_software_open_the_account_and_give_way_to_our_own() {
         .map(|number| format!("person{number}@example.org"))
         .zip(&foreign)
         .collect();
-    let people: Vec<Person> = cases
+    let people: Vec<ImportedUser> = cases
         .iter()
         .map(|(email, case)| person(&hub, email, &case.hash))
         .collect();
@@ -116,9 +116,6 @@ async fn give_way(hub: &TestApp, email: &str, case: &Foreign) {
     let again = stored(hub, email).await;
     assert_eq!(again, after, "{}: once is enough", case.form);
 }
-
-/// bcrypt at its least cost, of `password1`.
-const BCRYPT: &str = "$2b$04$GkG7G9wIb3q28USjTCvYDuPEBc3IWn3h83AT8.WM.qMCYY3ZvXQay";
 
 #[tokio::test]
 async fn sign_ins_with_one_foreign_hash_at_once_all_succeed() {
@@ -182,12 +179,12 @@ async fn t09_unknown_addresses_do_foreign_work_as_often_as_accounts_and_each_alw
 async fn a_hash_that_was_never_proven_takes_effect_with_the_activation() {
     let hub = TestApp::spawn().await;
     let email = "ada@example.org";
-    let described = Described {
+    let described = ImportRow {
         email: Some(email.to_owned()),
         password_hash: Some(BCRYPT.to_owned()),
-        ..Described::default()
+        ..ImportRow::default()
     };
-    let ada = Person::check(&described, hub.now()).unwrap();
+    let ada = ImportedUser::check(&described, hub.now()).unwrap();
     import(&hub, &[ada]).await;
     hub.try_sign_in(email, "password1")
         .await

@@ -6,9 +6,9 @@ use portcullis::roles::Permission;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::access_tokens::part;
 use crate::support::app::{TestApp, Tuning};
 use crate::support::http::Answer;
+use crate::support::jwt::part;
 
 const ADA: &str = "ada@example.org";
 const PATH: &str = "/api/auth/introspect";

@@ -2,7 +2,6 @@
 //! when Redis is away or was emptied, and what Redis learns of it. The limits of one node are tested
 //! beside the code and in `sign_in` and `enumeration`.
 
-use std::future::Future;
 use std::time::Duration;
 
 use anyhow::{bail, ensure};
@@ -13,11 +12,10 @@ use redis::aio::MultiplexedConnection;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::presence::{cuttable, patient};
 use crate::support::app::{TestApp, Tuning};
 use crate::support::eventually;
-use crate::support::proxy::Line;
-use crate::support::redis::{fresh_prefix, shared};
+use crate::support::proxy::{self, Line};
+use crate::support::redis::{connected, fresh_prefix, once_in_five, patient, shared};
 
 const ADA: &str = "ada@example.org";
 
@@ -68,31 +66,6 @@ async fn keys(redis: &mut MultiplexedConnection, prefix: &str) -> Vec<String> {
     keys.query_async(redis).await.unwrap()
 }
 
-/// Waits until the node has found its way to Redis.
-pub async fn connected(node: &TestApp, redis: &mut MultiplexedConnection, prefix: &str) {
-    let key = format!("{prefix}:presence:node:{}", node.app.cx.hub.node());
-    let redis = &*redis;
-    eventually("the node is connected", || async {
-        let mut exists = redis::cmd("EXISTS");
-        let exists: bool = exists.arg(&key).query_async(&mut redis.clone()).await.unwrap();
-        exists.then_some(())
-    })
-    .await;
-}
-
-/// Redis answers within 250 ms, but on a busy machine not always; who is not answered counts alone, as the
-/// product promises. So it has to happen once in five tries.
-pub async fn once_in_five<F: Future<Output = anyhow::Result<()>>>(mut scenario: impl FnMut() -> F) {
-    let mut reasons = Vec::new();
-    for _ in 0..5 {
-        match scenario().await {
-            Ok(()) => return,
-            Err(reason) => reasons.push(reason.to_string()),
-        }
-    }
-    panic!("never in five tries: {reasons:?}");
-}
-
 /// 15 at once, and one more every 4 s: a slow machine may get a few more.
 const FEW: usize = 7;
 
@@ -116,7 +89,7 @@ async fn together() -> anyhow::Result<()> {
 async fn t08_while_redis_cannot_be_used_each_node_counts_for_itself() {
     for line in [Line::Cut, Line::Frozen] {
         let (mut redis, prefix) = (patient().await, fresh_prefix());
-        let (proxy, url) = cuttable().await;
+        let (proxy, url) = proxy::through(&shared()).await;
         let (a, b) = (node(&url, &prefix).await, node(&url, &prefix).await);
         connected(&a, &mut redis, &prefix).await;
         connected(&b, &mut redis, &prefix).await;

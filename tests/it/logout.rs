@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::app::{TestApp, Tuning};
 use crate::support::http::Answer;
+use crate::support::people::Pair;
 
 const ADA: &str = "ada@example.org";
 
@@ -150,4 +151,33 @@ async fn signing_out_without_any_token_or_with_a_wrong_body_is_refused() {
         .body("{}");
     Answer::of(form).await.problem(415, "unsupported_media_type");
     assert!(hub.is_live(&ada).await);
+}
+
+/// The client that lost an answer has only the token that it sent, and could refresh by it: it is believed as
+/// much. What a refresh would take for a stolen copy ends its own session alone.
+#[tokio::test]
+async fn an_exchanged_token_stands_for_all_sessions_while_its_answer_may_be_lost() {
+    for (scope, used, seconds, ends_others) in [
+        ("all", false, 0, true),
+        ("others", false, 0, true),
+        ("all", false, 60, true),
+        ("all", true, 0, true),
+        ("all", true, 60, false),
+        ("others", true, 60, false),
+    ] {
+        let hub = Tuning::new().manual_clock().spawn().await;
+        let (_, own) = hub.signed_in(ADA, "user").await;
+        let other = hub.sign_in(ADA).await;
+        let answer = hub.try_refresh(&own.refresh).await.expect(200);
+        if used {
+            hub.try_refresh(&Pair::of(&answer).refresh).await.expect(200);
+        }
+        hub.clock.as_ref().unwrap().advance(Duration::from_secs(seconds));
+        let body = json!({ "scope": scope, "refresh_token": own.refresh });
+        log_out(&hub, None, Some(body)).await.expect(204);
+        let case = format!("{scope}, used {used}, after {seconds} s");
+        assert_eq!(hub.is_live(&other).await, !ends_others, "{case}");
+        let stays = scope == "others" && ends_others;
+        assert_eq!(hub.is_live(&own).await, stays, "{case}");
+    }
 }

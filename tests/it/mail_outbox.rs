@@ -7,8 +7,9 @@ use futures_util::future::join_all;
 use portcullis::accounts::NewUser;
 use portcullis::audit::{Actor, Origin};
 use portcullis::email::Email;
+use portcullis::roles::Permission::HubRead;
 use portcullis::store::mails;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::app::{TestApp, Tuning};
 use crate::support::eventually;
@@ -31,10 +32,20 @@ impl TestApp {
         let by = Origin::local(Actor::Operator);
         self.app.accounts.create(user, &by).await.unwrap();
     }
+
+    /// Waits until the newest mail stands as `status`, with `fault` as its last one.
+    async fn newest_mail_stands(&self, status: &str, fault: &str) {
+        let sql = "select status || '|' || coalesce(last_error, '') from mails order by id desc limit 1";
+        let wanted = format!("{status}|{fault}");
+        eventually(&format!("the newest mail is {wanted}"), || async {
+            (self.text(sql).await == wanted).then_some(())
+        })
+        .await;
+    }
 }
 
 #[tokio::test]
-async fn every_kind_of_letter_arrives_and_its_content_is_erased() {
+async fn letters_arrive_and_their_content_is_erased() {
     let sink = SmtpSink::start().await;
     let hub = TestApp::sending_to(&sink).await;
     hub.register(ADA).await.expect(202);
@@ -189,7 +200,7 @@ async fn mails_that_a_server_puts_off_do_not_hold_up_the_others() {
 async fn a_mail_rests_between_attempts_and_is_given_up_after_a_day() {
     let sink = SmtpSink::start().await;
     let hub = TestApp::sending_to(&sink).await;
-    sink.answer(ADA, &[Verdict::Refuse(451); 3]);
+    sink.answer(ADA, &[Verdict::Refuse(451); 2]);
     hub.register(ADA).await.expect(202);
     let fault = "the SMTP server answered 451";
     hub.mail_stands(ADA, "waiting", fault).await;
@@ -216,7 +227,51 @@ async fn a_mail_rests_between_attempts_and_is_given_up_after_a_day() {
     .await;
     hub.after(Duration::from_hours(24));
     hub.mail_stands(ADA, "failed", fault).await;
-    assert_eq!(to_ada(sink.attempts()), 3);
+    assert_eq!(
+        to_ada(sink.attempts()),
+        2,
+        "nobody is sent a link that has expired"
+    );
+}
+
+#[tokio::test]
+async fn a_recovery_is_not_sent_once_its_link_has_expired() {
+    let sink = SmtpSink::start().await;
+    let hub = TestApp::sending_to(&sink).await;
+    hub.person(ADA, "user").await;
+    let fault = "the SMTP server answered 451";
+    // Down for ten minutes: it arrives.
+    for (down, minutes) in [(1, 10), (2, 31)] {
+        sink.answer(ADA, &[Verdict::Refuse(451)]);
+        hub.post("/api/auth/recovery", json!({ "email": ADA }))
+            .await
+            .expect(202);
+        hub.newest_mail_stands("waiting", fault).await;
+        assert_eq!(sink.attempts().len(), 2 * down - 1);
+        hub.after(Duration::from_mins(minutes));
+        if minutes == 10 {
+            hub.newest_mail_stands("sent", "").await;
+        }
+    }
+    hub.newest_mail_stands("failed", fault).await;
+    assert_eq!(sink.attempts().len(), 3, "the second one was tried once");
+}
+
+/// A mail that was never tried, because no node ran, has no fault of its own.
+#[tokio::test]
+async fn a_mail_that_nobody_tried_in_time_says_so() {
+    let sink = SmtpSink::start().await;
+    let hub = TestApp::sending_to(&sink).await;
+    sink.answer("other@example.org", &[Verdict::Refuse(451)]);
+    hub.register("other@example.org").await.expect(202);
+    hub.mail_stands("other@example.org", "waiting", "the SMTP server answered 451")
+        .await;
+    let forgotten = "update mails set last_error = null, attempts = 0 returning attempts";
+    assert_eq!(hub.number(forgotten).await, 0);
+    hub.after(Duration::from_hours(24));
+    hub.mail_stands("other@example.org", "failed", "no attempt was made in time")
+        .await;
+    assert_eq!(sink.attempts().len(), 1);
 }
 
 #[tokio::test]
@@ -314,4 +369,46 @@ async fn a_mail_is_claimed_by_one_and_comes_back_when_its_sender_died() {
         hub.mail_stands(email, "sent", "").await;
     }
     assert_eq!(sink.attempts().len(), 16);
+}
+
+#[tokio::test]
+async fn the_outbox_is_listed_without_what_it_says() {
+    let hub = TestApp::spawn().await;
+    let key = hub.service_key(&[HubRead]).await;
+    hub.register("ada@example.org").await.expect(202);
+    hub.post("/api/auth/recovery", json!({ "email": "nobody@example.org" }))
+        .await
+        .expect(202);
+    hub.outbox_is_empty().await;
+    let list = hub.get_as(&key, "/api/mails").await.expect(200).json();
+    assert_eq!(list["next_cursor"], Value::Null);
+    insta::assert_json_snapshot!(list["items"], {
+        "[].id" => "[id]", "[].user_id" => "[id]", "[].created_at" => "[time]", "[].sent_at" => "[time]",
+    }, @r#"
+    [
+      {
+        "attempts": 1,
+        "created_at": "[time]",
+        "id": "[id]",
+        "kind": "activation",
+        "last_error": null,
+        "next_attempt_at": null,
+        "sent_at": "[time]",
+        "status": "sent",
+        "user_id": "[id]"
+      }
+    ]
+    "#);
+    for (status, count) in [("sent", 1), ("waiting", 0), ("failed", 0)] {
+        let list = hub.get_as(&key, &format!("/api/mails?status={status}")).await;
+        assert_eq!(
+            list.expect(200).json()["items"].as_array().unwrap().len(),
+            count,
+            "{status}"
+        );
+    }
+    for query in ["status=gone", "status=", "limit=0", "to=ada"] {
+        let answer = hub.get_as(&key, &format!("/api/mails?{query}")).await;
+        answer.problem(422, "validation_failed");
+    }
 }

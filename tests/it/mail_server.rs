@@ -1,6 +1,7 @@
 //! Every letter through a real mail server of somebody else's making, and what becomes of it when that
 //! server refuses, hangs, hangs up, is away, or is not who it should be.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use portcullis::config::Config;
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::support::app::{TestApp, Tuning};
 use crate::support::mail_server::{MailServer, Manner};
+use crate::support::source::root;
 
 const ADA: &str = "ada@example.org";
 const TOKEN: &str = "pcm_aToken-With_43CharactersOfBase64url0000000";
@@ -106,6 +108,15 @@ fn letters() -> Vec<(Letter, Option<&'static str>)> {
     ]
 }
 
+/// The kinds that the hub has words for: a template each, beside what they have in common.
+fn kinds() -> BTreeSet<String> {
+    let folder = root().join("src/mail/templates/en");
+    let files = std::fs::read_dir(folder).unwrap();
+    let names = files.map(|file| file.unwrap().path().file_stem().unwrap().to_owned());
+    let names = names.map(|name| name.into_string().unwrap());
+    names.filter(|name| name != "common").collect()
+}
+
 impl TestApp {
     /// A server on a manual clock that sends its mail to `server`, as `url` says.
     async fn mailing(server: &MailServer, url: &str, authority: Option<&str>) -> Self {
@@ -126,6 +137,8 @@ impl TestApp {
 
 #[tokio::test]
 async fn every_kind_of_letter_arrives_over_tls_as_a_sound_message() {
+    let written: BTreeSet<String> = letters().iter().map(|(letter, _)| letter.kind().into()).collect();
+    assert_eq!(written, kinds(), "each kind is sent here");
     let server = MailServer::start(Manner::strict()).await;
     let hub = TestApp::mailing(&server, STARTTLS, Some("ca")).await;
     let mut count = 0;

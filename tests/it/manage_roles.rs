@@ -4,9 +4,9 @@ use portcullis::roles::Permission::{self, RolesRead, RolesWrite, UsersRead};
 use portcullis::store::users;
 use serde_json::{Value, json};
 
-use crate::authority::somebody_waits_for;
 use crate::support::app::{TestApp, Tuning};
 use crate::support::http::Answer;
+use crate::support::locks::somebody_waits_for;
 use crate::support::socket::{Heard, TestSocket};
 use crate::support::{database, eventually};
 

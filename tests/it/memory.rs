@@ -1,10 +1,11 @@
-//! What an idle socket costs in memory, measured on a process of its own, so that CI fails when it grows by
-//! half. `make bench` measures it on the release build, up to 18,000 sockets.
+//! What an idle socket and a flood of passwords cost in memory, measured on a process of its own, so that CI fails
+//! when a socket grows by half. `make bench` measures it on the release build, up to 18,000 sockets.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::SinkExt;
+use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 use serde_json::Value;
 use tokio::net::TcpStream;
@@ -28,12 +29,19 @@ const MOST: usize = 12 * 1024;
 
 /// Resident bytes of the server.
 fn resident(server: &Server) -> usize {
+    bytes(server, "VmRSS:")
+}
+
+/// The most bytes that ever were.
+fn peak(server: &Server) -> usize {
+    bytes(server, "VmHWM:")
+}
+
+/// What the kernel counts for the server under this name.
+fn bytes(server: &Server, name: &str) -> usize {
     let id = server.process.id().unwrap();
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
     let kib: usize = line.trim().trim_end_matches(" kB").parse().unwrap();
     kib * 1024
 }
@@ -83,4 +91,44 @@ async fn an_idle_socket_takes_a_few_kib_and_no_more() {
     each.sort_unstable();
     eprintln!("bytes for each idle socket: {each:?}");
     assert!(each[1] < MOST, "bytes for each idle socket: {each:?}");
+}
+
+/// Memory of one hash, as in production.
+const HASH_KIB: usize = 19_456;
+/// More sign-ins at once than there is room for.
+const FLOOD: usize = 200;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t12_a_flood_of_sign_ins_takes_the_memory_of_its_cores_and_health_is_told_meanwhile() {
+    let mut installation = Installation::new().await;
+    installation.set("PORTCULLIS_PASSWORDS__MEMORY_KIB", &HASH_KIB.to_string());
+    installation.set("PORTCULLIS_LIMITS__ENABLED", "false");
+    let log = installation.folder.path().join("log");
+    let server = installation.serve_logging_to(&log).await;
+    let caller = &server.caller;
+    caller.try_sign_in(ADA, "a first one").await.expect(401);
+    let before = peak(&server);
+    let told = AtomicUsize::new(0);
+    let asking = async {
+        loop {
+            caller.get("/healthz").await.expect(200);
+            told.fetch_add(1, Ordering::SeqCst);
+        }
+    };
+    let flood = (0..FLOOD).map(|_| caller.try_sign_in(ADA, "nobody has this password"));
+    let answers = tokio::select! {
+        answers = join_all(flood) => answers,
+        () = asking => unreachable!("it is asked again and again"),
+    };
+    let count = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
+    let cores = std::thread::available_parallelism().unwrap().get();
+    assert!(count(401) > cores, "{} were looked at", count(401));
+    assert_eq!(count(401) + count(503), FLOOD);
+    assert!(
+        told.load(Ordering::SeqCst) > 3,
+        "the flood left no room for others"
+    );
+    let rise = peak(&server) - before;
+    eprintln!("a flood of {FLOOD} sign-ins took {rise} bytes");
+    assert!(rise <= cores * HASH_KIB * 1024 + 64 * 1024 * 1024, "{rise} bytes");
 }

@@ -1,12 +1,12 @@
 //! Both schemas are one: the same migrations, tables, columns, keys and indexes on PostgreSQL and SQLite.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use portcullis::store::{Db, migrate};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, SqliteConnection};
 
 use crate::support::database::{Folder, fresh_postgres, sqlite_in};
+use crate::support::source::root;
 
 /// A type of PostgreSQL and the one of SQLite that holds the same values. There are no others.
 const EQUIVALENT: &[(&str, &str)] = &[
@@ -177,7 +177,7 @@ async fn both_databases_have_the_same_tables() {
 
 #[test]
 fn both_folders_hold_the_same_migrations_and_each_of_them_is_run() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let root = root().join("migrations");
     let lists = [("postgres", migrate::POSTGRES), ("sqlite", migrate::SQLITE)];
     let mut names = Vec::new();
     for (folder, list) in lists {

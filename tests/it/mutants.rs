@@ -1,8 +1,8 @@
-//! T05: thousands of altered access tokens, drawn from a seed, of which none is accepted.
+//! T05: thousands of altered tokens, for access and for sockets, drawn from a seed, of which none is accepted.
 //!
 //! Each is made from a good token: characters and bytes changed, parts cut, swapped, repeated or written
 //! differently, headers and claims rewritten and signed with other keys. The service judges all of them, the
-//! server over HTTP every tenth that fits into a header.
+//! server over HTTP every tenth that fits into a header, and over a socket every fiftieth.
 
 use std::collections::BTreeSet;
 
@@ -14,8 +14,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 
-use crate::access_tokens::part;
-use crate::support::app::TestApp;
+use crate::support::app::{TestApp, Tuning};
+use crate::support::jwt::{kid, part};
 
 const MUTANTS: usize = 5_000;
 const SEED: u64 = 5;
@@ -188,7 +188,16 @@ impl Mutator {
                 header["alg"] = json!(self.one_of(&names));
             }
             1 => {
-                let types = ["JWT", "socket+jwt", "probe", "at+jwt ", "", "id+jwt", "jwt"];
+                let types = [
+                    "JWT",
+                    "socket+jwt",
+                    "at+jwt",
+                    "probe",
+                    "at+jwt ",
+                    "",
+                    "id+jwt",
+                    "jwt",
+                ];
                 header["typ"] = json!(self.one_of(&types));
             }
             2 => {
@@ -275,26 +284,37 @@ impl Mutator {
     }
 }
 
-#[tokio::test]
-async fn t05_of_5000_mutants_of_an_access_token_none_is_accepted() {
-    let hub = TestApp::spawn().await;
-    let (_, pair) = hub.signed_in("ada@example.org", "admin").await;
+/// The public key that verifies `token`.
+async fn public_key(hub: &TestApp, token: &str) -> Vec<u8> {
     let set = hub.get("/.well-known/jwks.json").await.expect(200).json();
-    let kid = &part(&pair.access, 0)["kid"];
+    let kid = kid(token);
     let key = set["keys"]
         .as_array()
         .unwrap()
         .iter()
-        .find(|key| key["kid"] == *kid);
+        .find(|key| key["kid"] == kid);
     let public = BASE64URL_NOPAD.decode(key.unwrap()["x"].as_str().unwrap().as_bytes());
-    let mut mutator = Mutator::new(&pair.access, public.unwrap());
+    public.unwrap()
+}
+
+/// So many mutants of `token`, each another one.
+async fn mutants_of(hub: &TestApp, token: &str) -> BTreeSet<String> {
+    let mut mutator = Mutator::new(token, public_key(hub, token).await);
     let mut mutants = BTreeSet::new();
     while mutants.len() < MUTANTS {
         let mutant = mutator.next();
-        if mutant != pair.access {
+        if mutant != token {
             mutants.insert(mutant);
         }
     }
+    mutants
+}
+
+#[tokio::test]
+async fn t05_of_5000_mutants_of_an_access_token_none_is_accepted() {
+    let hub = TestApp::spawn().await;
+    let (_, pair) = hub.signed_in("ada@example.org", "admin").await;
+    let mutants = mutants_of(&hub, &pair.access).await;
     let accepts = async |token: &str| {
         hub.app
             .sessions
@@ -314,4 +334,32 @@ async fn t05_of_5000_mutants_of_an_access_token_none_is_accepted() {
         }
     }
     assert!(accepts(&pair.access).await, "the good one still is");
+}
+
+#[tokio::test]
+async fn t05_of_5000_mutants_of_a_socket_token_none_opens_a_socket() {
+    // Time stands still: the token is as good at the end as at the beginning.
+    let hub = Tuning::new().manual_clock().spawn().await;
+    let (_, pair) = hub.signed_in("ada@example.org", "admin").await;
+    let token = hub.socket_token(&pair.access).await;
+    let accepts = async |token: &str| {
+        hub.app
+            .sessions
+            .verify_socket_token(&PlainToken::presented(token))
+            .await
+            .is_ok()
+    };
+    assert!(accepts(&token).await);
+    for (number, mutant) in mutants_of(&hub, &token).await.iter().enumerate() {
+        assert!(!accepts(mutant).await, "accepted: {mutant}");
+        if number % 50 == 0 {
+            let mut socket = hub.connect().await;
+            socket.hello(mutant).await;
+            assert_eq!(socket.closed().await, 4102, "{mutant}");
+        }
+    }
+    // None of them has spent it.
+    let mut socket = hub.connect().await;
+    socket.hello(&token).await;
+    socket.frame("ready").await;
 }

@@ -49,12 +49,15 @@ fn references(value: &Value, found: &mut BTreeSet<String>) {
 async fn every_reference_leads_somewhere_and_every_operation_can_be_told_apart() {
     let app = TestApp::spawn().await;
     let document = app.document().await;
-    let mut found = BTreeSet::new();
-    references(&document, &mut found);
-    assert!(!found.is_empty());
-    for target in found {
-        let pointer = target.strip_prefix('#').expect("a reference into the document");
-        assert!(document.pointer(pointer).is_some(), "{target}");
+    let production = serde_json::to_value(portcullis::http::openapi()).unwrap();
+    for document in [&document, &production] {
+        let mut found = BTreeSet::new();
+        references(document, &mut found);
+        assert!(!found.is_empty());
+        for target in found {
+            let pointer = target.strip_prefix('#').expect("a reference into the document");
+            assert!(document.pointer(pointer).is_some(), "{target}");
+        }
     }
     let tags: BTreeSet<&str> = document["tags"]
         .as_array()

@@ -1,14 +1,14 @@
 //! `docs/OPERATIONS.md` lists the metrics that there are, each with its kind.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use portcullis::metric::{self, Kind};
 
+use crate::support::source;
+
 #[test]
 fn the_metrics_are_those_of_the_code() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/OPERATIONS.md");
-    let document = std::fs::read_to_string(path).unwrap();
+    let document = source::read("docs/OPERATIONS.md");
     let rows = document.lines().filter_map(|line| {
         let (name, rest) = line.strip_prefix("| `portcullis_")?.split_once("` | ")?;
         let kind = rest.split(" |").next()?;

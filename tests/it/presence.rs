@@ -3,7 +3,6 @@
 //! sockets run into are in `presence_caps`.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,14 +13,13 @@ use portcullis::hub::redis::Link;
 use portcullis::hub::registry::{Registered, Socket};
 use portcullis::hub::{Hub, Opening, Parts};
 use portcullis::ids::{ConnectionId, NodeId, SessionId, UserId};
-use redis::AsyncConnectionConfig;
 use redis::aio::MultiplexedConnection;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::app::{TestApp, Tuning};
 use crate::support::eventually;
-use crate::support::proxy::{Line, Proxy};
-use crate::support::redis::{fresh_prefix, shared};
+use crate::support::proxy::{self, Line};
+use crate::support::redis::{fresh_prefix, patient, shared};
 
 /// A database with one user, and a corner of Redis.
 struct Ground {
@@ -39,25 +37,6 @@ struct Node {
 
 fn everyone() -> IsLive {
     Arc::new(|_| true)
-}
-
-/// A connection for the test's own commands, which waits as long as it takes.
-pub async fn patient() -> MultiplexedConnection {
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(None)
-        .set_response_timeout(None);
-    let client = redis::Client::open(shared()).unwrap();
-    let connected = client.get_multiplexed_async_connection_with_config(&config).await;
-    connected.unwrap()
-}
-
-/// A way to the test's Redis that can be cut.
-pub async fn cuttable() -> (Proxy, String) {
-    let mut url: url::Url = shared().parse().unwrap();
-    let port = url.port().unwrap();
-    let proxy = Proxy::before(SocketAddr::from(([127, 0, 0, 1], port))).await;
-    url.set_port(Some(proxy.address.port())).unwrap();
-    (proxy, url.into())
 }
 
 impl Ground {
@@ -230,7 +209,7 @@ async fn what_redis_has_lost_is_written_anew() {
 #[tokio::test]
 async fn what_changed_while_redis_was_away_is_set_right_when_it_is_back() {
     let ground = Ground::new().await;
-    let (proxy, url) = cuttable().await;
+    let (proxy, url) = proxy::through(&shared()).await;
     let (a, b) = (ground.node_by(&url, everyone()), ground.node());
     let old = ground.open(&a).await;
     ground.seen(&b, &[&old]).await;

@@ -1,17 +1,14 @@
 //! `docs/PROTOCOL.md` and the code say the same, in both directions: frames, reasons, codes, figures.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use portcullis::error::Code;
 use portcullis::socket::CloseCode;
 use portcullis::store::sessions::EndReason;
 
-type Words = BTreeSet<String>;
+use crate::support::source::read;
 
-fn read(path: &str) -> String {
-    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
-}
+type Words = BTreeSet<String>;
 
 /// The document's part under `heading`, up to the next heading of its level or a higher one.
 fn section(heading: &str) -> String {
@@ -170,6 +167,12 @@ const FIGURES: &[(&str, &str, &str, &str)] = &[
         "8 KiB",
         "socket/protocol.rs",
         "MAX_FRAME: usize = 8 * 1024",
+    ),
+    (
+        "everything from a client in 10 s, frames or not, else 4304",
+        "256 KiB",
+        "socket/meter.rs",
+        "MOST: usize = 256 * 1024",
     ),
     (
         "frames of a client, but for pongs",

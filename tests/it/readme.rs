@@ -13,6 +13,7 @@ use tokio::process::{Child, ChildStdin, Command};
 use crate::support::database::{Folder, fresh};
 use crate::support::eventually;
 use crate::support::http::Caller;
+use crate::support::source::{read, root};
 
 /// The address that the README speaks of.
 const ADDRESS: &str = "127.0.0.1:8080";
@@ -28,12 +29,8 @@ struct Step {
     shown: Vec<String>,
 }
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
 fn readme() -> String {
-    std::fs::read_to_string(root().join("README.md")).unwrap()
+    read("README.md")
 }
 
 /// The blocks of the section `A first walk`.

@@ -10,7 +10,6 @@ use portcullis::store::Db;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::database_silent::behind_a_proxy;
 use crate::support::app::{TestApp, Tuning};
 use crate::support::eventually;
 use crate::support::http::{Answer, Caller};
@@ -77,7 +76,7 @@ async fn storm(hub: &TestApp, tokens: Vec<String>) -> (usize, Vec<String>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_storm_on_a_slow_line_is_shed_and_gets_in_after_it_with_the_same_tokens() {
-    let (hub, proxy) = behind_a_proxy(tuning()).await;
+    let (hub, proxy) = tuning().spawn_behind_a_proxy().await;
     let (_, pair) = hub.signed_in(ADA, "user").await;
     let tokens = tokens(&hub, &pair.access, CROWD).await;
     let Db::Postgres { requests, .. } = &hub.app.cx.db else {

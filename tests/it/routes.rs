@@ -8,8 +8,8 @@ use crate::support::document::address;
 const METHODS: [&str; 9] = [
     "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW",
 ];
-/// Here GET mints something, so HEAD is refused.
-const MINTING: [&str; 2] = ["/api/auth/socket", "/ws"];
+/// Here GET mints something, or is written down, so HEAD is refused.
+const MINTING: [&str; 3] = ["/api/auth/socket", "/api/users/me/export", "/ws"];
 
 /// The documented methods of each path.
 async fn paths(app: &TestApp) -> BTreeMap<String, BTreeSet<String>> {
@@ -158,6 +158,7 @@ async fn head_where_get_mints_is_refused_and_changes_nothing() {
     }
     assert_eq!(app.texts(sessions).await, before);
     assert_eq!(app.count("spent_socket_tokens").await, 0);
+    assert_eq!(app.count("audit where action = 'user.export'").await, 0);
     // HEAD elsewhere is GET without its body.
     let me = app
         .call("HEAD", "/api/users/me", Some(&ada.access), None)

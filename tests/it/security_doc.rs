@@ -1,27 +1,20 @@
-//! `docs/SECURITY.md` answers every threat once, names proofs that exist, and has the figures of the limits.
+//! `docs/SECURITY.md` answers every threat once, `docs/ASVS.md` every requirement that applies. Both name proofs
+//! that exist, and the first has the figures of the limits.
 
 use std::path::Path;
 
+use crate::support::source;
+
 const THREATS: usize = 32;
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+fn document(name: &str) -> String {
+    source::read(&format!("docs/{name}"))
 }
 
-fn document() -> String {
-    std::fs::read_to_string(root().join("docs/SECURITY.md")).unwrap()
-}
-
-/// The text of every Rust file below `folder`.
-fn sources(folder: &Path, text: &mut String) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources(&path, text);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            *text += &std::fs::read_to_string(&path).unwrap();
-        }
-    }
+/// The code and its tests.
+fn code() -> String {
+    let files = ["src", "tests"].map(source::rust_files);
+    files.iter().flatten().map(|file| file.text.as_str()).collect()
 }
 
 fn cells(line: &str) -> Vec<&str> {
@@ -30,7 +23,7 @@ fn cells(line: &str) -> Vec<&str> {
 
 #[test]
 fn each_threat_has_one_answer_and_each_proof_exists() {
-    let document = document();
+    let document = document("SECURITY.md");
     let rows: Vec<_> = document
         .lines()
         .filter(|line| line.starts_with("| T"))
@@ -40,24 +33,89 @@ fn each_threat_has_one_answer_and_each_proof_exists() {
     let expected: Vec<_> = (1..=THREATS).map(|number| format!("T{number:02}")).collect();
     assert_eq!(numbers, expected);
 
-    let mut code = String::new();
-    for folder in ["src", "tests"] {
-        sources(&root().join(folder), &mut code);
-    }
+    let code = code();
     for row in rows {
         let (number, state, how) = (row[0], row[2], row[3]);
         assert!(["met", "partly", "later"].contains(&state), "{number}: {state}");
-        let named = how.split('`').skip(1).step_by(2);
-        let proofs: Vec<_> = named.filter(|name| is_test_name(name)).collect();
-        assert!(state != "met" || !proofs.is_empty(), "{number} has no proof");
-        for proof in proofs {
+        let proofs = tests_in(how, &code);
+        assert!(state != "met" || proofs > 0, "{number} has no proof");
+    }
+}
+
+/// How many tests a text names; each must exist.
+fn tests_in(text: &str, code: &str) -> usize {
+    let named = text.split('`').skip(1).step_by(2);
+    let proofs = named.filter(|name| is_test_name(name));
+    proofs
+        .inspect(|proof| {
             let written = match proof.strip_suffix('…') {
                 Some(prefix) => format!("fn {prefix}"),
                 None => format!("fn {proof}("),
             };
-            assert!(has_test(&code, &written), "{number}: there is no test {proof}");
-        }
+            assert!(has_test(code, &written), "there is no test {proof}: {text}");
+        })
+        .count()
+}
+
+/// Those of ASVS 5.0.0 that apply, by level.
+const REQUIREMENTS: [(&str, usize); 3] = [("L1", 47), ("L2", 109), ("L3", 31)];
+
+#[test]
+fn each_requirement_has_one_answer_and_each_proof_exists() {
+    let (document, code) = (document("ASVS.md"), code());
+    let lines = document
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| requirement"));
+    let rows: Vec<_> = lines.map(cells).collect();
+    let number = |row: &Vec<&str>| -> Vec<u32> {
+        let number = row[0].split(' ').next().unwrap().split('.');
+        number.map(|part| part.parse().unwrap()).collect()
+    };
+    let numbers: Vec<_> = rows.iter().map(number).collect();
+    assert!(
+        numbers.is_sorted_by(|one, next| one < next),
+        "each once, and in order"
+    );
+    for (level, count) in REQUIREMENTS {
+        assert_eq!(
+            rows.iter().filter(|row| row[1] == level).count(),
+            count,
+            "{level}"
+        );
     }
+    let all: usize = REQUIREMENTS.iter().map(|(_, count)| count).sum();
+    assert_eq!(rows.len(), all);
+    for row in rows {
+        let (about, answer) = (row[0], row[2]);
+        let (state, reason) = answer.split_once(": ").unwrap_or((answer, ""));
+        assert!(
+            ["met", "partly", "deviation", "not yet"].contains(&state),
+            "{about}: {state}"
+        );
+        let shown = tests_in(reason, &code) + files_in(reason) + reason.matches("](").count();
+        let is_reason = reason.chars().any(char::is_alphabetic);
+        assert!(state != "met" || shown > 0, "{about} is not shown");
+        assert!(state == "not yet" || is_reason, "{about}: why?");
+    }
+}
+
+/// How many files a text names; each must exist.
+fn files_in(text: &str) -> usize {
+    let named = text.split('`').skip(1).step_by(2);
+    let folders = ["src/", "tests/", "client-js/"];
+    let files = named.filter(|name| {
+        let is_bare = Path::new(name).extension().is_some() && !name.contains('/');
+        folders.iter().any(|folder| name.starts_with(folder))
+            || (is_bare && source::root().join(name).exists())
+    });
+    files
+        .inspect(|file| {
+            assert!(
+                source::root().join(file).is_file(),
+                "there is no file {file}: {text}"
+            );
+        })
+        .count()
 }
 
 /// Whether a test begins so: no helper of that name, and no mention of it.
@@ -86,7 +144,7 @@ fn is_test_name(name: &str) -> bool {
 
 #[test]
 fn the_limits_are_those_of_the_code() {
-    let document = document();
+    let document = document("SECURITY.md");
     let section = document.split("\n## Limits\n").nth(1).unwrap();
     let section = section.split("\n## ").next().unwrap();
     let rows = section.lines().filter(|line| line.starts_with("| `"));

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::support::app::Tuning;
+use crate::support::jwt::part;
 
 #[tokio::test]
 async fn the_metadata_names_the_issuer_of_the_tokens_and_where_everything_is() {
@@ -32,5 +33,5 @@ async fn the_metadata_names_the_issuer_of_the_tokens_and_where_everything_is() {
         })
     );
     let (_, pair) = hub.signed_in("ada@example.org", "user").await;
-    assert_eq!(crate::access_tokens::part(&pair.access, 1)["iss"], public);
+    assert_eq!(part(&pair.access, 1)["iss"], public);
 }

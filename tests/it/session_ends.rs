@@ -8,18 +8,21 @@ use portcullis::store::sessions;
 use serde_json::json;
 
 use crate::support::Pair;
-use crate::support::app::{TestApp, Tuning};
+use crate::support::app::Tuning;
 
 const ADA: &str = "ada@example.org";
 
 #[tokio::test]
-async fn an_exchanged_refresh_token_signs_out_its_own_session_only() {
-    let hub = TestApp::spawn().await;
+async fn a_stolen_refresh_token_signs_out_its_own_session_only() {
+    let hub = Tuning::new().manual_clock().spawn().await;
     let (_, here) = hub.signed_in(ADA, "user").await;
     let there = hub.sign_in(ADA).await;
     for scope in ["others", "all"] {
         let first = hub.sign_in(ADA).await;
         let next = Pair::of(&hub.try_refresh(&first.refresh).await.expect(200));
+        // Its successor has arrived, and the grace is over: a refresh would raise the alarm.
+        hub.get_as(&next.access, "/api/auth/site_role").await.expect(200);
+        hub.clock.as_ref().unwrap().advance(Duration::from_mins(1));
         let body = json!({ "refresh_token": first.refresh, "scope": scope });
         hub.post("/api/auth/logout", body).await.expect(204);
         hub.get_as(&next.access, "/api/auth/site_role")

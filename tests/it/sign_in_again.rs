@@ -3,11 +3,8 @@
 use std::net::Ipv4Addr;
 
 use futures_util::future::join_all;
-use reqwest::Method;
-use serde_json::json;
 
 use crate::support::app::{TestApp, Tuning};
-use crate::support::http::Answer;
 use crate::support::people::PASSWORD;
 
 const ADA: &str = "ada@example.org";
@@ -29,33 +26,32 @@ async fn sign_ins_that_renew_one_hash_at_once_all_succeed() {
         .problem(401, "invalid_credentials");
 }
 
-async fn sign_in_from(hub: &TestApp, from: &str, password: &str) -> Answer {
-    let request = hub
-        .request(Method::POST, "/api/auth")
-        .header("X-Forwarded-For", from);
-    Answer::of(request.json(&json!({ "email": ADA, "password": password }))).await
-}
-
 #[tokio::test]
 async fn t08_an_owner_signs_in_from_a_known_network_while_strangers_guess() {
     let hub = Tuning::new()
-        .configure(|config| {
-            config.limits.enabled = true;
-            config.http.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
-        })
+        .forwarded()
+        .configure(|config| config.limits.enabled = true)
         .spawn()
         .await;
     hub.person(ADA, "user").await;
-    sign_in_from(&hub, "2001:db8::1", PASSWORD).await.expect(200);
+    hub.try_sign_in_from("2001:db8::1", ADA, PASSWORD)
+        .await
+        .expect(200);
     let mut statuses = Vec::new();
     for n in 1..=25 {
         let stranger = Ipv4Addr::new(192, 0, 2, n).to_string();
-        statuses.push(sign_in_from(&hub, &stranger, "a wrong password").await.status);
+        statuses.push(
+            hub.try_sign_in_from(&stranger, ADA, "a wrong password")
+                .await
+                .status,
+        );
     }
     assert!(statuses.contains(&401) && statuses.contains(&429), "{statuses:?}");
     // The same /64 on another day has another address.
-    sign_in_from(&hub, "2001:db8::ffff:2", PASSWORD).await.expect(200);
-    sign_in_from(&hub, "2001:db8:0:1::1", PASSWORD)
+    hub.try_sign_in_from("2001:db8::ffff:2", ADA, PASSWORD)
+        .await
+        .expect(200);
+    hub.try_sign_in_from("2001:db8:0:1::1", ADA, PASSWORD)
         .await
         .problem(429, "rate_limited");
 }

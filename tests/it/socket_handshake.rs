@@ -291,11 +291,11 @@ async fn a_full_node_takes_no_sockets_until_one_has_left() {
 
 #[tokio::test]
 async fn one_address_has_so_many_waiting_sockets_and_a_token_never_waits() {
-    let configured = Tuning::new().configure(|config| {
-        config.hub.waiting_per_address = 2;
-        config.http.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
-    });
-    let hub = configured.spawn().await;
+    let hub = Tuning::new()
+        .forwarded()
+        .configure(|config| config.hub.waiting_per_address = 2)
+        .spawn()
+        .await;
     let (_, pair) = hub.signed_in("ada@example.org", "user").await;
     let connect_from = async |address: &str| {
         let mut request = hub.upgrade_request("portcullis.v1");

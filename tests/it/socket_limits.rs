@@ -2,6 +2,7 @@
 
 use futures_util::SinkExt;
 use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
@@ -68,6 +69,19 @@ async fn t26_fragments_count_together() {
     socket.wire.send(piece(Data::Text, &whole, false)).await.unwrap();
     let _taken = socket.wire.send(piece(Data::Continue, "x", true)).await;
     assert_eq!(socket.hear().await, Heard::Closed(4303));
+}
+
+#[tokio::test]
+async fn t26_fragments_without_an_end_close_the_socket() {
+    let hub = hub().await;
+    let mut socket = open(&hub).await;
+    let begun = Frame::message(Vec::new(), OpCode::Data(Data::Text), false);
+    socket.wire.send(Message::Frame(begun)).await.unwrap();
+    // Continuations of nothing, masked with zeros: each is whole, and no message ever comes of them.
+    let empty = [0x00, 0x80, 0, 0, 0, 0];
+    let flood = empty.repeat(50_000);
+    socket.wire.get_mut().write_all(&flood).await.unwrap();
+    assert_eq!(socket.hear().await, Heard::Closed(4304));
 }
 
 #[tokio::test]

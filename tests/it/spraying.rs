@@ -3,29 +3,20 @@
 
 use serde_json::json;
 
-use crate::limits::{connected, once_in_five};
-use crate::presence::patient;
 use crate::support::app::{TestApp, Tuning};
 use crate::support::http::Answer;
 use crate::support::people::PASSWORD;
-use crate::support::redis::{fresh_prefix, shared};
+use crate::support::redis::{connected, fresh_prefix, once_in_five, patient, shared};
 
 const ADA: &str = "ada@example.org";
 /// In an hour; a sixth of them at once.
 const FAILURES: u32 = 120;
 
 fn tuning() -> Tuning {
-    Tuning::new().configure(|config| {
+    Tuning::new().forwarded().configure(|config| {
         config.limits.enabled = true;
         config.limits.failures = FAILURES;
-        config.http.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
     })
-}
-
-async fn sign_in_from(hub: &TestApp, from: &str, email: &str, password: &str) -> Answer {
-    let request = hub.request("POST".parse().unwrap(), "/api/auth");
-    let request = request.header("x-forwarded-for", from);
-    Answer::of(request.json(&json!({ "email": email, "password": password }))).await
 }
 
 /// `tries` wrong passwords, each for another account and from another address; how many were looked at.
@@ -34,7 +25,7 @@ async fn spray(hub: &TestApp, tries: u32) -> u32 {
     for n in 0..tries {
         let from = format!("198.51.{}.{}", n / 250, n % 250);
         let email = format!("somebody{n}@example.org");
-        let answer = sign_in_from(hub, &from, &email, "a common password").await;
+        let answer = hub.try_sign_in_from(&from, &email, "a common password").await;
         if answer.status == 429 {
             let body = answer.problem(429, "rate_limited");
             let seconds = body["retry_after"].as_u64().unwrap();
@@ -51,25 +42,27 @@ async fn spray(hub: &TestApp, tries: u32) -> u32 {
 async fn t08_a_sprayer_with_the_right_password_in_the_list_gets_in_nowhere_and_the_owner_does() {
     let hub = tuning().manual_clock().spawn().await;
     hub.person(ADA, "user").await;
-    sign_in_from(&hub, "192.0.2.1", ADA, PASSWORD).await.expect(200);
+    hub.try_sign_in_from("192.0.2.1", ADA, PASSWORD).await.expect(200);
     assert_eq!(spray(&hub, 300).await, FAILURES / 6);
     // The one guess that is right comes too late: it is not looked at, and costs no hash.
     let hashes = hub.app.hasher.runs();
     for n in 0..50 {
         let from = format!("203.0.113.{n}");
-        let answer = sign_in_from(&hub, &from, ADA, PASSWORD).await;
+        let answer = hub.try_sign_in_from(&from, ADA, PASSWORD).await;
         answer.problem(429, "rate_limited");
     }
     assert_eq!(hub.app.hasher.runs(), hashes);
-    let home = sign_in_from(&hub, "192.0.2.1", ADA, PASSWORD).await;
+    let home = hub.try_sign_in_from("192.0.2.1", ADA, PASSWORD).await;
     home.expect(200);
     // From a new place the owner waits for as long as told, and is in.
-    let told = sign_in_from(&hub, "2001:db8::1", ADA, PASSWORD).await;
+    let told = hub.try_sign_in_from("2001:db8::1", ADA, PASSWORD).await;
     let seconds = told.problem(429, "rate_limited")["retry_after"].as_u64().unwrap();
     assert_eq!(seconds, 30);
     let clock = hub.clock.as_ref().unwrap();
     clock.advance(std::time::Duration::from_secs(seconds));
-    sign_in_from(&hub, "2001:db8::1", ADA, PASSWORD).await.expect(200);
+    hub.try_sign_in_from("2001:db8::1", ADA, PASSWORD)
+        .await
+        .expect(200);
 }
 
 /// The way in for an owner who is in a new place while somebody guesses.
@@ -79,7 +72,7 @@ async fn t08_who_follows_a_mailed_link_signs_in_from_there_while_a_sprayer_is_at
     hub.person(ADA, "user").await;
     spray(&hub, FAILURES).await;
     let hotel = "2001:db8::1";
-    let refused = sign_in_from(&hub, hotel, ADA, PASSWORD).await;
+    let refused = hub.try_sign_in_from(hotel, ADA, PASSWORD).await;
     refused.problem(429, "rate_limited");
     let from = |method: &str, path: &str| {
         let request = hub.request(method.parse().unwrap(), path);
@@ -91,15 +84,17 @@ async fn t08_who_follows_a_mailed_link_signs_in_from_there_while_a_sprayer_is_at
     let path = format!("/api/auth/recovery/{token}");
     let recover = from("POST", &path).json(&json!({ "password": PASSWORD }));
     Answer::of(recover).await.expect(204);
-    sign_in_from(&hub, hotel, ADA, PASSWORD).await.expect(200);
+    hub.try_sign_in_from(hotel, ADA, PASSWORD).await.expect(200);
     // So does somebody new, where the account was activated.
     let eve = "eve@example.org";
     hub.register(eve).await.expect(202);
     let token = hub.mailed_token(eve, 1).await;
     let activate = from("PATCH", &format!("/api/auth/activate/{token}"));
     Answer::of(activate).await.expect(200);
-    sign_in_from(&hub, "2001:db8::2", eve, PASSWORD).await.expect(200);
-    let elsewhere = sign_in_from(&hub, "203.0.113.1", eve, PASSWORD).await;
+    hub.try_sign_in_from("2001:db8::2", eve, PASSWORD)
+        .await
+        .expect(200);
+    let elsewhere = hub.try_sign_in_from("203.0.113.1", eve, PASSWORD).await;
     elsewhere.problem(429, "rate_limited");
 }
 
@@ -110,7 +105,7 @@ async fn t08_a_link_about_an_address_or_a_device_is_as_good_a_way_in() {
     let hub = tuning().manual_clock().spawn().await;
     hub.person(ADA, "user").await;
     hub.person(BOB, "user").await;
-    let ada = sign_in_from(&hub, "192.0.2.1", ADA, PASSWORD).await;
+    let ada = hub.try_sign_in_from("192.0.2.1", ADA, PASSWORD).await;
     let bearer = ada.expect(200).json()["access_token"]
         .as_str()
         .unwrap()
@@ -119,7 +114,7 @@ async fn t08_a_link_about_an_address_or_a_device_is_as_good_a_way_in() {
     let asked = hub.post_as(&bearer, "/api/users/me/email", wanted).await;
     asked.expect(202);
     for home in ["192.0.2.5", "192.0.2.6"] {
-        sign_in_from(&hub, home, BOB, PASSWORD).await.expect(200);
+        hub.try_sign_in_from(home, BOB, PASSWORD).await.expect(200);
     }
     spray(&hub, FAILURES).await;
     // The links to the old address come with the asking and with the change.
@@ -129,13 +124,13 @@ async fn t08_a_link_about_an_address_or_a_device_is_as_good_a_way_in() {
         (3, "/api/auth/device-revoke", BOB, 1, 204),
     ] {
         let place = format!("2001:db8:{n}::1");
-        let refused = sign_in_from(&hub, &place, email, PASSWORD).await;
+        let refused = hub.try_sign_in_from(&place, email, PASSWORD).await;
         refused.problem(429, "rate_limited");
         let token = hub.mailed_token(email, mails).await;
         let request = hub.request("POST".parse().unwrap(), &format!("{path}/{token}"));
         let redeem = request.header("x-forwarded-for", &place).json(&json!({}));
         Answer::of(redeem).await.expect(status);
-        let signed_in = sign_in_from(&hub, &place, email, PASSWORD).await;
+        let signed_in = hub.try_sign_in_from(&place, email, PASSWORD).await;
         signed_in.expect(200);
     }
 }
@@ -146,7 +141,7 @@ async fn t08_sign_ins_that_succeed_are_not_taken_for_spraying() {
     hub.person(ADA, "user").await;
     for n in 0..FAILURES / 6 + 5 {
         let from = format!("198.51.100.{n}");
-        sign_in_from(&hub, &from, ADA, PASSWORD).await.expect(200);
+        hub.try_sign_in_from(&from, ADA, PASSWORD).await.expect(200);
     }
 }
 

@@ -1,9 +1,6 @@
-//! Access tokens as others verify them: `PyJWT` and the npm package jose, with the published keys alone.
-//!
-//! `scripts/install-test-tools` sees to Python with `PyJWT` and to Node; jose is installed once, by its lock
-//! file, into `target/tmp/verifiers`.
+//! Access tokens as others verify them: `PyJWT` (`tests/pyjwt`) and the npm package jose (`tests/jose`), with the
+//! published keys alone.
 
-use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use portcullis::audit::{Actor, Origin};
@@ -11,13 +8,10 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use crate::access_tokens::part;
 use crate::support::Pair;
 use crate::support::app::TestApp;
-
-fn scripts() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/verifiers")
-}
+use crate::support::jwt::{kid, part};
+use crate::support::source::root;
 
 /// Runs `program` on `input`; gives what it printed.
 async fn ask(mut program: Command, input: &Value) -> Value {
@@ -35,50 +29,15 @@ async fn ask(mut program: Command, input: &Value) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {said}"))
 }
 
-async fn succeeds(program: &str, arguments: &[&str]) -> bool {
-    let mut command = Command::new(program);
+fn pyjwt() -> Command {
+    let mut command = Command::new(root().join("scripts/python-tool"));
+    command.arg("pyjwt");
     command
-        .args(arguments)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    command.status().await.is_ok_and(|status| status.success())
 }
 
-/// A Python that has `PyJWT`: the one on the path, or the system's.
-async fn python() -> Command {
-    for program in ["python3", "/usr/bin/python3"] {
-        if succeeds(program, &["-c", "import jwt, cryptography"]).await {
-            let mut command = Command::new(program);
-            command.arg(scripts().join("verify.py"));
-            return command;
-        }
-    }
-    panic!("Python has no PyJWT; scripts/install-test-tools installs it");
-}
-
-/// Node with jose.
-async fn node() -> Command {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("verifiers");
-    std::fs::create_dir_all(&folder).unwrap();
-    let lock = "package-lock.json";
-    let wanted = std::fs::read(scripts().join(lock)).unwrap();
-    // What npm notes beside the packages once all of them are there.
-    let is_there = folder.join("node_modules/.package-lock.json").exists();
-    if !is_there || std::fs::read(folder.join(lock)).ok() != Some(wanted) {
-        for name in ["package.json", lock] {
-            std::fs::copy(scripts().join(name), folder.join(name)).unwrap();
-        }
-        let mut npm = Command::new("npm");
-        npm.args(["ci", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"]);
-        let output = npm.current_dir(&folder).output().await.expect("npm runs");
-        assert!(
-            output.status.success(),
-            "npm ci: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-    }
-    let mut command = Command::new("node");
-    command.arg(scripts().join("verify.mjs")).current_dir(folder);
+fn jose() -> Command {
+    let mut command = Command::new(root().join("scripts/with-node"));
+    command.args(["tests/jose", "node", "jose.mjs"]);
     command
 }
 
@@ -100,18 +59,18 @@ async fn tokens(hub: &TestApp) -> Vec<String> {
     tokens
 }
 
-async fn verify_all(hub: &TestApp, verifier: impl AsyncFn() -> Command) {
+async fn verify_all(hub: &TestApp, verifier: fn() -> Command) {
     let tokens = tokens(hub).await;
     let order = json!({
         "jwks_uri": hub.url("/.well-known/jwks.json"), "issuer": hub.url(""), "tokens": tokens,
     });
     let good: Vec<Value> = tokens[..3].iter().map(|token| part(token, 1)).collect();
-    let answers = ask(verifier().await, &order).await;
+    let answers = ask(verifier(), &order).await;
     assert_eq!(answers, json!([good[0], good[1], good[2], null]));
-    let kid = part(&tokens[1], 0)["kid"].as_str().unwrap().to_owned();
+    let kid = kid(&tokens[1]);
     let by = Origin::local(Actor::Operator);
     hub.app.sessions.withdraw_key(&kid, &by).await.unwrap().unwrap();
-    let answers = ask(verifier().await, &order).await;
+    let answers = ask(verifier(), &order).await;
     assert_eq!(
         answers,
         json!([good[0], null, good[2], null]),
@@ -121,10 +80,10 @@ async fn verify_all(hub: &TestApp, verifier: impl AsyncFn() -> Command) {
 
 #[tokio::test]
 async fn c17_pyjwt_verifies_what_the_published_keys_signed_and_nothing_else() {
-    verify_all(&TestApp::spawn().await, python).await;
+    verify_all(&TestApp::spawn().await, pyjwt).await;
 }
 
 #[tokio::test]
 async fn c17_jose_verifies_what_the_published_keys_signed_and_nothing_else() {
-    verify_all(&TestApp::spawn().await, node).await;
+    verify_all(&TestApp::spawn().await, jose).await;
 }

@@ -11,16 +11,27 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 
-use crate::accounts::{Outcome, Person};
+use crate::accounts::{ImportOutcome, ImportRow, ImportedUser};
 use crate::app::App;
 use crate::audit::{Actor, Origin};
 use crate::email::Email;
 use crate::error::FieldError;
 use report::Report;
-use rows::{Row, Rows};
+use rows::Rows;
 
 /// How many people are written in one transaction.
 const BATCH: usize = 200;
+/// The most bytes of one row.
+const MAX_ROW: usize = 64 * 1024;
+/// The fields of a row, which are the columns of CSV.
+const FIELDS: [&str; 6] = [
+    "email",
+    "password_hash",
+    "name",
+    "role",
+    "email_verified",
+    "created_at",
+];
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -49,6 +60,14 @@ pub(super) async fn run(app: &App, args: Args, as_json: bool) -> anyhow::Result<
     import.report.finish()
 }
 
+/// A row of the file.
+#[derive(Debug)]
+struct Row {
+    line: u64,
+    /// Or what is wrong with it, and what to do.
+    content: Result<ImportRow, String>,
+}
+
 /// An import that runs.
 struct Import<'a> {
     app: &'a App,
@@ -57,13 +76,13 @@ struct Import<'a> {
     /// The line of each address.
     seen: HashMap<Email, u64>,
     /// People that wait to be written, with their lines.
-    batch: Vec<(u64, Person)>,
+    batch: Vec<(u64, ImportedUser)>,
 }
 
 impl Import<'_> {
     async fn take(&mut self, Row { line, content }: Row) -> anyhow::Result<()> {
         let checked = content.and_then(|described| {
-            Person::check(&described, self.app.cx.now()).map_err(|faults| told(&faults))
+            ImportedUser::check(&described, self.app.cx.now()).map_err(|faults| told(&faults))
         });
         let person = match checked {
             Ok(person) => person,
@@ -86,7 +105,7 @@ impl Import<'_> {
     }
 
     async fn write(&mut self) -> anyhow::Result<()> {
-        let (lines, people): (Vec<u64>, Vec<Person>) = self.batch.drain(..).unzip();
+        let (lines, people): (Vec<u64>, Vec<ImportedUser>) = self.batch.drain(..).unzip();
         let Some(first) = lines.first() else {
             return Ok(());
         };
@@ -97,9 +116,9 @@ impl Import<'_> {
         })?;
         for ((line, person), outcome) in lines.iter().zip(&people).zip(outcomes) {
             match outcome {
-                Outcome::Created => self.report.created(),
-                Outcome::Exists => self.report.exists(*line, person.email().as_str()),
-                Outcome::UnknownRole => {
+                ImportOutcome::Created => self.report.created(),
+                ImportOutcome::Exists => self.report.exists(*line, person.email().as_str()),
+                ImportOutcome::UnknownRole => {
                     let problem = format!(
                         "role: there is no role `{}`; make it first, or leave it out",
                         person.role()
@@ -118,6 +137,13 @@ fn told(faults: &[FieldError]) -> String {
         .iter()
         .map(|fault| format!("{}: {}", fault.field, fault.detail));
     told.collect::<Vec<_>>().join("; ")
+}
+
+/// What is said to a field that would hold a password in clear.
+fn plain_password(field: &str) -> String {
+    format!(
+        "unknown field `{field}`: a hash stands in `password_hash`; passwords in clear are not imported, leave them out and let people recover"
+    )
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::super::render::UserJson;
 use crate::accounts::Export;
 use crate::clock::Timestamp;
-use crate::ids::{AuditId, MailId, SessionId};
+use crate::ids::{AuditId, MailId, SessionId, UserId};
 use crate::store::audit::Line;
 use crate::store::known_devices::Known;
 use crate::store::sessions::Listed;
@@ -176,8 +176,17 @@ impl From<mails::Listed> for MailJson {
     }
 }
 
-impl From<Line> for LineJson {
-    fn from(line: Line) -> Self {
+impl LineJson {
+    /// For `reader`, whom it is about. What managers and backends did is told, but not from where, nor what they
+    /// noted: that is for the log.
+    pub fn of(mut line: Line, reader: UserId) -> Self {
+        let own = line.actor == format!("user:{reader}");
+        if !own && (line.actor.starts_with("user:") || line.actor.starts_with("service_key:")) {
+            (line.ip, line.request_id) = (None, None);
+        }
+        if let Some(details) = line.details.as_object_mut().filter(|_| !own) {
+            details.remove("reason");
+        }
         Self {
             id: line.id,
             at: line.at,

@@ -22,9 +22,6 @@ use crate::roles::Permission;
 use crate::secret::PlainToken;
 use crate::service_keys;
 
-/// What every service key begins with.
-const KEY_PREFIX: &str = "pck_";
-
 /// A permission as a type, so that a handler's signature names it.
 pub trait Needs: Send {
     /// The permission.
@@ -75,7 +72,7 @@ where
         let token = bearer::required(&parts.headers)?;
         let Ok(client) = Client::from_request_parts(parts, state).await;
         let app = App::from_ref(state);
-        let admitted = if token.expose().starts_with(KEY_PREFIX) {
+        let admitted = if token.expose().starts_with(service_keys::PREFIX) {
             admit_key(&app, &client, &token, P::PERMISSION).await
         } else {
             admit_person(&app, &client, &token, P::PERMISSION).await

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use utoipa::IntoParams;
 
 use super::super::cookies::{Jar, Mode};
 use super::super::edge::Edge;
@@ -12,6 +13,17 @@ use super::body::check_media_type;
 use crate::error::Code;
 
 const HEADER: &str = "x-portcullis-mode";
+
+/// How the refresh token travels, where a route gives or takes one.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub struct ModeHeader {
+    /// `cookie`: the refresh token is in an HttpOnly cookie and in no body. For browsers: the `Origin` must be in
+    /// `http.allowed_origins`, the content type JSON.
+    #[param(rename = "X-Portcullis-Mode", value_type = String, required = false, pattern = "^cookie$")]
+    #[expect(dead_code, reason = "only its description is used")]
+    mode: Option<String>,
+}
 
 /// Without the header no cookie is looked at. With it the browser must name one of our origins, and say that
 /// it sends JSON, body or no body: a page of another site can do neither without being asked first (T24).

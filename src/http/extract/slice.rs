@@ -2,11 +2,24 @@
 
 use std::str::FromStr;
 
-use super::{Fields, values};
+use utoipa::IntoParams;
 
-/// The longest page.
-const MAX_LIMIT: u32 = 200;
+use super::{Fields, values};
+use crate::store::page;
+
 const DEFAULT_LIMIT: u32 = 50;
+
+/// The parameters that [`Slice`] reads.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only its description is used")]
+pub struct SliceParams {
+    /// `next_cursor` of the page before.
+    cursor: Option<uuid::Uuid>,
+    /// How many at most; 50 unless set.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+}
 
 /// A part of a list that is read by its ids.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +34,7 @@ impl<Id: FromStr> Slice<Id> {
     /// Takes both from a query.
     pub fn read(fields: &mut Fields) -> Self {
         let cursor = fields.optional("cursor", values::id);
-        let limit = fields.optional("limit", values::digits(1..=MAX_LIMIT));
+        let limit = fields.optional("limit", values::digits(1..=page::MAX));
         Self {
             cursor,
             limit: limit.unwrap_or(DEFAULT_LIMIT),

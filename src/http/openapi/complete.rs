@@ -11,11 +11,12 @@ pub fn complete(document: &mut OpenApi) {
     let mut bodies = Vec::new();
     for operation in document.paths.paths.values_mut().flat_map(operations) {
         write_headers(operation);
-        bodies.extend(settle_body(operation));
+        drop_null(operation);
+        bodies.extend(body_schema(operation));
     }
     if let Some(components) = &mut document.components {
         for name in bodies {
-            close(components, &name);
+            forbid_other_fields(components, &name);
         }
     }
 }
@@ -63,28 +64,37 @@ fn header(kind: Type, description: &str) -> Header {
     header
 }
 
-/// The name of the schema of a JSON body. Of one that may be left out, utoipa says that it may be `null`;
-/// but `null` is sent, and refused.
-fn settle_body(operation: &mut Operation) -> Option<String> {
+fn json_body(operation: &mut Operation) -> Option<&mut RefOr<Schema>> {
     let Some(RefOr::T(body)) = &mut operation.request_body else {
         return None;
     };
     let RefOr::T(content) = body.content.get_mut("application/json")? else {
         return None;
     };
-    let schema = content.schema.as_mut()?;
-    if let RefOr::T(Schema::OneOf(either)) = schema {
-        let reference = either.items.iter().find(|item| matches!(item, RefOr::Ref(_)));
-        *schema = reference?.clone();
+    content.schema.as_mut()
+}
+
+/// Of a JSON body that may be left out, utoipa says that it may be `null`; but `null` is sent, and refused.
+fn drop_null(operation: &mut Operation) {
+    let Some(schema) = json_body(operation) else {
+        return;
+    };
+    if let RefOr::T(Schema::OneOf(either)) = schema
+        && let Some(reference) = either.items.iter().find(|item| matches!(item, RefOr::Ref(_)))
+    {
+        *schema = reference.clone();
     }
-    let RefOr::Ref(reference) = schema else {
+}
+
+/// The name of the schema of a JSON body.
+fn body_schema(operation: &mut Operation) -> Option<String> {
+    let RefOr::Ref(reference) = json_body(operation)? else {
         return None;
     };
     reference.ref_location.rsplit('/').next().map(str::to_owned)
 }
 
-/// Other fields are refused.
-fn close(components: &mut Components, name: &str) {
+fn forbid_other_fields(components: &mut Components, name: &str) {
     let only_these = |schema: &mut RefOr<Schema>| {
         if let RefOr::T(Schema::Object(object)) = schema {
             object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));

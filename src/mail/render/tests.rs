@@ -63,8 +63,8 @@ fn every_letter_has_a_subject_both_bodies_and_the_same_links_in_both() {
                         && link.ends_with(letter.token().unwrap().expose())
                 );
             }
-            let whence = letter.whence();
-            for shown in [whence.0, whence.1, letter.wanted().map(Email::as_str)]
+            let (device, ip) = letter.device_and_ip();
+            for shown in [device, ip, letter.wanted().map(Email::as_str)]
                 .into_iter()
                 .flatten()
             {

@@ -60,7 +60,7 @@ pub struct Candidate {
     /// The account has had a session from the asking network, and not one that was revoked by itself: that was
     /// somebody else's.
     pub known: bool,
-    /// The account has been signed in to before, from any device.
+    /// The account has been signed in to before, from any device, also from one that its owner disowned.
     pub signed_in_before: bool,
     /// When it was last signed in to from the asking device.
     pub device_seen_at: Option<Timestamp>,
@@ -83,7 +83,8 @@ pub async fn candidate(tx: &mut Tx, email: &Email, device: Device<'_>) -> Result
     const SQL: &str = "select u.*,
         exists (select 1 from sessions s where s.user_id = u.id and s.network = $2 and (
             s.revoked_reason is null or s.revoked_reason <> 'revoked' or s.revoked_scope <> 'session')) as known,
-        exists (select 1 from known_devices d where d.user_id = u.id) as signed_in_before,
+        exists (select 1 from known_devices d where d.user_id = u.id)
+            or exists (select 1 from sessions s where s.user_id = u.id) as signed_in_before,
         (select d.last_seen_at from known_devices d
             where d.user_id = u.id and d.network = $2 and d.agent = $3) as device_seen_at
         from users u where u.email = $1";
@@ -95,16 +96,4 @@ pub async fn candidate(tx: &mut Tx, email: &Email, device: Device<'_>) -> Result
             .fetch_optional(conn)
             .await?
     }))
-}
-
-/// Replaces the password's hash by one of the same password, unless somebody changed it meanwhile.
-///
-/// # Errors
-/// When storage fails.
-pub async fn rehash(tx: &mut Tx, user: UserId, old: &str, new: &str) -> Result<bool, Error> {
-    const SQL: &str = "update users set password_hash = $3 where id = $1 and password_hash = $2";
-    let rows = with_conn!(tx, conn => {
-        sqlx::query(SQL).bind(user.uuid()).bind(old).bind(new).execute(conn).await?.rows_affected()
-    });
-    Ok(rows == 1)
 }

@@ -46,6 +46,16 @@ pub async fn lock_owner(tx: &mut Tx, id: SessionId) -> Result<Option<User>, Erro
     Ok(with_conn!(tx, conn => sqlx::query_as(sql).bind(id.uuid()).fetch_optional(conn).await?))
 }
 
+/// Whether there is such a session, live or ended. One whose person was erased is there without an owner.
+///
+/// # Errors
+/// When storage fails.
+pub async fn exists(tx: &mut Tx, id: SessionId) -> Result<bool, Error> {
+    const SQL: &str = "select count(*) from sessions where id = $1";
+    let count: i64 = with_conn!(tx, conn => sqlx::query_scalar(SQL).bind(id.uuid()).fetch_one(conn).await?);
+    Ok(count > 0)
+}
+
 /// Which live sessions [`end_many`] ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {

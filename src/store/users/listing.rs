@@ -8,7 +8,7 @@ use crate::ids::UserId;
 /// Which users are listed.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Stands anywhere in the address or the name, whatever its case.
+    /// Stands anywhere in the address or the name, whatever its case; `SQLite` knows that of ASCII letters alone.
     pub text: Option<String>,
     pub role: Option<String>,
     pub status: Option<Status>,

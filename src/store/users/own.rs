@@ -1,5 +1,5 @@
-//! Statements that change what people say of themselves, their name and their address, and which browsers
-//! they trust.
+//! Statements that change what is a person's own: name and address, how the password is hashed, and which
+//! browsers are trusted.
 
 use super::super::{Error, Tx, with_conn};
 use super::User;
@@ -33,6 +33,15 @@ pub async fn set_email(tx: &mut Tx, id: UserId, email: &Email, now: Timestamp) -
             .fetch_optional(conn)
             .await?
     }))
+}
+
+/// Replaces the password's hash by one of the same password, unless somebody changed it meanwhile.
+pub async fn rehash(tx: &mut Tx, user: UserId, old: &str, new: &str) -> Result<bool, Error> {
+    const SQL: &str = "update users set password_hash = $3 where id = $1 and password_hash = $2";
+    let rows = with_conn!(tx, conn => {
+        sqlx::query(SQL).bind(user.uuid()).bind(old).bind(new).execute(conn).await?.rows_affected()
+    });
+    Ok(rows == 1)
 }
 
 /// No browser that the user trusted until now is trusted any more. The user's row is locked.

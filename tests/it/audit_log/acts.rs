@@ -9,7 +9,7 @@ use crate::support::people::PASSWORD;
 
 /// What is done, by whom (nobody, a key with every scope, a key with a few, a person), which action and outcome
 /// the log has of it, about whom, and the body.
-const ACTS: &str = r#"
+pub const ACTS: &str = r#"
     POST   /api/users                  -    user.register      ok                  ?   {"email":"new@example.org","password":"PASSWORD"}
     PATCH  /api/auth/activate/x        -    user.activate      token_spent         -
     POST   /api/auth/activate          -    activation.resend  ok                  -   {"email":"x@example.org"}

@@ -16,16 +16,12 @@ use super::clients::{Hub, Reply};
 use super::ledger::Fault;
 use super::run::{Run, Setup};
 use super::swarm::Manner;
-use crate::access_tokens::part;
+use crate::support::jwt::kid;
 
 const NODES: usize = 3;
 const ROUTE: &str = "/api/auth/site_role";
 /// By when every node refuses what a withdrawn key signed.
 const WITHDRAWN: Duration = Duration::from_secs(2);
-
-fn kid(token: &str) -> String {
-    part(token, 0)["kid"].as_str().unwrap().to_owned()
-}
 
 /// Tokens that were handed out, and what became of them when they were shown.
 #[derive(Debug, Default)]

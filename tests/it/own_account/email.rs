@@ -1,8 +1,11 @@
 //! Another address for one's own account: asking and confirming.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use portcullis::email::Email;
+use portcullis::limits::Mailing;
 use serde_json::json;
 
 use super::*;
@@ -280,4 +283,38 @@ async fn a_disabled_account_gets_no_other_address() {
     hub.try_sign_in(ADA, PASSWORD)
         .await
         .problem(403, "account_disabled");
+}
+
+#[tokio::test]
+async fn a_request_beyond_the_bound_of_mails_sends_none_and_leaves_the_link_that_works() {
+    let hub = Tuning::new()
+        .manual_clock()
+        .configure(|config| config.limits.enabled = true)
+        .spawn()
+        .await;
+    let (_, ada) = hub.signed_in(ADA, "user").await;
+    hub.ask_for_address(&ada.access, NEW).await.expect(202);
+    let token = hub.mailed_token(NEW, 1).await;
+    let email = Email::parse(NEW).unwrap();
+    let mut asked = 1;
+    for stranger in 0..=255 {
+        let ip = Some(IpAddr::from([198, 51, 100, stranger]));
+        if !hub
+            .app
+            .limits
+            .mailing(Mailing::EmailChange, ip, &email)
+            .await
+            .unwrap()
+        {
+            break;
+        }
+        asked += 1;
+    }
+    assert_eq!(asked, 10, "strangers have used up what the address is sent");
+    hub.ask_for_address(&ada.access, NEW).await.expect(202);
+    hub.outbox_is_empty().await;
+    assert_eq!(hub.mails_to(NEW).await.len(), 1);
+    hub.confirm_address(&token).await.expect(200);
+    let me = hub.get_as(&ada.access, "/api/users/me").await.expect(200).json();
+    assert_eq!(me["email"], NEW);
 }

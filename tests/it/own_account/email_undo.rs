@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use portcullis::email::Email;
+use portcullis::ids::UserId;
+use portcullis::store::users;
 use serde_json::json;
 
 use super::*;
+use crate::support::{database, eventually};
 
 impl TestApp {
     /// Moves the account of `pair`'s person to `to`; gives the link that takes it back, the `count`th mail to
@@ -158,10 +162,70 @@ async fn an_old_address_that_is_taken_by_now_stays_where_it_is() {
     hub.patch(&format!("/api/auth/activate/{other}"))
         .await
         .expect(200);
-    // … but one that was proven is.
+    // … but one that was proven is. Whoever signed in knew the password, and has to do so again.
+    let (mut socket, _) = hub.open(&ada.access).await;
+    hub.ask_for_address(&ada.access, "third@example.org")
+        .await
+        .expect(202);
+    let change = hub.mailed_token("third@example.org", 1).await;
+    hub.outbox_is_empty().await;
+    let before = hub.mails_to(ADA).await.len();
     hub.undo_address(&undo).await.problem(409, "conflict");
-    hub.get_as(&ada.access, "/api/users/me").await.expect(200);
+    socket.signed_out("revoked").await;
+    hub.get_as(&ada.access, "/api/users/me")
+        .await
+        .problem(401, "session_revoked");
+    hub.confirm_address(&change).await.problem(410, "token_spent");
+    hub.tick();
+    hub.undo_address(&undo).await.problem(410, "token_spent");
     assert_eq!(hub.sign_in(NEW).await.body["user"]["email"], NEW);
+    hub.outbox_is_empty().await;
+    assert_eq!(
+        hub.mails_to(ADA).await.len(),
+        before,
+        "no password is offered to a stranger"
+    );
+    assert_eq!(hub.refusals("email.undo").await, ["conflict", "token_spent"]);
+    let log = "select details from audit where action = 'email.undo' and outcome = 'conflict'";
+    let details: Value = serde_json::from_str(&hub.text(log).await).unwrap();
+    assert_eq!(details, json!({ "sessions_revoked": 1, "returned": false }));
+}
+
+/// PostgreSQL, whatever database this run is on: elsewhere there is one writer.
+#[tokio::test]
+async fn an_old_address_that_an_operator_gives_away_at_that_moment_is_taken() {
+    let hub = Tuning::new()
+        .database(database::fresh_postgres().await)
+        .manual_clock()
+        .spawn()
+        .await;
+    let (_, ada) = hub.signed_in(ADA, "user").await;
+    let undo = hub.move_to(&ada, ADA, NEW, 2).await;
+    let mut operators = hub.app.cx.db.begin().await.unwrap();
+    let email = Email::parse(ADA).unwrap();
+    let other = users::NewUser {
+        id: UserId::generate(&hub.app.cx.clock, &hub.app.cx.rng),
+        email: &email,
+        name: None,
+        status: users::Status::Active,
+        site_role: "user",
+        password_hash: None,
+        vouched: true,
+        created_at: hub.now(),
+    };
+    assert!(users::insert_missing(&mut operators, &other).await.unwrap());
+    let caller = hub.caller.clone();
+    let path = format!("/api/users/email-undo/{undo}");
+    let asked = tokio::spawn(async move { caller.post(&path, json!({})).await });
+    let waiting = "select count(*) from pg_stat_activity where datname = current_database()
+        and wait_event_type = 'Lock' and query like 'update users set email%'";
+    eventually("the address is waited for", || async {
+        (hub.number(waiting).await > 0).then_some(())
+    })
+    .await;
+    operators.commit().await.unwrap();
+    asked.await.unwrap().problem(409, "conflict");
+    assert!(!hub.is_live(&ada).await);
 }
 
 #[tokio::test]

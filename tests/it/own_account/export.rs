@@ -2,6 +2,7 @@
 
 use portcullis::clock::Timestamp;
 use portcullis::ids::AuditId;
+use portcullis::roles::Permission;
 use portcullis::store::audit::{self, Row};
 use serde_json::{Value, json};
 
@@ -9,14 +10,14 @@ use super::*;
 
 #[tokio::test]
 async fn the_export_holds_what_is_stored_and_no_secret() {
-    let hub = forwarded().spawn().await;
+    let hub = Tuning::new().forwarded().spawn().await;
     let bob = hub.person("bob@example.org", "user").await;
     hub.sign_in(&bob.email).await;
     let (ada, gone) = hub.signed_in(ADA, "user").await;
     hub.post_as(&gone.access, "/api/auth/logout", json!({}))
         .await
         .expect(204);
-    let pair = hub.sign_in_with(FIREFOX, "192.0.2.77").await;
+    let pair = hub.sign_in_with(FIREFOX, "192.0.2.77", ADA).await;
     hub.ask_for_address(&pair.access, NEW).await.expect(202);
     hub.outbox_is_empty().await;
 
@@ -129,4 +130,89 @@ async fn t09_an_export_does_not_tell_who_has_an_address() {
         ]);
     }
     assert_eq!(exports[0], exports[1]);
+}
+
+#[tokio::test]
+async fn an_export_says_what_managers_did_but_not_from_where_nor_what_they_noted() {
+    let hub = Tuning::new()
+        .configure(|config| {
+            config.http.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+            config.management.allow = vec!["192.0.2.0/24".parse().unwrap()];
+        })
+        .spawn()
+        .await;
+    let (_, first) = hub.signed_in(ADA, "moderator").await;
+    let (boss, manager) = hub.signed_in("boss@example.org", "admin").await;
+    let key = hub.service_key(&[Permission::SessionsRevoke]).await;
+    let revoke = async |bearer: &str, body: Value, request_id: &str| {
+        let request = hub
+            .request(reqwest::Method::POST, "/api/revocations")
+            .bearer_auth(bearer)
+            .header("X-Forwarded-For", "192.0.2.99")
+            .header("X-Request-Id", request_id)
+            .json(&body);
+        Answer::of(request).await
+    };
+    let ended = json!({ "session_id": first.session, "reason": "suspected of embezzling" });
+    revoke(&manager.access, ended.clone(), "managers-request")
+        .await
+        .expect(200);
+    revoke(&key, ended, "backends-request").await.expect(200);
+    let pair = hub.sign_in_with(FIREFOX, "192.0.2.77", ADA).await;
+    let phone = hub.sign_in(ADA).await;
+    // Of somebody with less: refused, and written down.
+    let (_, mo) = hub.signed_in("mo@example.org", "moderator").await;
+    let everybody = json!({ "user_id": boss.id, "reason": "a grudge" });
+    revoke(&mo.access, everybody, "moderators-request")
+        .await
+        .expect(403);
+    let own = json!({ "session_id": phone.session, "reason": "lost my phone" });
+    revoke(&pair.access, own, "own-request").await.expect(200);
+
+    let answer = hub.get_as(&pair.access, "/api/users/me/export").await.expect(200);
+    let export = answer.json();
+    let lines = export["audit"].as_array().unwrap();
+    let acts: Vec<_> = lines
+        .iter()
+        .filter(|line| line["action"] == "session.revoke")
+        .map(|line| (&line["ip"], &line["request_id"], &line["details"]["reason"]))
+        .collect();
+    let nothing = &Value::Null;
+    let hers = (
+        &json!("192.0.2.99"),
+        &json!("own-request"),
+        &json!("lost my phone"),
+    );
+    assert_eq!(
+        acts,
+        [(nothing, nothing, nothing), (nothing, nothing, nothing), hers]
+    );
+    for line in lines.iter().filter(|line| line["action"] == "session.revoke") {
+        assert!(
+            line["details"]["sessions"].is_u64(),
+            "what was done stays: {line}"
+        );
+    }
+    assert!(
+        lines.iter().any(|line| line["ip"] == "192.0.2.77"),
+        "where she signed in"
+    );
+    assert!(
+        lines
+            .iter()
+            .any(|line| line["actor"] == format!("user:{}", boss.id).as_str())
+    );
+    for hidden in ["embezzling", "managers-request", "backends-request"] {
+        assert!(!answer.text().contains(hidden), "{hidden}");
+    }
+    let theirs = hub
+        .get_as(&manager.access, "/api/users/me/export")
+        .await
+        .expect(200);
+    assert!(theirs.text().contains("session.revoke") && !theirs.text().contains("grudge"));
+    let log = hub.rows_with("embezzling").await;
+    assert!(
+        log.iter().any(|row| row.starts_with("audit:")),
+        "the log keeps it"
+    );
 }

@@ -7,6 +7,7 @@ mod email_undo;
 mod export;
 mod password;
 mod profile;
+mod purposes;
 mod sessions;
 
 use serde_json::{Value, json};
@@ -57,15 +58,6 @@ impl TestApp {
         assert_eq!(self.number(sql).await, 1);
     }
 
-    async fn sign_in_with(&self, user_agent: &str, from: &str) -> Pair {
-        let request = self
-            .request(reqwest::Method::POST, "/api/auth")
-            .header("User-Agent", user_agent)
-            .header("X-Forwarded-For", from)
-            .json(&json!({ "email": ADA, "password": PASSWORD }));
-        Pair::of(&Answer::of(request).await.expect(200))
-    }
-
     /// What the refusals of `action` answered, oldest first.
     async fn refusals(&self, action: &str) -> Vec<String> {
         let sql =
@@ -77,11 +69,6 @@ impl TestApp {
 /// Room for many passwords at once.
 fn roomy() -> Tuning {
     Tuning::new().configure(|config| config.passwords.queue = 64)
-}
-
-/// Believes what the test says about where it calls from.
-fn forwarded() -> Tuning {
-    Tuning::new().configure(|config| config.http.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()])
 }
 
 /// Expects the event by which those that stay hear that the others have gone.

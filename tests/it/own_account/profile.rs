@@ -1,5 +1,8 @@
 //! One's own name, and what cannot be changed beside it.
 
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt};
 use portcullis::accounts::{Error, PasswordChange};
 use serde_json::{Value, json};
 
@@ -100,4 +103,36 @@ async fn what_was_asked_by_a_session_that_has_ended_meanwhile_is_not_done() {
     let user = hub.sign_in(ADA).await.body["user"].clone();
     assert_eq!(user["name"], json!(null));
     assert_eq!(hub.count("mailed_tokens").await, 0);
+}
+
+#[tokio::test]
+async fn nobody_fills_the_audit_log_by_what_they_do_to_their_own_account() {
+    let hub = Tuning::new()
+        .manual_clock()
+        .configure(|config| config.limits.enabled = true)
+        .spawn()
+        .await;
+    let (_, ada) = hub.signed_in(ADA, "user").await;
+    let change = || hub.change_me(&ada.access, json!({ "name": "Ada" }));
+    let answers: Vec<_> = stream::iter(0..250)
+        .map(|_| change())
+        .buffer_unordered(8)
+        .collect()
+        .await;
+    let done = answers.iter().filter(|answer| answer.status == 200).count();
+    assert_eq!(done, 240, "at once, from one address");
+    for answer in answers.iter().filter(|answer| answer.status != 200) {
+        answer.problem(429, "rate_limited");
+    }
+    assert_eq!(hub.count("audit where action = 'user.update'").await, 240);
+    hub.get_as(&ada.access, "/api/users/me/export")
+        .await
+        .problem(429, "rate_limited");
+    assert_eq!(hub.count("audit where action = 'user.export'").await, 0);
+    // Looking leaves no line, and has no limit.
+    hub.change_me(&ada.access, json!({})).await.expect(200);
+    hub.get_as(&ada.access, "/api/users/me").await.expect(200);
+    hub.clock.as_ref().unwrap().advance(Duration::from_secs(1));
+    change().await.expect(200);
+    hub.get_as(&ada.access, "/api/users/me/export").await.expect(200);
 }

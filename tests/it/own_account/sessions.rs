@@ -23,12 +23,12 @@ impl TestApp {
 
 #[tokio::test]
 async fn a_person_sees_where_they_are_signed_in_and_from_what() {
-    let hub = forwarded().manual_clock().spawn().await;
+    let hub = Tuning::new().forwarded().manual_clock().spawn().await;
     let clock = hub.clock.clone().unwrap();
     hub.person("bob@example.org", "user").await;
     hub.sign_in("bob@example.org").await;
     hub.person(ADA, "user").await;
-    let first = hub.sign_in_with(FIREFOX, "192.0.2.7").await;
+    let first = hub.sign_in_with(FIREFOX, "192.0.2.7", ADA).await;
     clock.advance(std::time::Duration::from_secs(10));
     let named = json!({ "email": ADA, "password": PASSWORD, "device": "Ada's phone" });
     let second = Pair::of(&hub.post("/api/auth", named).await.expect(200));

@@ -168,3 +168,32 @@ async fn a_manager_cannot_sign_out_whoever_holds_more_but_a_service_key_can() {
     );
     assert_eq!(crowd.living().await, [false, false, true, true, true, false]);
 }
+
+#[tokio::test]
+async fn a_session_whose_person_is_gone_was_revoked_before() {
+    let crowd = Crowd::gather().await;
+    let (ada, [session, _]) = &crowd.ada;
+    let boss = crowd.admin.1.access.as_str();
+    let path = format!("/api/users/{}", ada.id);
+    crowd.app.delete_as(boss, &path).await.expect(204);
+    let selector = json!({ "session_id": session.session });
+    let done = crowd.revoke(selector.clone()).await;
+    assert_eq!(
+        (&done["sessions_revoked"], &done["receipt"]["complete"]),
+        (&json!(0), &json!(true))
+    );
+    // It holds nothing that a manager could lack.
+    let order = json!({ "session_id": session.session, "reason": "a test" });
+    let moderator = crowd.moderator.1.access.as_str();
+    let done = crowd.app.post_as(moderator, PATH, order).await.expect(200).json();
+    assert_eq!(done["sessions_revoked"], 0);
+    let mut dry = selector;
+    dry["dry_run"] = true.into();
+    assert_eq!(crowd.revoke(dry).await["sessions_revoked"], 0);
+    crowd
+        .app
+        .post_as(&crowd.key, PATH, json!({ "user_id": ada.id, "reason": "a test" }))
+        .await
+        .problem(404, "not_found");
+    assert_eq!(crowd.living().await, [false, false, true, true, true, true]);
+}

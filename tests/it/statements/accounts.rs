@@ -6,9 +6,7 @@ use portcullis::store::users::{Activation, NewUser, Status};
 use portcullis::store::{Error, mailed_tokens, roles, setup_tokens, users};
 use uuid::Uuid;
 
-use super::{at, both, email, hash};
-
-const NOBODY: Uuid = Uuid::from_u128(404);
+use super::{NOBODY, at, both, email, hash};
 
 #[tokio::test]
 async fn users_are_written_once_and_found() {
@@ -23,6 +21,7 @@ async fn users_are_written_once_and_found() {
             status: Status::Pending,
             site_role: "user",
             password_hash: None,
+            vouched: false,
             created_at: at(30),
         };
         assert!(!users::insert_missing(&mut tx, &again).await.unwrap());
@@ -119,6 +118,7 @@ async fn t07_a_pending_account_is_activated_once_with_exactly_what_was_proven() 
             status: Status::Pending,
             site_role: "user",
             password_hash: Some("first"),
+            vouched: false,
             created_at: at(1),
         };
         assert!(users::insert_missing(&mut tx, &pending).await.unwrap());
@@ -289,6 +289,7 @@ async fn hashes_of_passwords_are_counted_by_what_stands_in_front_of_them() {
                 status: Status::Pending,
                 site_role: "user",
                 password_hash: hash,
+                vouched: false,
                 created_at: at(1),
             };
             assert!(users::insert_missing(&mut tx, &user).await.unwrap());

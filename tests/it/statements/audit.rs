@@ -8,9 +8,7 @@ use portcullis::store::Tx;
 use portcullis::store::audit::{self, Row};
 use uuid::Uuid;
 
-use super::{Scene, at, both, number};
-
-const NOBODY: Uuid = Uuid::from_u128(404);
+use super::{NOBODY, Scene, at, both, number};
 
 async fn line(
     tx: &mut Tx,

@@ -2,7 +2,6 @@
 //! transaction itself does. Either way, of two that add one to a number, neither loses the other's step.
 
 use portcullis::ids::UserId;
-use portcullis::store::sessions::NewSession;
 use portcullis::store::{Db, Error, Tx, refresh_tokens, roles, sessions, signing_keys, users};
 
 use super::{at, both, email, hash, session_id};
@@ -124,21 +123,9 @@ async fn whoever_holds_a_lock_is_waited_for() {
     let mut lost = Vec::new();
     for scene in both().await {
         let ada = scene.user(1, "ada@example.org").await;
-        let session = NewSession {
-            id: session_id(11),
-            user_id: ada,
-            at: at(10),
-            amr: Vec::new(),
-            idle_expires_at: at(100),
-            expires_at: at(1_000),
-            ip: None,
-            network: None,
-            user_agent: None,
-            device: None,
-        };
+        let session = scene.session(11, ada).await;
         let mut tx = scene.single().await;
-        sessions::insert(&mut tx, &session).await.unwrap();
-        refresh_tokens::insert(&mut tx, &hash("a"), session.id, 0, at(10))
+        refresh_tokens::insert(&mut tx, &hash("a"), session, 0, at(10))
             .await
             .unwrap();
         drop(tx);

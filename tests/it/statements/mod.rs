@@ -4,6 +4,7 @@
 
 mod accounts;
 mod audit;
+mod consuming;
 mod journal;
 mod keys;
 mod locks;
@@ -17,8 +18,6 @@ mod session_ends;
 mod sessions;
 mod socket_tokens;
 
-use std::path::Path;
-
 use portcullis::clock::Timestamp;
 use portcullis::email::Email;
 use portcullis::ids::{SessionId, UserId};
@@ -28,6 +27,10 @@ use portcullis::store::{Db, Tx, meta, migrate, roles, users};
 use uuid::Uuid;
 
 use crate::support::database::{Folder, fresh_postgres, sqlite_in};
+use crate::support::source::{read, root, rust_files};
+
+/// The id of nothing.
+const NOBODY: Uuid = Uuid::from_u128(404);
 
 /// A migrated database with an epoch and two roles.
 struct Scene {
@@ -77,6 +80,7 @@ impl Scene {
             status: Status::Active,
             site_role: "user",
             password_hash: Some("old hash"),
+            vouched: false,
             created_at: at(i64::try_from(number).unwrap()),
         };
         let mut tx = self.single().await;
@@ -129,27 +133,20 @@ async fn text(tx: &mut Tx, sql: &'static str) -> String {
 
 /// Every `pub async fn` of the store, as a caller writes it: `module::name(`, or `.name(` for a method.
 fn statements() -> Vec<(String, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();
-    collect(&root.join("store.rs"), None, &mut found);
-    for entry in std::fs::read_dir(root.join("store")).unwrap() {
-        let path = entry.unwrap().path();
-        let module = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        if path.is_file() {
-            // What these hold is the store's own.
-            let module = Some(module.as_str()).filter(|module| !["pools", "unit"].contains(module));
-            collect(&path, module, &mut found);
-            continue;
-        }
-        for entry in std::fs::read_dir(&path).unwrap() {
-            collect(&entry.unwrap().path(), Some(&module), &mut found);
-        }
+    collect(&read("src/store.rs"), None, &mut found);
+    for file in rust_files("src/store") {
+        let inside = file.path.strip_prefix(root().join("src/store")).unwrap();
+        let first = inside.components().next().unwrap().as_os_str();
+        let module = first.to_str().unwrap().trim_end_matches(".rs");
+        // What these hold is the store's own.
+        let module = Some(module).filter(|module| !["pools", "unit"].contains(module));
+        collect(&file.text, module, &mut found);
     }
     found
 }
 
-fn collect(file: &Path, module: Option<&str>, found: &mut Vec<(String, String)>) {
-    let text = std::fs::read_to_string(file).unwrap();
+fn collect(text: &str, module: Option<&str>, found: &mut Vec<(String, String)>) {
     for (at, prefix) in text.match_indices("pub async fn ") {
         let rest = &text[at + prefix.len()..];
         let name: String = rest
@@ -162,17 +159,16 @@ fn collect(file: &Path, module: Option<&str>, found: &mut Vec<(String, String)>)
             None if takes_self => format!(".{name}("),
             None => format!("::{name}("),
         };
-        found.push((file.display().to_string(), call));
+        found.push((module.unwrap_or("store").to_owned(), call));
     }
 }
 
 #[test]
 fn every_statement_of_the_store_is_played_here() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/statements");
-    let mut played = String::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        played += &std::fs::read_to_string(entry.unwrap().path()).unwrap();
-    }
+    let played: String = rust_files("tests/it/statements")
+        .into_iter()
+        .map(|file| file.text)
+        .collect();
     let statements = statements();
     assert!(statements.len() > 80, "the store was found: {}", statements.len());
     let missing: Vec<_> = statements

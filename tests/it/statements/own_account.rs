@@ -2,14 +2,13 @@
 //! `known_devices`.
 
 use portcullis::ids::{SessionId, UserId};
+use portcullis::store::journal::{Change, NewEntry};
 use portcullis::store::known_devices::Device;
 use portcullis::store::mailed_tokens::{NewToken, Purpose};
-use portcullis::store::{Error, known_devices, mailed_tokens, users};
+use portcullis::store::{Error, journal, known_devices, mailed_tokens, users};
 use uuid::Uuid;
 
-use super::{at, both, email, hash};
-
-const NOBODY: Uuid = Uuid::from_u128(404);
+use super::{NOBODY, at, both, email, hash};
 
 #[tokio::test]
 async fn people_change_and_erase_their_own_record() {
@@ -48,8 +47,24 @@ async fn people_change_and_erase_their_own_record() {
         let found = users::find(&mut tx, ada).await.unwrap().unwrap();
         assert_eq!((found.email, found.version, found.updated_at), (new, 2, at(6)));
 
+        let device = Some("a phone".to_owned());
+        for user in [ada, bob] {
+            let entry = NewEntry {
+                user_id: Some(user),
+                session_id: None,
+                version: None,
+                change: Change::SessionCreated {
+                    device: device.clone(),
+                },
+            };
+            journal::append(&mut tx, entry, at(8)).await.unwrap();
+        }
         assert!(users::erase(&mut tx, bob).await.unwrap());
         assert!(!users::erase(&mut tx, bob).await.unwrap());
+        for (user, device) in [(ada, device), (bob, None)] {
+            let rows = journal::read_for(&mut tx, user, 0, 10).await.unwrap();
+            assert_eq!(rows[0].change, Change::SessionCreated { device }, "{user}");
+        }
         assert!(users::find(&mut tx, bob).await.unwrap().is_none());
         assert!(users::find(&mut tx, ada).await.unwrap().is_some());
     }
@@ -169,7 +184,5 @@ async fn a_device_is_remembered_and_the_last_one_is_never_forgotten_by_time() {
         assert_eq!(known_devices::purge(&mut tx, at(90)).await.unwrap(), 1);
         let list = known_devices::list(&mut tx, ada).await.unwrap();
         assert_eq!((list.len(), list[0].last_seen_at), (1, at(40)));
-        users::erase(&mut tx, ada).await.unwrap();
-        assert!(known_devices::list(&mut tx, ada).await.unwrap().is_empty());
     }
 }

@@ -8,6 +8,7 @@ use portcullis::store::{Error, Tx, audit, journal, revocations, sessions, users}
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::sessions::new_session;
 use super::{Scene, at, both, number, session_id};
 
 fn log_line(number: u128) -> audit::Row {
@@ -79,16 +80,10 @@ async fn people(scene: &Scene) -> (UserId, UserId) {
     users::set_site_role(&mut tx, eve, "admin", at(2)).await.unwrap();
     for (user, number, expires) in [(ada, 11, 99), (ada, 12, 99), (ada, 13, 5), (eve, 21, 99)] {
         let session = NewSession {
-            id: session_id(number),
-            user_id: user,
             at: at(1),
-            amr: Vec::new(),
             idle_expires_at: at(expires),
             expires_at: at(expires),
-            ip: None,
-            network: None,
-            user_agent: None,
-            device: None,
+            ..new_session(number, user)
         };
         sessions::insert(&mut tx, &session).await.unwrap();
     }
@@ -230,6 +225,12 @@ async fn the_owner_of_a_session_is_found_also_when_it_has_ended() {
                 .unwrap()
                 .is_none()
         );
+        // A tombstone has nobody, and is there all the same.
+        assert!(users::erase(&mut tx, ada).await.unwrap());
+        let owner = sessions::lock_owner(&mut tx, session_id(11)).await.unwrap();
+        assert!(owner.is_none());
+        assert!(sessions::exists(&mut tx, session_id(11)).await.unwrap());
+        assert!(!sessions::exists(&mut tx, session_id(404)).await.unwrap());
     }
 }
 

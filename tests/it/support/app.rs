@@ -10,13 +10,14 @@ use tokio::net::TcpSocket;
 
 use super::database::{self, Folder};
 use super::http::Caller;
+use super::proxy::{self, Proxy};
 
 type Change = Box<dyn FnOnce(&mut Config) + Send>;
 
 /// What a test changes before the server starts.
 #[derive(Default)]
 pub struct Tuning {
-    configure: Option<Change>,
+    changes: Vec<Change>,
     clock: Option<ManualClock>,
     database: Option<String>,
     redis: Option<(String, String)>,
@@ -27,10 +28,15 @@ impl Tuning {
         Self::default()
     }
 
-    /// Changes the configuration.
+    /// Changes the configuration, after what changed it before.
     pub fn configure(mut self, change: impl FnOnce(&mut Config) + Send + 'static) -> Self {
-        self.configure = Some(Box::new(change));
+        self.changes.push(Box::new(change));
         self
+    }
+
+    /// Believes what the test says in `X-Forwarded-For` about where it calls from.
+    pub fn forwarded(self) -> Self {
+        self.configure(|config| config.http.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()])
     }
 
     /// Runs on a clock that stands still until the test moves it. Leases outlast its jumps, unless the test
@@ -54,6 +60,12 @@ impl Tuning {
 
     pub async fn spawn(self) -> TestApp {
         TestApp::start(self).await
+    }
+
+    /// A server whose way to PostgreSQL leads through a proxy.
+    pub async fn spawn_behind_a_proxy(self) -> (TestApp, Proxy) {
+        let (proxy, url) = proxy::through(&database::fresh_postgres().await).await;
+        (self.database(url).spawn().await, proxy)
     }
 }
 
@@ -93,8 +105,8 @@ impl TestApp {
             config.redis.url = Some(SecretString::from(url));
             config.redis.prefix = prefix;
         }
-        if let Some(configure) = tuning.configure {
-            configure(&mut config);
+        for change in tuning.changes {
+            change(&mut config);
         }
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();

@@ -12,6 +12,7 @@ use tokio::process::{Child, Command};
 
 use super::database::Folder;
 use super::eventually;
+use super::source::root;
 
 /// How the server is run.
 #[derive(Clone, Debug, Default)]
@@ -121,10 +122,9 @@ impl MailServer {
 }
 
 async fn run(manner: &Manner, folder: &Folder, port: u16, attempts: &Arc<Mutex<Vec<Value>>>) -> (Child, u16) {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/mail-server");
     let (user, password) = manner.login.unwrap_or_default();
-    let mut process = Command::new(script)
-        .arg("--folder")
+    let mut process = Command::new(root().join("scripts/python-tool"))
+        .args(["mail_server", "--folder"])
         .arg(folder.path())
         .args(["--port", &port.to_string()])
         .args(["--tls", manner.tls, "--certificate", manner.certificate])

@@ -9,6 +9,8 @@ pub mod database;
 pub mod document;
 pub mod http;
 pub mod hub;
+pub mod jwt;
+pub mod locks;
 pub mod mail_server;
 pub mod mailbox;
 pub mod people;
@@ -18,6 +20,7 @@ pub mod redis;
 pub mod rows;
 pub mod smtp;
 pub mod socket;
+pub mod source;
 pub mod sql;
 
 use std::future::Future;

@@ -5,6 +5,7 @@ use portcullis::audit::{Actor, Origin};
 use portcullis::email::Email;
 use portcullis::roles::Permission;
 use portcullis::service_keys::NewServiceKey;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::app::TestApp;
@@ -12,6 +13,9 @@ use super::http::{Answer, Caller};
 
 /// A password that the policy takes.
 pub const PASSWORD: &str = "correct horse battery staple 9";
+
+/// The bcrypt hash of `password1`, at the least cost.
+pub const BCRYPT: &str = "$2b$04$GkG7G9wIb3q28USjTCvYDuPEBc3IWn3h83AT8.WM.qMCYY3ZvXQay";
 
 /// Somebody with an account.
 #[derive(Clone, Debug)]
@@ -56,6 +60,23 @@ impl Caller {
     pub async fn try_sign_in(&self, email: &str, password: &str) -> Answer {
         self.post("/api/auth", json!({ "email": email, "password": password }))
             .await
+    }
+
+    /// As by way of a proxy, from the address `from`: the server must be [`super::app::Tuning::forwarded`].
+    pub async fn try_sign_in_from(&self, from: &str, email: &str, password: &str) -> Answer {
+        let request = self.request(Method::POST, "/api/auth");
+        let request = request.header("X-Forwarded-For", from);
+        Answer::of(request.json(&json!({ "email": email, "password": password }))).await
+    }
+
+    /// With this program, from the address `from`: the server must be [`super::app::Tuning::forwarded`].
+    pub async fn sign_in_with(&self, user_agent: &str, from: &str, email: &str) -> Pair {
+        let request = self.request(Method::POST, "/api/auth");
+        let request = request
+            .header("User-Agent", user_agent)
+            .header("X-Forwarded-For", from)
+            .json(&json!({ "email": email, "password": PASSWORD }));
+        Pair::of(&Answer::of(request).await.expect(200))
     }
 
     pub async fn sign_in(&self, email: &str) -> Pair {

@@ -250,9 +250,11 @@ fn uneven(jitter: Duration, piece: u32) -> Duration {
 
 /// A proxy before the server that `url` names, and the URL that leads through it.
 pub async fn through(url: &str) -> (Proxy, String) {
-    let (before, rest) = url.rsplit_once('@').unwrap();
-    let (target, after) = rest.split_once('/').unwrap();
-    let proxy = Proxy::before(target.parse().unwrap()).await;
-    let url = format!("{before}@{}/{after}", proxy.address);
-    (proxy, url)
+    let mut url: url::Url = url.parse().unwrap();
+    let server = (url.host_str().unwrap(), url.port().unwrap());
+    let target = tokio::net::lookup_host(server).await.unwrap().next().unwrap();
+    let proxy = Proxy::before(target).await;
+    url.set_host(Some(&proxy.address.ip().to_string())).unwrap();
+    url.set_port(Some(proxy.address.port())).unwrap();
+    (proxy, url.into())
 }

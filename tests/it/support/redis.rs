@@ -1,14 +1,17 @@
 //! A Redis process of a test's own, which it may kill, freeze and start again; and prefixes on the Redis
 //! that `scripts/with-test-servers` runs.
 
+use std::future::Future;
 use std::net::SocketAddr;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use redis::AsyncConnectionConfig;
 use redis::aio::MultiplexedConnection;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
+use super::app::TestApp;
 use super::database::Folder;
 use super::eventually;
 
@@ -23,6 +26,41 @@ pub fn shared() -> String {
 pub fn fresh_prefix() -> String {
     let number = COUNT.fetch_add(1, Ordering::SeqCst);
     format!("t{}-{number}", std::process::id())
+}
+
+/// A connection to the shared Redis for the test's own commands, which waits as long as it takes.
+pub async fn patient() -> MultiplexedConnection {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(None)
+        .set_response_timeout(None);
+    let client = redis::Client::open(shared()).unwrap();
+    let connected = client.get_multiplexed_async_connection_with_config(&config).await;
+    connected.unwrap()
+}
+
+/// Waits until the node has found its way to Redis.
+pub async fn connected(node: &TestApp, redis: &mut MultiplexedConnection, prefix: &str) {
+    let key = format!("{prefix}:presence:node:{}", node.app.cx.hub.node());
+    let redis = &*redis;
+    eventually("the node is connected", || async {
+        let mut exists = redis::cmd("EXISTS");
+        let exists: bool = exists.arg(&key).query_async(&mut redis.clone()).await.unwrap();
+        exists.then_some(())
+    })
+    .await;
+}
+
+/// Redis answers within 250 ms, but on a busy machine not always; who is not answered counts alone, as the
+/// product promises. So it has to happen once in five tries.
+pub async fn once_in_five<F: Future<Output = anyhow::Result<()>>>(mut scenario: impl FnMut() -> F) {
+    let mut reasons = Vec::new();
+    for _ in 0..5 {
+        match scenario().await {
+            Ok(()) => return,
+            Err(reason) => reasons.push(reason.to_string()),
+        }
+    }
+    panic!("never in five tries: {reasons:?}");
 }
 
 /// A Redis process. It dies with the test.

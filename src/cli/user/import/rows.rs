@@ -7,27 +7,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::table::Table;
-use crate::accounts::Described;
-
-/// The most bytes of one row.
-pub(super) const MAX_ROW: usize = 64 * 1024;
-/// The fields of a row, which are the columns of CSV.
-pub(super) const FIELDS: [&str; 6] = [
-    "email",
-    "password_hash",
-    "name",
-    "role",
-    "email_verified",
-    "created_at",
-];
-
-/// A row of the file.
-#[derive(Debug)]
-pub(super) struct Row {
-    pub(super) line: u64,
-    /// Or what is wrong with it, and what to do.
-    pub(super) content: Result<Described, String>,
-}
+use super::{MAX_ROW, Row, plain_password};
+use crate::accounts::ImportRow;
 
 /// The rows of a file, whichever its form.
 pub(super) enum Rows<R> {
@@ -135,7 +116,7 @@ struct Object {
     created_at: Value,
 }
 
-fn object(text: &[u8]) -> Result<Described, String> {
+fn object(text: &[u8]) -> Result<ImportRow, String> {
     let text = std::str::from_utf8(text).map_err(|_| "not UTF-8")?.trim();
     if !text.starts_with('{') {
         return Err("not a JSON object; write one on each line".to_owned());
@@ -146,7 +127,7 @@ fn object(text: &[u8]) -> Result<Described, String> {
         Value::Bool(verified) => Some(verified),
         _ => return Err("email_verified: write true or false".to_owned()),
     };
-    Ok(Described {
+    Ok(ImportRow {
         email: string("email", object.email)?,
         password_hash: string("password_hash", object.password_hash)?,
         name: string("name", object.name)?,
@@ -171,11 +152,4 @@ fn syntax(error: &serde_json::Error) -> String {
         Some(_) => plain_password("password"),
         None => said,
     }
-}
-
-/// What is said to a field that would hold a password in clear.
-pub(super) fn plain_password(field: &str) -> String {
-    format!(
-        "unknown field `{field}`: a hash stands in `password_hash`; passwords in clear are not imported, leave them out and let people recover"
-    )
 }

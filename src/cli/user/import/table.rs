@@ -4,8 +4,8 @@ use std::io::{self, BufRead};
 
 use csv::{ByteRecord, Reader, ReaderBuilder, Terminator};
 
-use super::rows::{FIELDS, MAX_ROW, Row, plain_password};
-use crate::accounts::Described;
+use super::{FIELDS, MAX_ROW, Row, plain_password};
+use crate::accounts::ImportRow;
 
 /// The rows below the head.
 pub(super) struct Table<R> {
@@ -57,7 +57,7 @@ impl<R: BufRead> Table<R> {
         })
     }
 
-    fn described(&self) -> Result<Described, String> {
+    fn described(&self) -> Result<ImportRow, String> {
         let (is, wanted) = (self.record.len(), self.columns.len());
         if self.record.as_slice().len() > MAX_ROW {
             return Err(format!(
@@ -69,7 +69,7 @@ impl<R: BufRead> Table<R> {
                 "{is} columns, {wanted} are named; put what holds commas, as hashes of argon2 do, into double quotes"
             ));
         }
-        let mut described = Described::default();
+        let mut described = ImportRow::default();
         for (field, cell) in self.columns.iter().zip(&self.record) {
             let cell = cell.strip_suffix(b"\r").unwrap_or(cell);
             let text = std::str::from_utf8(cell).map_err(|_| format!("{field}: not UTF-8"))?;

@@ -2,8 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::rows::{MAX_ROW, Row, Rows};
-use crate::accounts::{Described, Person};
+use super::rows::Rows;
+use super::{MAX_ROW, Row};
+use crate::accounts::{ImportRow, ImportedUser};
 use crate::clock::Timestamp;
 
 fn read(text: &[u8]) -> Vec<Row> {
@@ -20,8 +21,8 @@ fn seen(text: &[u8]) -> Vec<(u64, String)> {
     read(text).into_iter().map(row).collect()
 }
 
-fn whole() -> Described {
-    Described {
+fn whole() -> ImportRow {
+    ImportRow {
         email: Some("ada@example.org".to_owned()),
         password_hash: Some("argon2$argon2id$v=19$m=64,t=1,p=1$c2FsdA$AAAA".to_owned()),
         name: Some("Ada \"Countess\" Lovelace".to_owned()),
@@ -148,7 +149,7 @@ proptest! {
         };
         for row in rows {
             if let Ok(described) = row.unwrap().content {
-                let _ = Person::check(&described, now);
+                let _ = ImportedUser::check(&described, now);
             }
         }
     }

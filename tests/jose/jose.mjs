@@ -4,12 +4,7 @@
 // claims, or null where it is refused.
 
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { pathToFileURL } from 'node:url'
-
-// Installed beside the folder that this runs in, not beside this file.
-const require = createRequire(pathToFileURL(`${process.cwd()}/package.json`))
-const { createRemoteJWKSet, errors, jwtVerify } = await import(pathToFileURL(require.resolve('jose')).href)
+import { createRemoteJWKSet, errors, jwtVerify } from 'jose'
 
 const order = JSON.parse(readFileSync(0, 'utf8'))
 const keys = createRemoteJWKSet(new URL(order.jwks_uri))

@@ -1,54 +1,20 @@
-#!/usr/bin/env python3
-"""foreign-hashes
+"""foreign_hashes.py
 
 Prints hashes of passwords as other software makes them, one JSON object on each line: {"form", "password", "hash"}.
-They are made by that software itself (Django, bcrypt, scrypt, argon2-cffi, passlib), which is installed from PyPI
-into target/foreign-hashes when it is not there yet. The tests of the import call it.
+They are made by that software itself: Django, bcrypt, scrypt, argon2-cffi, passlib. tests/it/import_hashes.rs
+imports them.
 """
 
-import fcntl
-import os
-import pathlib
-import subprocess
-import sys
-import venv
+import base64
+import json
 
-PACKAGES = ["Django==5.2.19", "bcrypt==5.0.0", "scrypt==0.9.4", "argon2-cffi==25.1.0", "passlib==1.7.4"]
-
-root = pathlib.Path(__file__).resolve().parent.parent
-target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", root / "target"))
-home = target / "foreign-hashes"
-python = home / "venv" / "bin" / "python"
-
-
-def install():
-    """Makes the environment unless a whole one of these packages is there; others who want it wait."""
-    home.mkdir(parents=True, exist_ok=True)
-    done = home / "installed"
-    with open(home / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if done.exists() and done.read_text() == "\n".join(PACKAGES):
-            return
-        venv.create(home / "venv", clear=True, with_pip=True)
-        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PACKAGES]
-        subprocess.run(pip, check=True, stdout=sys.stderr)
-        done.write_text("\n".join(PACKAGES))
-
-
-if pathlib.Path(sys.prefix).resolve() != (home / "venv").resolve():
-    install()
-    os.execv(python, [str(python), __file__])
-
-import base64  # noqa: E402 - from here on inside of the environment
-import json  # noqa: E402
-
-import argon2  # noqa: E402
-import bcrypt  # noqa: E402
-import django  # noqa: E402
-import scrypt  # noqa: E402
-from django.conf import settings  # noqa: E402
-from django.contrib.auth import hashers  # noqa: E402
-from passlib.hash import scrypt as passlib_scrypt  # noqa: E402
+import argon2
+import bcrypt
+import django
+import scrypt
+from django.conf import settings
+from django.contrib.auth import hashers
+from passlib.hash import scrypt as passlib_scrypt
 
 settings.configure()
 django.setup()
