@@ -1,7 +1,7 @@
 /** What is one request each: accounts, the links of letters, and one's own sessions. */
 
-import type { Call } from "./http.js";
-import type { Session, SiteRole, User } from "./model.js";
+import { type Route, type Send, segment } from "./http.js";
+import type { List, Session, SiteRole, User } from "./model.js";
 
 export interface AccountCalls {
   /** Asks for an account; the answer is the same whether or not the address has one. A letter activates it. */
@@ -41,10 +41,10 @@ export interface AccountCalls {
 
 export interface AccountParts {
   /** Sends as nobody. */
-  send<Answer>(call: Call): Promise<Answer>;
+  readonly send: Send;
   /** Sends as the person who is signed in. */
-  call<Answer>(call: Call): Promise<Answer>;
-  /** The person's record as the hub has it now. */
+  readonly call: Send;
+  /** The person's record is this now. */
   described(user: User): void;
   /** The account is gone. */
   deleted(): void;
@@ -53,40 +53,34 @@ export interface AccountParts {
 const ME = "/api/users/me";
 
 export function accountCalls({ send, call, described, deleted }: AccountParts): AccountCalls {
-  const post = async (path: string, body?: unknown) => void (await send({ method: "POST", path, body }));
-  const asPerson = async (method: "POST" | "DELETE", path: string, body?: unknown) =>
-    void (await call({ method, path, body }));
-  const record = async (request: Call) => {
-    const user = await call<User>(request);
+  const record = async (route: Route, change?: object) => {
+    const user = await call<User>(route, change);
     described(user);
     return user;
   };
-  const segment = encodeURIComponent;
 
   return {
-    signUp: ({ email, password, name }) => post("/api/users", { email, password, name }),
-    resendActivation: (email) => post("/api/auth/activate", { email }),
-    activate: async (token) =>
-      void (await send({ method: "PATCH", path: `/api/auth/activate/${segment(token)}` })),
-    requestRecovery: (email) => post("/api/auth/recovery", { email }),
-    recover: (token, password) => post(`/api/auth/recovery/${segment(token)}`, { password }),
-    confirmEmailChange: (token) => post(`${ME}/email/${segment(token)}`),
-    undoEmailChange: (token) => post(`/api/users/email-undo/${segment(token)}`),
-    revokeDevice: (token) => post(`/api/auth/device-revoke/${segment(token)}`),
+    signUp: (account) => send("POST /api/users", account),
+    resendActivation: (email) => send("POST /api/auth/activate", { email }),
+    activate: (token) => send(`PATCH /api/auth/activate/${segment(token)}`),
+    requestRecovery: (email) => send("POST /api/auth/recovery", { email }),
+    recover: (token, password) => send(`POST /api/auth/recovery/${segment(token)}`, { password }),
+    confirmEmailChange: (token) => send(`POST ${ME}/email/${segment(token)}`),
+    undoEmailChange: (token) => send(`POST /api/users/email-undo/${segment(token)}`),
+    revokeDevice: (token) => send(`POST /api/auth/device-revoke/${segment(token)}`),
 
-    user: () => record({ path: ME }),
-    updateUser: ({ name }) => record({ method: "PATCH", path: ME, body: { name } }),
+    user: () => record(`GET ${ME}`),
+    updateUser: (change) => record(`PATCH ${ME}`, change),
     async deleteUser(password) {
-      await asPerson("DELETE", ME, { password });
+      await call(`DELETE ${ME}`, { password });
       deleted();
     },
-    changePassword: (change) => asPerson("POST", `${ME}/password`, change),
-    requestEmailChange: (change) => asPerson("POST", `${ME}/email`, change),
-    sessions: async () =>
-      (await call<{ readonly items: readonly Session[] }>({ path: `${ME}/sessions` })).items,
-    endSession: (id) => asPerson("DELETE", `${ME}/sessions/${segment(id)}`),
-    endOtherSessions: () => asPerson("DELETE", `${ME}/sessions`),
-    exportData: () => call({ path: `${ME}/export` }),
-    siteRole: () => call({ path: "/api/auth/site_role" }),
+    changePassword: (change) => call(`POST ${ME}/password`, change),
+    requestEmailChange: (change) => call(`POST ${ME}/email`, change),
+    sessions: async () => (await call<List<Session>>(`GET ${ME}/sessions`)).items,
+    endSession: (id) => call(`DELETE ${ME}/sessions/${segment(id)}`),
+    endOtherSessions: () => call(`DELETE ${ME}/sessions`),
+    exportData: () => call(`GET ${ME}/export`),
+    siteRole: () => call("GET /api/auth/site_role"),
   };
 }

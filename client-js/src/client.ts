@@ -3,17 +3,18 @@
 import { accountCalls, type AccountCalls } from "./account.js";
 import { createConnection } from "./connection.js";
 import { type PortcullisError, toError } from "./errors.js";
-import { createPresent, type Events, type Snapshot } from "./events.js";
+import { createPresent, type Events, NOBODY, type Snapshot } from "./events.js";
 import { createFetch } from "./fetch.js";
-import { createSend } from "./http.js";
-import type { News, SignedOutFrame } from "./frames.js";
+import type { News } from "./frames.js";
+import { createSend, type Route, trimmed } from "./http.js";
 import type { AuthState, EndReason, SocketToken, User } from "./model.js";
-import type { KeyValueStore, Platform } from "./platform.js";
+import { createOAuth, type OAuthCalls } from "./oauth.js";
+import { type KeyValueStore, pause, type Platform, type SocketLike } from "./platform.js";
 import { untilDone } from "./retry.js";
-import { createSession, type Live } from "./session.js";
+import { createSession } from "./session.js";
 import { createSignOut } from "./signout.js";
-import { inCookie, inStore } from "./storage.js";
-import { createTabs, type TabMessage } from "./tabs.js";
+import { createTokens } from "./storage.js";
+import { createTabs, type TabMessages } from "./tabs.js";
 
 /** For how long a new tab waits for another one to say who is signed in. */
 const TABS_ANSWER_WITHIN_MS = 50;
@@ -31,15 +32,18 @@ export interface ClientOptions {
    * socket for all. `"alone"`: tabs tell each other nothing, for a `storage` that they do not share.
    */
   readonly tabs?: "each" | "share" | "alone";
-  /** `false`: no socket; roles and sign-outs are found at the next request. */
-  readonly socket?: boolean;
+  /**
+   * `false`: no socket; roles and sign-outs are found at the next request. A function opens one where that is not done
+   * by the browser's `WebSocket`: on Node, `(url, protocols) => new WebSocket(url, protocols)` with that of `ws`.
+   */
+  readonly socket?: boolean | ((url: string, protocols: string[]) => SocketLike);
   /** Origins beside the page's and the hub's that `fetch` may send the access token to. */
   readonly apiOrigins?: readonly string[];
   /** Whether to look at once who is signed in. Unless set: in a browser or an app, not on a server. */
   readonly autoStart?: boolean;
 }
 
-export interface Client extends AccountCalls {
+export interface Client extends AccountCalls, OAuthCalls {
   /** Looks who is signed in, and connects. By itself unless `autoStart` is off. */
   start(): void;
   /** The snapshot, once it is known whether somebody is signed in. */
@@ -68,20 +72,22 @@ export interface Client extends AccountCalls {
 }
 
 export function createClientOn(platform: Platform, options: ClientOptions): Client {
-  const base = options.url.replace(/\/+$/, "");
+  const base = trimmed(options.url);
   const name = `portcullis:${base}`;
-  const { storage = "cookie", tabs: sharing = "each" } = options;
+  const { storage = "cookie", tabs: sharing = "each", socket = true } = options;
   const present = createPresent();
+  const { snapshot, update } = present;
   const send = createSend(base, platform);
-  const tokens = storage === "cookie" ? inCookie(platform.store, name) : inStore(storage, name);
+  const tokens =
+    storage === "cookie" ? createTokens(platform.store, name, true) : createTokens(storage, name, false);
   const failed = (error: PortcullisError) => present.happen("error", error);
   const report = (thrown: unknown) => failed(toError(thrown));
   const signOut = createSignOut({ platform, send, tokens, failed });
-  const tabs = createTabs(sharing === "alone" ? { ...platform, openChannel: undefined } : platform, name, heard);
+  const tabs = createTabs(sharing === "alone" ? undefined : platform.openChannel, name, () => heard);
+  const openSocket = typeof socket === "function" ? socket : socket && platform.openSocket;
 
   /** The journal that numbered the state, so that its versions compare. */
   let epoch: string | undefined;
-  let socketIsTooOld = false;
   let begun = false;
   let stopRestoring = () => {};
   let cancelRenewal = () => {};
@@ -91,56 +97,53 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
     platform,
     send,
     tokens,
-    overSocket: () =>
-      connection?.token()?.catch((error: PortcullisError) => {
-        socketIsTooOld = error.code === "refresh_required";
-        throw error;
-      }),
+    overSocket: () => connection?.token(),
+    reconnect: () => connection?.reconnect(),
     lives(live, here) {
-      const isNew = live.sessionId !== present.snapshot().sessionId;
-      if (isNew) {
-        epoch = undefined;
-        present.over("state");
-        present.over("signedOut");
-      }
-      const state = isNew ? undefined : present.snapshot().state;
       const { sessionId } = live;
+      const isNew = sessionId !== snapshot().sessionId;
+      const state = isNew ? undefined : snapshot().state;
       const user = withState(live.user, state);
-      present.update({ status: "signedIn", sessionId, user, state });
-      if (isNew) present.tell("signedIn", { user, sessionId });
-      if (here) tabs.send({ type: "live", live });
-      follow(live);
+      if (isNew) epoch = undefined;
+      update(
+        { status: "signedIn", sessionId, user, state },
+        isNew ? { signedIn: { user, sessionId }, signedOut: undefined, state } : {},
+      );
+      if (here) tabs.send("live", live);
+      connection?.follow(sessionId);
+      cancelRenewal();
+      // While the socket is open it replaces the token. When that fails, whoever needs one asks again.
+      cancelRenewal = platform.after(live.expiresAt - platform.now(), () => {
+        if (connection?.isOpen()) session.renew().catch(() => {});
+      });
     },
     ended(last, why, here) {
-      if (present.snapshot().status === "signedOut") return;
       cancelRenewal();
-      epoch = undefined;
-      connection?.follow(undefined);
-      present.over("signedIn");
-      present.over("state");
-      present.update({ status: "signedOut", user: undefined, sessionId: undefined, state: undefined });
-      if (here && last) tabs.send({ type: "ended", sessionId: last.sessionId, why });
-      present.tell("signedOut", why);
+      connection?.follow();
+      if (here && last) tabs.send("ended", last.sessionId, why);
+      update(
+        { ...NOBODY, status: "signedOut" },
+        { signedIn: undefined, signedOut: why, state: undefined },
+      );
     },
   });
 
-  const connection =
-    options.socket !== false && platform.openSocket
-      ? createConnection({
-          platform,
-          openSocket: platform.openSocket,
-          tabs,
-          lock: sharing === "share" ? `${name}:socket` : undefined,
-          socketToken,
-          failed,
-          version: () => present.snapshot().state?.version,
-          heard: told,
-          changed(now) {
-            if (present.update({ connection: now })) present.tell("connection", now);
-            renewInTime();
-          },
-        })
-      : undefined;
+  const connection = openSocket
+    ? createConnection({
+      platform,
+      openSocket,
+      tabs,
+      lock: sharing === "share" ? `${name}:socket` : undefined,
+      socketToken,
+      failed,
+      version: () => snapshot().state?.version,
+      heard: told,
+      signedOut: lost,
+      changed(now) {
+        update({ connection: now }, { connection: now });
+      },
+    })
+    : undefined;
 
   const account = accountCalls({
     send,
@@ -149,41 +152,16 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
     deleted: () => lost("account_deleted"),
   });
 
-  /** Connects for a live session, and anew where the socket has become too old to give out tokens. */
-  function follow(live: Live): void {
-    connection?.follow(live.sessionId);
-    if (socketIsTooOld && !live.fromSocket) {
-      socketIsTooOld = false;
-      connection?.reconnect();
-    }
-    renewInTime();
-  }
-
-  /** While the socket is open the access token is replaced before it expires. */
-  function renewInTime(): void {
-    cancelRenewal();
-    const live = session.live();
-    const isOpen = connection?.isOwn() && present.snapshot().connection.state === "open";
-    if (!live || !isOpen) return;
-    const inMs = Math.max(1_000, live.expiresAt - platform.now());
-    // When it fails, whoever needs a token asks again.
-    cancelRenewal = platform.after(inMs, () => void session.renew().catch(() => {}));
-  }
+  const oauth = createOAuth({ platform, base, name, tabs, send, call: session.call, signIn, restore: find, failed });
 
   /** What the hub has decided. `isOwn`: this tab's socket brought it. */
-  function told(frame: News | SignedOutFrame, journal: string, isOwn: boolean): void {
-    if (frame.type === "event") {
-      const { name: event, data } = frame;
-      return present.happen("event", { name: event, data });
-    }
-    if (frame.type === "signed_out") return lost(frame.reason, frame.message);
+  function told(frame: News, journal: string, isOwn: boolean): void {
+    if (frame.type === "event") return present.happen("event", frame);
     accept(frame.state, journal);
     const live = session.live();
     if (!isOwn || !live || frame.type !== "state") return;
     const { access_token, expires_in, reason } = frame;
-    if (access_token !== undefined && expires_in !== undefined) {
-      session.renewed(live.sessionId, { access_token, expires_in });
-    }
+    if (access_token && expires_in) session.renewed(live.sessionId, { access_token, expires_in });
     // The state does not say which address it is now.
     if (reason === "email_changed") account.user().catch(() => {});
   }
@@ -197,41 +175,42 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
   async function socketToken(): Promise<SocketToken> {
     // What was minted over a socket opens none.
     if (session.live()?.fromSocket) await session.refresh();
-    const call = { path: "/api/auth/socket" };
-    try {
-      return await session.call<SocketToken>(call);
-    } catch (thrown) {
-      if (toError(thrown).code !== "refresh_required") throw thrown;
-      await session.refresh();
-      return session.call<SocketToken>(call);
-    }
+    return session.call("GET /api/auth/socket");
   }
 
   /** Takes a state that is newer; one of another journal is newer whatever its number. */
   function accept(state: AuthState, journal: string): void {
-    const { state: mine, user } = present.snapshot();
+    const { state: mine, user } = snapshot();
     if (!user || (mine && epoch === journal && state.version <= mine.version)) return;
     epoch = journal;
-    if (present.update({ state, user: withState(user, state) })) present.tell("state", state);
+    update({ state, user: withState(user, state) }, { state });
   }
 
-  function heard(message: TabMessage): void {
-    const live = session.live();
-    if (message.type === "live") session.adopt(message.live);
-    if (message.type === "ended") session.end(message.why, false, message.sessionId);
-    if (message.type === "ask" && live && platform.now() < live.expiresAt) tabs.send({ type: "live", live });
-    connection?.hear(message);
-  }
+  const heard: Partial<TabMessages> = {
+    ...connection?.heard,
+    ...oauth.heard,
+    live: session.adopt,
+    ended: (sessionId, why) => session.end(why, sessionId, false),
+    who() {
+      const live = session.live();
+      if (live && platform.now() < live.expiresAt) tabs.send("live", live);
+      connection?.heard.how();
+    },
+  };
 
   /** Who is signed in: another tab knows, or the hub. */
-  async function restore(): Promise<void> {
+  async function find(): Promise<void> {
     if (tabs.isOpen && (await tokens.present())) {
-      tabs.send({ type: "ask" });
-      await new Promise<void>((resume) => platform.after(TABS_ANSWER_WITHIN_MS, resume));
+      tabs.send("who");
+      await pause(platform, TABS_ANSWER_WITHIN_MS);
     }
-    if (session.live()) return;
+    if (!session.live()) await session.restore();
+  }
+
+  async function restore(): Promise<void> {
+    await oauth.resume();
     try {
-      await session.restore();
+      await find();
     } catch (thrown) {
       // Told as `signedOut`, or somebody has signed in meanwhile.
       if (toError(thrown).status !== 401 && !session.live()) throw thrown;
@@ -254,19 +233,26 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
     });
   }
 
+  async function signIn(route: Route, body: object): Promise<User> {
+    begin();
+    await signOut.settled();
+    return session.signIn(route, body);
+  }
+
   if (options.autoStart ?? "window" in globalThis) queueMicrotask(start);
 
   return {
     ...account,
+    ...oauth.calls,
     start,
     ready: () =>
       new Promise((resolve) => {
         const look = () => {
-          if (present.snapshot().status === "unknown") return;
+          if (snapshot().status === "unknown") return;
           forget();
-          resolve(present.snapshot());
+          resolve(snapshot());
         };
-        const forget = present.watch(look);
+        const forget = present.on("change", look);
         look();
       }),
     close() {
@@ -275,22 +261,15 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
       cancelRenewal();
       forgetWake();
       signOut.stop();
-      connection?.follow(undefined);
+      connection?.follow();
       tabs.close();
     },
-    snapshot: present.snapshot,
-    subscribe: present.watch,
+    snapshot,
+    subscribe: (changed) => present.on("change", changed),
     on: present.on,
-    async signIn({ email, password, device }) {
-      begin();
-      await signOut.settled();
-      const body = { email, password, device };
-      return (await session.signIn({ method: "POST", path: "/api/auth", body })).user;
-    },
+    signIn: (who) => signIn("POST /api/auth", who),
     async signOut({ scope = "session" } = {}) {
-      if (scope === "others") {
-        return session.call<void>({ method: "POST", path: "/api/auth/logout", body: { scope } });
-      }
+      if (scope === "others") return session.call("POST /api/auth/logout", { scope });
       stopRestoring();
       const token = session.live()?.accessToken;
       session.end({ reason: "logout", message: undefined });
@@ -298,7 +277,7 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
       await signOut.finish(token);
     },
     accessToken: session.accessToken,
-    fetch: createFetch({ platform, session, origins: apiOrigins(base, options.apiOrigins) }),
+    fetch: createFetch({ platform, session, addresses: [base, ...(options.apiOrigins ?? [])] }),
   };
 }
 
@@ -307,10 +286,4 @@ function withState(user: User, state: AuthState | undefined): User {
   if (!state || state.version < user.version) return user;
   const { role, version, status, email_verified } = state;
   return { ...user, site_role: role, version, status, email_verified };
-}
-
-function apiOrigins(base: string, more: readonly string[] = []): ReadonlySet<string> {
-  const page = globalThis.location?.origin;
-  const origins = [base, ...more].map((address) => new URL(address).origin);
-  return new Set(page === undefined ? origins : [page, ...origins]);
 }

@@ -2,12 +2,12 @@
 
 import type { PortcullisError } from "./errors.js";
 import type { Connection } from "./events.js";
-import type { News, Position, SignedOutFrame } from "./frames.js";
+import type { News } from "./frames.js";
 import { createLeader } from "./leader.js";
-import type { SocketToken } from "./model.js";
+import type { EndReason, SocketToken } from "./model.js";
 import type { Platform, SocketLike } from "./platform.js";
 import { createSocket } from "./socket.js";
-import type { TabMessage, Tabs } from "./tabs.js";
+import type { TabMessages, Tabs } from "./tabs.js";
 
 export interface ConnectionParts {
   readonly platform: Platform;
@@ -18,89 +18,92 @@ export interface ConnectionParts {
   readonly socketToken: () => Promise<SocketToken>;
   readonly version: () => number | undefined;
   /** `epoch` is that of the journal that numbered the frame; `isOwn` unless another tab's socket brought it. */
-  readonly heard: (frame: News | SignedOutFrame, epoch: string, isOwn: boolean) => void;
+  readonly heard: (frame: News, epoch: string, isOwn: boolean) => void;
+  readonly signedOut: (reason: EndReason, message?: string) => void;
   readonly changed: (connection: Connection) => void;
   readonly failed: (error: PortcullisError) => void;
 }
 
 export function createConnection(parts: ConnectionParts) {
-  const { platform, tabs, lock } = parts;
+  const { platform, tabs, lock, heard, changed } = parts;
   let sessionId: string | undefined;
-  let position: Position | undefined;
   let connection: Connection = { state: "idle" };
-  /** The newest state, for a tab that was opened later. */
-  let latest: TabMessage | undefined;
+  /** Tells a tab that was opened later the newest state. */
+  let tellState = () => {};
 
   const socket = createSocket({
     ...parts,
     heard(frame, epoch) {
-      // A sign-out is told as the end of the session; an event reaches every tab by its own socket, if it has one.
-      if (sessionId !== undefined && frame.type !== "signed_out" && (leader || frame.type !== "event")) {
-        position = { epoch, sequence: frame.sequence };
-        const news: TabMessage = { type: "news", sessionId, epoch, frame };
-        if (frame.type !== "event") latest = news;
-        tabs.send(news);
+      const session = sessionId;
+      // An event reaches every tab by its own socket, where it has one.
+      if (session && (leader || frame.type !== "event")) {
+        const tell = () => tabs.send("news", session, epoch, frame);
+        if (frame.type !== "event") tellState = tell;
+        tell();
       }
-      parts.heard(frame, epoch, true);
+      heard(frame, epoch, true);
     },
     changed(next) {
       connection = next;
-      parts.changed(next);
-      if (leader?.leads()) tabs.send({ type: "connection", connection });
+      changed(next);
+      if (leader?.leads()) tabs.send("connection", next);
     },
   });
 
   const leader =
-    lock !== undefined && platform.locks && tabs.isOpen
-      ? createLeader(platform, platform.locks, lock, () => tabs.send({ type: "leads?" }), lead)
+    lock && platform.locks && tabs.isOpen
+      ? createLeader(platform, platform.locks, lock, () => tabs.send("leads"), lead)
       : undefined;
-
-  /** Whether the socket is this tab's own. */
-  const isOwn = () => leader?.leads() ?? true;
-
-  /** Connects for the session `next`, or for nobody. */
-  function follow(next: string | undefined): void {
-    if (next === sessionId) return;
-    sessionId = next;
-    position = latest = undefined;
-    socket.stop();
-    if (next === undefined) return leader?.stop();
-    leader?.start();
-    if (isOwn()) socket.start();
-  }
-
-  /** What other tabs say, or ask. */
-  function hear(message: TabMessage): void {
-    if (message.type === "news") {
-      const { frame, epoch } = message;
-      if (message.sessionId !== sessionId) return;
-      // Two tabs may think that they lead, for as long as it takes a frozen one to wake up.
-      const isOld = epoch === position?.epoch && frame.sequence <= position.sequence;
-      if (!isOwn() && !isOld) position = { epoch, sequence: frame.sequence };
-      if (frame.type !== "event" || (!isOwn() && !isOld)) parts.heard(frame, epoch, false);
-    } else if (isOwn()) {
-      if (!leader) return;
-      if (message.type === "leads?") tabs.send({ type: "leads" });
-      if (message.type === "ask") {
-        tabs.send({ type: "connection", connection });
-        if (latest) tabs.send(latest);
-      }
-    } else if (message.type === "leads") {
-      leader?.heard();
-    } else if (message.type === "connection") {
-      parts.changed(message.connection);
-    }
-  }
 
   function lead(leads: boolean): void {
     if (leads) {
-      tabs.send({ type: "leads" });
-      return socket.start(position);
+      tabs.send("leading");
+      return void socket.connect();
     }
     socket.stop();
     // Somebody else leads, and knows how it is.
-    if (sessionId !== undefined) tabs.send({ type: "ask" });
+    if (sessionId) tabs.send("how");
   }
 
-  return { isOwn, follow, hear, wake: socket.wake, token: socket.token, reconnect: socket.reconnect };
+  const { isOpen, wake, token, connect } = socket;
+  return {
+    isOpen,
+    wake,
+    token,
+    reconnect: connect,
+
+    /** Connects for the session `next`, or for nobody. */
+    follow(next?: string): void {
+      if (next === sessionId) return;
+      sessionId = next;
+      leader?.stop();
+      socket.reset();
+      tellState = () => {};
+      if (next) (leader ? leader.start : connect)();
+    },
+
+    /** Does what other tabs ask for. */
+    heard: {
+      news(session, epoch, frame) {
+        if (session !== sessionId) return;
+        // Two tabs may think that they lead, for as long as it takes a frozen one to wake up.
+        const isNew = leader && !leader.leads() && socket.read(epoch, frame.sequence);
+        if (isNew || frame.type !== "event") heard(frame, epoch, false);
+      },
+      leads() {
+        if (leader?.leads()) tabs.send("leading");
+      },
+      leading() {
+        if (sessionId && leader && !leader.leads()) leader.watch();
+      },
+      how() {
+        if (!leader?.leads()) return;
+        tabs.send("connection", connection);
+        tellState();
+      },
+      connection(theirs) {
+        if (leader && !leader.leads()) changed(theirs);
+      },
+    } satisfies Partial<TabMessages>,
+  };
 }

@@ -7,11 +7,12 @@ import type { Session } from "./session.js";
 export interface FetchParts {
   readonly platform: Platform;
   readonly session: Session;
-  /** Nobody else gets the token. */
-  readonly origins: ReadonlySet<string>;
+  /** Addresses whose origins get the token, beside the page's own. Nobody else does. */
+  readonly addresses: readonly string[];
 }
 
-export function createFetch({ platform, session, origins }: FetchParts): typeof globalThis.fetch {
+export function createFetch({ platform, session, addresses }: FetchParts): typeof globalThis.fetch {
+  const origins = addresses.map((address) => new URL(address).origin);
   const sendWith = (request: Request, token: string) => {
     request.headers.set("Authorization", `Bearer ${token}`);
     return platform.fetch(request);
@@ -20,7 +21,7 @@ export function createFetch({ platform, session, origins }: FetchParts): typeof 
   return async (input, init) => {
     const request = new Request(input, init);
     const { origin } = new URL(request.url);
-    if (!origins.has(origin)) {
+    if (origin !== globalThis.location?.origin && !origins.includes(origin)) {
       throw new PortcullisError("foreign_origin", `${origin} is not in apiOrigins`);
     }
     // Its body can be sent once only.

@@ -51,14 +51,14 @@ export interface SignedOutFrame {
 
 export interface TokenFrame {
   readonly type: "token";
-  readonly id: string | number;
+  readonly id: number;
   readonly access_token: string;
   readonly expires_in: number;
 }
 
 export interface ErrorFrame {
   readonly type: "error";
-  readonly id?: string | number;
+  readonly id?: number;
   readonly code: ErrorCode;
   readonly detail: string;
   readonly retry_after_ms?: number;
@@ -79,21 +79,10 @@ export type ClientFrame =
   | {
       readonly type: "hello";
       readonly token: string;
-      readonly client: { readonly name: string; readonly version: string };
       readonly resume?: Position;
     }
   | { readonly type: "pong"; readonly version: number | undefined }
-  | { readonly type: "token"; readonly id: string };
-
-/** The frame in `text`; `undefined` for what is none. Types that are not known are left to fall through. */
-export function readFrame(text: unknown): ServerFrame | undefined {
-  try {
-    const frame: unknown = JSON.parse(text as string);
-    return typeof frame === "object" && frame !== null ? (frame as ServerFrame) : undefined;
-  } catch {
-    return undefined;
-  }
-}
+  | { readonly type: "token"; readonly id: number };
 
 /** What a client does after a close. */
 export type AfterClose = "signed_out" | "reconnect" | "stop" | "report";

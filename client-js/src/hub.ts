@@ -6,7 +6,7 @@
 import { verify } from "node:crypto";
 import { type Claims, readClaims, takeApart } from "./claims.js";
 import { PortcullisError } from "./errors.js";
-import { createSend } from "./http.js";
+import { createSend, type Route, segment, trimmed } from "./http.js";
 import { createKeys } from "./keys.js";
 import type { SiteRole } from "./model.js";
 import type { Platform } from "./platform.js";
@@ -92,14 +92,13 @@ export function bearer(header: string | null | undefined): string | undefined {
 }
 
 export function createHubOn(platform: Platform, { url, internalUrl = url, serviceKey }: HubOptions): Hub {
-  const issuer = url.replace(/\/+$/, "");
-  const send = createSend(internalUrl.replace(/\/+$/, ""), platform);
+  const issuer = trimmed(url);
+  const send = createSend(trimmed(internalUrl), platform);
   const keyOf = createKeys(send, platform.now);
-  const segment = encodeURIComponent;
 
-  async function asService<Answer>(method: "GET" | "POST" | "PUT", path: string, body?: unknown): Promise<Answer> {
+  async function asService<Answer>(route: Route, body?: unknown): Promise<Answer> {
     if (serviceKey === undefined) throw new TypeError("createHub needs a serviceKey for this call");
-    return send<Answer>({ method, path, body, token: serviceKey });
+    return send<Answer>(route, body, { token: serviceKey });
   }
 
   return {
@@ -114,7 +113,7 @@ export function createHubOn(platform: Platform, { url, internalUrl = url, servic
       return claims;
     },
     async introspect(token, { permission } = {}) {
-      const found = await asService<Introspection>("POST", "/api/auth/introspect", new URLSearchParams({ token }));
+      const found = await asService<Introspection>("POST /api/auth/introspect", new URLSearchParams({ token }));
       if (!found.active || found.token_type !== "Bearer") {
         throw new PortcullisError("invalid_token", "this token is worth nothing now", { status: 401 });
       }
@@ -128,10 +127,10 @@ export function createHubOn(platform: Platform, { url, internalUrl = url, servic
       if (wait !== undefined) query.set("wait", wait);
       if (timeoutMs !== undefined) query.set("timeout_ms", String(timeoutMs));
       const body = { ...whose, reason, message, dry_run: dryRun };
-      return asService("POST", `/api/revocations${query.size > 0 ? `?${query}` : ""}`, body);
+      return asService(`POST /api/revocations${query.size > 0 ? `?${query}` : ""}`, body);
     },
-    receipt: (id) => asService("GET", `/api/revocations/${segment(id)}`),
-    assignRole: (id, role) => asService("PUT", `/api/users/${segment(id)}/site_role`, { role }),
+    receipt: (id) => asService(`GET /api/revocations/${segment(id)}`),
+    assignRole: (id, role) => asService(`PUT /api/users/${segment(id)}/site_role`, { role }),
   };
 }
 

@@ -7,10 +7,11 @@
 
 import { PortcullisError, toError } from "./errors.js";
 import type { SignedOut } from "./events.js";
-import type { Call, Send } from "./http.js";
+import type { Route, Send } from "./http.js";
 import type { TokenPair, User } from "./model.js";
-import type { Platform } from "./platform.js";
-import type { Proof, RefreshTokens } from "./storage.js";
+import { pause, type Platform } from "./platform.js";
+import { shared } from "./shared.js";
+import type { Proof, Tokens } from "./storage.js";
 
 /** A lost answer is asked for again within this time: the hub then gives the same one. */
 const ASK_AGAIN_MS = 400;
@@ -36,32 +37,33 @@ export interface FreshToken {
 export interface SessionParts {
   readonly platform: Platform;
   readonly send: Send;
-  readonly tokens: RefreshTokens;
+  readonly tokens: Tokens;
   /** A new access token over the socket, or `undefined` where none is open. */
   overSocket(): Promise<FreshToken> | undefined;
+  /** The socket gives no tokens any more: another one will. */
+  reconnect(): void;
   /** The session has begun, changed, or got another access token; `here` unless another tab said so. */
   lives(live: Live, here: boolean): void;
   /** It has ended, or there is none; `last` is what it was. */
   ended(last: Live | undefined, why: SignedOut, here: boolean): void;
 }
 
-export function createSession(parts: SessionParts) {
-  const { platform, send, tokens } = parts;
+export function createSession({ platform, send, tokens, overSocket, reconnect, lives, ended }: SessionParts) {
+  const { cookie } = tokens;
   let live: Live | undefined;
   let endedAt = 0;
   /** Grows when one session gives way to another, or to none: an answer to an earlier turn is not heard. */
   let turn = 0;
-  let refreshing: Promise<Live> | undefined;
-  let renewing: Promise<Live> | undefined;
+  let restoring: Promise<Live> | undefined;
 
-  /** Signs in by `call`, whose answer is a token pair. */
-  async function signIn(request: Call): Promise<Live> {
+  /** Signs in by a route whose answer is a token pair. */
+  async function signIn(route: Route, body: object): Promise<User> {
     // A refusal that comes later would take the new cookie away.
-    await refreshing?.catch(() => {});
+    await restoring?.catch(() => {});
     const askedAt = platform.now();
-    const pair = await send<TokenPair>({ ...request, cookie: tokens.cookie });
+    const pair = await send<TokenPair>(route, body, { cookie });
     await tokens.keep(pair);
-    return begin(pair, askedAt);
+    return begin(pair, askedAt).user;
   }
 
   /** An access token that is good for a while. */
@@ -71,23 +73,19 @@ export function createSession(parts: SessionParts) {
   }
 
   /** Another access token: over the socket where one is open, else by a refresh. */
-  function renew(): Promise<Live> {
-    renewing ??= startRenewal().finally(() => {
-      renewing = undefined;
-    });
-    return renewing;
-  }
-
-  async function startRenewal(): Promise<Live> {
+  const renew = shared(async () => {
     const before = live;
+    let isTooOld = false;
     try {
-      const fresh = await parts.overSocket();
+      const fresh = await overSocket();
       if (fresh && before) return renewed(before.sessionId, fresh) ?? signedIn();
-    } catch {
-      // Over HTTP, then.
+    } catch (thrown) {
+      isTooOld = toError(thrown).code === "refresh_required";
     }
-    return refresh();
-  }
+    const next = await refresh();
+    if (isTooOld) reconnect();
+    return next;
+  });
 
   /** Spends the refresh token. */
   async function refresh(): Promise<Live> {
@@ -96,23 +94,15 @@ export function createSession(parts: SessionParts) {
     return restore();
   }
 
-  /** Spends the refresh token, if there is one. Whoever calls meanwhile gets the same answer. */
-  function restore(): Promise<Live> {
-    const asked = turn;
-    refreshing ??= tokens
-      .present()
-      .then((proof) => refreshWith(proof, asked))
-      .finally(() => {
-        refreshing = undefined;
-      });
-    return refreshing;
-  }
+  /** Spends the refresh token, if there is one. */
+  const restore = shared(() => (restoring = spend(turn)));
 
-  async function refreshWith(proof: Proof | undefined, asked: number): Promise<Live> {
+  async function spend(asked: number): Promise<Live> {
+    const proof = await tokens.present();
     const askedAt = platform.now();
     try {
-      if (!proof) throw new PortcullisError("authentication_required", "no session is kept", { status: 401 });
-      const pair = await presentToken(proof);
+      if (!proof) throw new PortcullisError("authentication_required", undefined, { status: 401 });
+      const pair = await sendProof(proof);
       // Signed out, or in as somebody else, while the answer was on its way: it comes too late.
       if (asked !== turn) return signedIn();
       await tokens.keep(pair, proof);
@@ -121,9 +111,9 @@ export function createSession(parts: SessionParts) {
       const error = toError(thrown);
       if (asked !== turn) return signedIn();
       if (error.status !== 401) throw error;
-      const stored = await tokens.present();
       // Another tab has signed in, or refreshed, since.
-      if (stored && proof && stored.refresh_token !== proof.refresh_token) return refreshWith(stored, asked);
+      const stored = await tokens.present();
+      if (proof && stored && stored.refresh_token !== proof.refresh_token) return spend(asked);
       await tokens.forget(proof);
       // Only here does somebody count as signed out without having been told so.
       end({ reason: endOf(error), message: undefined });
@@ -132,25 +122,25 @@ export function createSession(parts: SessionParts) {
   }
 
   /** Where no answer came, the same token is presented once more: the hub answers both alike. */
-  async function presentToken(proof: Proof): Promise<TokenPair> {
-    const request: Call = { method: "POST", path: "/api/auth/refresh", body: proof, cookie: tokens.cookie };
+  async function sendProof(proof: Proof): Promise<TokenPair> {
+    const attempt = () => send<TokenPair>("POST /api/auth/refresh", proof, { cookie });
     try {
-      return await send<TokenPair>(request);
+      return await attempt();
     } catch (thrown) {
       if (toError(thrown).code !== "network") throw thrown;
-      await new Promise<void>((resume) => platform.after(platform.random() * ASK_AGAIN_MS, resume));
-      return send<TokenPair>(request);
+      await pause(platform, platform.random() * ASK_AGAIN_MS);
+      return attempt();
     }
   }
 
   /** Sends as the person who is signed in; a token that is refused is replaced once. */
-  async function call<Answer>(request: Call): Promise<Answer> {
+  async function call<Answer>(route: Route, body?: unknown): Promise<Answer> {
     const token = await accessToken();
     try {
-      return await send<Answer>({ ...request, token });
+      return await send<Answer>(route, body, { token });
     } catch (thrown) {
       if (toError(thrown).status !== 401) throw thrown;
-      return send<Answer>({ ...request, token: await instead(token) });
+      return send<Answer>(route, body, { token: await instead(token) });
     }
   }
 
@@ -163,53 +153,48 @@ export function createSession(parts: SessionParts) {
   /** The socket brought an access token for the session `sessionId`. */
   function renewed(sessionId: string, fresh: FreshToken): Live | undefined {
     if (live?.sessionId !== sessionId) return undefined;
-    const expiresAt = expiry(fresh);
-    return set({ ...live, accessToken: fresh.access_token, expiresAt, fromSocket: true }, true);
+    return set({ ...live, accessToken: fresh.access_token, expiresAt: expiry(fresh), fromSocket: true });
   }
 
   /** The person's record is another one now. */
   function describe(user: User): void {
-    if (live && live.user.id === user.id) set({ ...live, user }, true);
+    if (live?.user.id === user.id) set({ ...live, user });
   }
 
   /** Another tab has this session. */
   function adopt(theirs: Live): void {
-    const isSame = live?.sessionId === theirs.sessionId;
-    const isNewer = isSame
-      ? theirs.expiresAt >= (live?.expiresAt ?? 0)
-      : theirs.askedAt > (live?.askedAt ?? endedAt - 1);
+    const isNewer =
+      live?.sessionId === theirs.sessionId
+        ? theirs.expiresAt >= live.expiresAt
+        : theirs.askedAt > (live?.askedAt ?? endedAt - 1);
     if (isNewer) set(theirs, false);
   }
 
   /** Signs out here; `sessionId`, where given, says which session is meant. */
-  function end(why: SignedOut, here = true, sessionId?: string): void {
+  function end(why: SignedOut, sessionId = live?.sessionId, here = true): void {
     const last = live;
-    if (sessionId !== undefined && sessionId !== last?.sessionId) return;
+    if (sessionId !== last?.sessionId) return;
     live = undefined;
     turn += 1;
     endedAt = platform.now();
-    parts.ended(last, why, here);
+    ended(last, why, here);
   }
 
   function begin(pair: TokenPair, askedAt: number): Live {
-    const { access_token, session_id, user } = pair;
-    const expiresAt = expiry(pair);
-    return set(
-      { accessToken: access_token, expiresAt, fromSocket: false, sessionId: session_id, user, askedAt },
-      true,
-    );
+    const { access_token: accessToken, session_id: sessionId, user } = pair;
+    return set({ accessToken, expiresAt: expiry(pair), fromSocket: false, sessionId, user, askedAt });
   }
 
-  function set(next: Live, here: boolean): Live {
+  function set(next: Live, here = true): Live {
     if (next.sessionId !== live?.sessionId) turn += 1;
     live = next;
-    parts.lives(next, here);
+    lives(next, here);
     return next;
   }
 
   function signedIn(): Live {
     if (live) return live;
-    throw new PortcullisError("not_signed_in", "nobody is signed in");
+    throw new PortcullisError("not_signed_in");
   }
 
   /** A fifth of the life early, ten seconds at most, so that it is still good when it arrives. */
@@ -220,24 +205,11 @@ export function createSession(parts: SessionParts) {
   /** What a refused refresh says about the end of the session. */
   function endOf({ code }: PortcullisError): SignedOut["reason"] {
     if (code === "authentication_required" && !live) return "none";
-    if (code === "refresh_reused") return "refresh_reused";
+    if (code === "refresh_reused") return code;
     return code === "session_revoked" ? "revoked" : "expired";
   }
 
-  return {
-    live: () => live,
-    signIn,
-    accessToken,
-    renew,
-    refresh,
-    restore,
-    call,
-    instead,
-    renewed,
-    describe,
-    adopt,
-    end,
-  };
+  return { live: () => live, signIn, accessToken, renew, refresh, restore, call, instead, renewed, describe, adopt, end };
 }
 
 export type Session = ReturnType<typeof createSession>;

@@ -16,17 +16,15 @@ import {
   type ErrorFrame,
   type News,
   type Position,
-  readFrame,
   reasonOfClose,
   type ServerFrame,
-  type SignedOutFrame,
   SUBPROTOCOL,
   TOKEN_SUBPROTOCOL,
   type TokenFrame,
 } from "./frames.js";
-import type { SocketToken } from "./model.js";
+import { readObject } from "./json.js";
+import type { EndReason, SocketToken } from "./model.js";
 import type { Platform, SocketLike } from "./platform.js";
-import { VERSION } from "./version.js";
 
 /** From the opening of the socket to `ready`. */
 const READY_WITHIN_MS = 10_000;
@@ -41,13 +39,15 @@ export interface SocketParts {
   /** The version of the state that the client holds. */
   readonly version: () => number | undefined;
   /** What the hub has decided, in its own words; each event once. */
-  readonly heard: (frame: News | SignedOutFrame, epoch: string) => void;
+  readonly heard: (frame: News, epoch: string) => void;
+  /** The session is over. */
+  readonly signedOut: (reason: EndReason, message?: string) => void;
   readonly changed: (connection: Connection) => void;
   readonly failed: (error: PortcullisError) => void;
 }
 
 export function createSocket(parts: SocketParts) {
-  const { platform, openSocket, socketToken, version, heard, changed, failed } = parts;
+  const { platform, openSocket, socketToken, version, heard, signedOut, changed, failed } = parts;
   const backoff = createBackoff(platform);
   let state: Connection["state"] = "idle";
   let attempt = 0;
@@ -59,20 +59,25 @@ export function createSocket(parts: SocketParts) {
   let silence = 0;
   /** The time that the hub named for the next attempt. */
   let notBefore = 0;
-  let asked = 0;
   let answered: ((frame?: TokenFrame | ErrorFrame) => void) | undefined;
-
-  /** Connects, unless it is connected or about to be; goes on where another tab's socket stopped. */
-  function start(from?: Position): void {
-    if (state !== "idle" && state !== "closed") return;
-    position = from;
-    void connect();
-  }
 
   /** Disconnects and stays so. */
   function stop(): void {
     leave({ state: "idle" });
     notBefore = 0;
+  }
+
+  /** Disconnects, and forgets where it stopped. */
+  function reset(): void {
+    stop();
+    position = undefined;
+  }
+
+  /** Whether what `epoch` has numbered `sequence` is newer than all that was read; then it counts as read. */
+  function read(epoch: string, sequence: number): boolean {
+    const isNew = epoch !== position?.epoch || sequence > position.sequence;
+    if (isNew) position = { epoch, sequence };
+    return isNew;
   }
 
   /** The network or the person is back: no reason to wait any longer, unless the hub asked for it. */
@@ -85,22 +90,19 @@ export function createSocket(parts: SocketParts) {
   /** Another access token, or `undefined` where no socket is open. One question at a time. */
   function token(): Promise<TokenFrame> | undefined {
     if (state !== "open") return undefined;
-    asked += 1;
-    const id = String(asked);
-    say({ type: "token", id });
+    say({ type: "token", id: 1 });
     return new Promise<TokenFrame>((resolve, reject) => {
       answered = (frame) => {
-        if (frame && frame.id !== id) return;
         calm();
         answered = undefined;
         if (frame?.type === "token") resolve(frame);
-        else reject(frame ? errorOf(frame) : new PortcullisError("network", "the socket gives no token"));
+        else reject(frame ? errorOf(frame) : new PortcullisError("network"));
       };
       const calm = platform.after(ANSWER_WITHIN_MS, answered);
     });
   }
 
-  /** Connects anew at once, and resumes. */
+  /** Connects, anew where need be, and goes on where it, or another tab's socket, stopped. */
   async function connect(): Promise<void> {
     const mine = leave({ state: "connecting" });
     try {
@@ -116,11 +118,10 @@ export function createSocket(parts: SocketParts) {
     const resume = position;
     socket = openSocket(url, resume ? [SUBPROTOCOL] : [SUBPROTOCOL, TOKEN_SUBPROTOCOL + token]);
     within(READY_WITHIN_MS, wait);
-    socket.onopen = () => {
-      if (resume) say({ type: "hello", token, client: { name: "portcullis-client", version: VERSION }, resume });
-    };
+    if (resume) socket.onopen = () => say({ type: "hello", token, resume });
     socket.onmessage = ({ data }) => {
-      const frame = readFrame(data);
+      // Types that are not known fall through.
+      const frame = readObject(data as string) as ServerFrame | undefined;
       if (frame) take(frame);
     };
     socket.onclose = ({ code }) => closed(code);
@@ -145,14 +146,13 @@ export function createSocket(parts: SocketParts) {
       case "state":
       case "event": {
         if (!position) return;
-        const { epoch, sequence } = position;
-        // Told before, by the socket of the tab that led until now.
-        if (frame.type === "event" && frame.sequence <= sequence) return;
-        position = { epoch, sequence: Math.max(sequence, frame.sequence) };
-        return heard(frame, epoch);
+        // An event may have been told before, by the socket of the tab that led until now.
+        const isNew = read(position.epoch, frame.sequence);
+        if (isNew || frame.type === "state") heard(frame, position.epoch);
+        return;
       }
       case "signed_out":
-        return heard(frame, "");
+        return signedOut(frame.reason, frame.message);
       case "reconnect":
         notBefore = now + frame.in_ms;
         return within(frame.in_ms, connect);
@@ -161,7 +161,7 @@ export function createSocket(parts: SocketParts) {
       case "token":
         return answered?.(frame);
       case "error":
-        return frame.id === undefined ? failed(errorOf(frame)) : answered?.(frame);
+        return frame.id ? answered?.(frame) : failed(errorOf(frame));
     }
   }
 
@@ -169,7 +169,7 @@ export function createSocket(parts: SocketParts) {
     const next = afterClose(code);
     if (next === "signed_out") {
       // Its frame was lost on the way.
-      return heard({ type: "signed_out", code, reason: reasonOfClose(code), scope: "session" }, "");
+      return signedOut(reasonOfClose(code));
     }
     if (next === "reconnect") return wait();
     leave({ state: "closed" });
@@ -226,7 +226,7 @@ export function createSocket(parts: SocketParts) {
     socket?.send(JSON.stringify(frame));
   }
 
-  return { start, stop, wake, token, reconnect: connect };
+  return { isOpen: () => state === "open", stop, reset, read, wake, token, connect };
 }
 
 function errorOf({ code, detail, retry_after_ms }: ErrorFrame): PortcullisError {

@@ -70,10 +70,10 @@ test("what another tab says late of a session that is over is not believed", asy
   await client.signOut();
   const channel = world.tab().platform.openChannel?.("portcullis:https://hub.example.org");
   const live = { accessToken: "stale", expiresAt: world.time + 1e6, fromSocket: false, sessionId: "s1", user: USER, askedAt: world.time - 1_000 };
-  channel?.postMessage({ type: "live", live });
+  channel?.postMessage(["live", live]);
   await settle();
   assert.equal(client.snapshot().status, "signedOut");
-  channel?.postMessage({ type: "live", live: { ...live, sessionId: "s2", askedAt: world.time + 1 } });
+  channel?.postMessage(["live", { ...live, sessionId: "s2", askedAt: world.time + 1 }]);
   await settle();
   assert.equal(client.snapshot().sessionId, "s2");
 });

@@ -94,6 +94,7 @@ export class Tab {
         return channel;
       },
       locks: world.locks,
+      window: undefined,
       store: world.store,
       now: () => world.time,
       random: () => world.chance,
