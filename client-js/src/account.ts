@@ -1,7 +1,7 @@
 /** What is one request each: accounts, the links of letters, and one's own sessions. */
 
 import { type Route, type Send, segment } from "./http.js";
-import type { List, Session, SiteRole, User } from "./model.js";
+import type { List, Session, User } from "./model.js";
 
 export interface AccountCalls {
   /** Asks for an account; the answer is the same whether or not the address has one. A letter activates it. */
@@ -16,10 +16,6 @@ export interface AccountCalls {
   recover(token: string, password: string): Promise<void>;
   /** Uses up the link that the new address got; every session ends but the one that asked. */
   confirmEmailChange(token: string): Promise<void>;
-  /** Uses up the link that the old address got; every session ends. */
-  undoEmailChange(token: string): Promise<void>;
-  /** "This was not me": uses up the link of a letter about a new device. */
-  revokeDevice(token: string): Promise<void>;
 
   user(): Promise<User>;
   updateUser(change: { readonly name: string | null }): Promise<User>;
@@ -31,12 +27,13 @@ export interface AccountCalls {
   requestEmailChange(change: { readonly email: string; readonly password?: string }): Promise<void>;
   /** The person's sessions, the newest first. */
   sessions(): Promise<readonly Session[]>;
+  /** Ends one; `signOut({ scope: "others" })` ends all the others. */
   endSession(id: string): Promise<void>;
-  endOtherSessions(): Promise<void>;
-  /** All that is stored about the person. */
-  exportData(): Promise<unknown>;
-  /** The present role, asked for; `snapshot().state` is what the socket keeps up to date. */
-  siteRole(): Promise<SiteRole>;
+  /**
+   * Any other route of the hub, such as `GET /api/users/me/export`, or those of management: as the person who is signed
+   * in. The hub's `docs/API.md` has them all.
+   */
+  call<Answer>(route: Route, body?: unknown): Promise<Answer>;
 }
 
 export interface AccountParts {
@@ -66,8 +63,6 @@ export function accountCalls({ send, call, described, deleted }: AccountParts): 
     requestRecovery: (email) => send("POST /api/auth/recovery", { email }),
     recover: (token, password) => send(`POST /api/auth/recovery/${segment(token)}`, { password }),
     confirmEmailChange: (token) => send(`POST ${ME}/email/${segment(token)}`),
-    undoEmailChange: (token) => send(`POST /api/users/email-undo/${segment(token)}`),
-    revokeDevice: (token) => send(`POST /api/auth/device-revoke/${segment(token)}`),
 
     user: () => record(`GET ${ME}`),
     updateUser: (change) => record(`PATCH ${ME}`, change),
@@ -79,8 +74,6 @@ export function accountCalls({ send, call, described, deleted }: AccountParts): 
     requestEmailChange: (change) => call(`POST ${ME}/email`, change),
     sessions: async () => (await call<List<Session>>(`GET ${ME}/sessions`)).items,
     endSession: (id) => call(`DELETE ${ME}/sessions/${segment(id)}`),
-    endOtherSessions: () => call(`DELETE ${ME}/sessions`),
-    exportData: () => call(`GET ${ME}/export`),
-    siteRole: () => call("GET /api/auth/site_role"),
+    call,
   };
 }

@@ -82,7 +82,7 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
     storage === "cookie" ? createTokens(platform.store, name, true) : createTokens(storage, name, false);
   const failed = (error: PortcullisError) => present.happen("error", error);
   const report = (thrown: unknown) => failed(toError(thrown));
-  const signOut = createSignOut({ platform, send, tokens, failed });
+  const signOut = createSignOut(platform, send, tokens, failed);
   const tabs = createTabs(sharing === "alone" ? undefined : platform.openChannel, name, () => heard);
   const openSocket = typeof socket === "function" ? socket : socket && platform.openSocket;
 
@@ -91,7 +91,6 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
   let begun = false;
   let stopRestoring = () => {};
   let cancelRenewal = () => {};
-  let forgetWake = () => {};
 
   const session = createSession({
     platform,
@@ -107,7 +106,7 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
       if (isNew) epoch = undefined;
       update(
         { status: "signedIn", sessionId, user, state },
-        isNew ? { signedIn: { user, sessionId }, signedOut: undefined, state } : {},
+        isNew ? { signedIn: { user, sessionId }, signedOut: undefined } : {},
       );
       if (here) tabs.send("live", live);
       connection?.follow(sessionId);
@@ -123,7 +122,7 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
       if (here && last) tabs.send("ended", last.sessionId, why);
       update(
         { ...NOBODY, status: "signedOut" },
-        { signedIn: undefined, signedOut: why, state: undefined },
+        { signedIn: undefined, signedOut: why },
       );
     },
   });
@@ -140,7 +139,7 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
       heard: told,
       signedOut: lost,
       changed(now) {
-        update({ connection: now }, { connection: now });
+        update({ connection: now });
       },
     })
     : undefined;
@@ -183,7 +182,7 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
     const { state: mine, user } = snapshot();
     if (!user || (mine && epoch === journal && state.version <= mine.version)) return;
     epoch = journal;
-    update({ state, user: withState(user, state) }, { state });
+    update({ state, user: withState(user, state) });
   }
 
   const heard: Partial<TabMessages> = {
@@ -213,20 +212,14 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
       await find();
     } catch (thrown) {
       // Told as `signedOut`, or somebody has signed in meanwhile.
-      if (toError(thrown).status !== 401 && !session.live()) throw thrown;
+      if ((thrown as PortcullisError).status !== 401 && !session.live()) throw thrown;
     }
-  }
-
-  function begin(): void {
-    if (begun) return;
-    begun = true;
-    forgetWake = platform.onWake(() => connection?.wake());
-    signOut.finish().catch(report);
   }
 
   function start(): void {
     if (begun) return;
-    begin();
+    begun = true;
+    void signOut.finish();
     stopRestoring = untilDone(platform, restore, (error) => {
       failed(error);
       session.end({ reason: "none", message: undefined });
@@ -234,7 +227,6 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
   }
 
   async function signIn(route: Route, body: object): Promise<User> {
-    begin();
     await signOut.settled();
     return session.signIn(route, body);
   }
@@ -259,7 +251,6 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
       begun = true;
       stopRestoring();
       cancelRenewal();
-      forgetWake();
       signOut.stop();
       connection?.follow();
       tabs.close();
@@ -277,13 +268,13 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
       await signOut.finish(token);
     },
     accessToken: session.accessToken,
-    fetch: createFetch({ platform, session, addresses: [base, ...(options.apiOrigins ?? [])] }),
+    fetch: createFetch(platform, session, [base, ...(options.apiOrigins ?? [])]),
   };
 }
 
 /** The person's record with what the state says newer of it. */
 function withState(user: User, state: AuthState | undefined): User {
   if (!state || state.version < user.version) return user;
-  const { role, version, status, email_verified } = state;
-  return { ...user, site_role: role, version, status, email_verified };
+  const { role: site_role, permissions: _, ...newer } = state;
+  return { ...user, site_role, ...newer };
 }

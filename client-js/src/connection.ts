@@ -30,6 +30,7 @@ export function createConnection(parts: ConnectionParts) {
   let connection: Connection = { state: "idle" };
   /** Tells a tab that was opened later the newest state. */
   let tellState = () => {};
+  let forgetWake = () => {};
 
   const socket = createSocket({
     ...parts,
@@ -65,10 +66,9 @@ export function createConnection(parts: ConnectionParts) {
     if (sessionId) tabs.send("how");
   }
 
-  const { isOpen, wake, token, connect } = socket;
+  const { isOpen, token, connect } = socket;
   return {
     isOpen,
-    wake,
     token,
     reconnect: connect,
 
@@ -79,7 +79,10 @@ export function createConnection(parts: ConnectionParts) {
       leader?.stop();
       socket.reset();
       tellState = () => {};
-      if (next) (leader ? leader.start : connect)();
+      forgetWake();
+      if (!next) return;
+      forgetWake = platform.onWake(socket.wake);
+      (leader ? leader.start : connect)();
     },
 
     /** Does what other tabs ask for. */

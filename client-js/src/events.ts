@@ -82,14 +82,14 @@ export function createPresent() {
   const listeners = new Set<Listener>();
 
   /**
-   * Replaces what differs, then tells of it. `events` are so from now on: told to all, and to those who come later
-   * until another update says `undefined`.
+   * Replaces what differs, then tells of it. `events` are so from now on, as state and connection are: told to all, and
+   * to those who come later until another update says `undefined`.
    */
-  function update(change: Partial<Snapshot>, events?: { [T in Type]?: Told[T] | undefined }): void {
+  function update(change: Partial<Snapshot>, events?: Partial<typeof lasting>): void {
     const next = { ...snapshot, ...change };
     if (JSON.stringify(next) === JSON.stringify(snapshot)) return;
     snapshot = Object.freeze(next);
-    Object.assign(lasting, events);
+    Object.assign(lasting, { state: next.state, connection: next.connection }, events);
     happen("change", undefined);
     listeners.forEach(deliver);
   }

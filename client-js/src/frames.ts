@@ -85,23 +85,22 @@ export type ClientFrame =
   | { readonly type: "token"; readonly id: number };
 
 /** What a client does after a close. */
-export type AfterClose = "signed_out" | "reconnect" | "stop" | "report";
+export type AfterClose = "signed_out" | "reconnect" | "closed" | "error";
 
 /** The hundred decides; every attempt to reconnect asks for a new token first, so 41xx and 42xx are one. */
 export function afterClose(code: number): AfterClose {
-  if (code === 1000) return "stop";
   const hundred = Math.floor(code / 100);
   if (hundred === 40) return "signed_out";
-  return hundred === 43 ? "report" : "reconnect";
+  if (hundred === 43) return "error";
+  return code === 1000 ? "closed" : "reconnect";
 }
 
+const REASONS: { readonly [code: number]: EndReason } = {
+  4002: "account_disabled",
+  4003: "password_changed",
+  4005: "logout",
+  4006: "expired",
+};
+
 /** The reason behind a close of the 40xx, for when its `signed_out` frame was lost on the way. */
-export function reasonOfClose(code: number): EndReason {
-  const reasons: Record<number, EndReason> = {
-    4002: "account_disabled",
-    4003: "password_changed",
-    4005: "logout",
-    4006: "expired",
-  };
-  return reasons[code] ?? "revoked";
-}
+export const reasonOfClose = (code: number): EndReason => REASONS[code] ?? "revoked";

@@ -17,7 +17,7 @@ export interface Credentials {
   readonly cookie?: boolean;
 }
 
-/** `body` is sent as JSON, but for a form. */
+/** `body` is sent as JSON. */
 export type Send = <Answer>(route: Route, body?: unknown, credentials?: Credentials) => Promise<Answer>;
 
 interface Problem {
@@ -37,34 +37,40 @@ export const trimmed = (url: string) => url.replace(/\/+$/, "");
 
 /** Sends to the hub at `base`, an address without a slash at its end. */
 export function createSend(base: string, platform: Platform): Send {
-  return async <Answer>(route: Route, body?: unknown, { token, cookie }: Credentials = {}) => {
-    const [method = "", path] = route.split(" ");
-    const isForm = body instanceof URLSearchParams;
+  return (route, body, { token, cookie } = {}) => {
     const headers: Record<string, string> = {};
-    if (body && !isForm) headers["Content-Type"] = "application/json";
+    if (body) headers["Content-Type"] = "application/json";
     if (token) headers["Authorization"] = `Bearer ${token}`;
     if (cookie) headers["X-Portcullis-Mode"] = "cookie";
-
-    let response: Response;
-    let text: string;
-    try {
-      response = await platform.fetch(base + path, {
-        method,
-        headers,
-        cache: "no-store",
-        credentials: cookie ? "include" : "omit",
-        // React Native has no such signal, and a patience of its own.
-        signal: AbortSignal.timeout?.(PATIENCE_MS),
-        body: body ? (isForm ? body : JSON.stringify(body)) : null,
-      });
-      text = await response.text();
-    } catch (cause) {
-      throw new PortcullisError("network", route, { cause });
-    }
-    const answer = readObject(text);
-    if (response.ok && (answer || !text)) return answer as Answer;
-    throw refusal(response, answer as Problem | undefined);
+    return exchange(base, platform, route, {
+      headers,
+      credentials: cookie ? "include" : "omit",
+      body: body ? JSON.stringify(body) : null,
+    });
   };
+}
+
+/** Sends to the hub at `base` in any form, and reads its answer. */
+export async function exchange<Answer>(
+  base: string,
+  platform: Platform,
+  route: Route,
+  init: RequestInit,
+): Promise<Answer> {
+  const [method = "", path] = route.split(" ");
+  let response: Response;
+  let text: string;
+  try {
+    // React Native has no such signal, and a patience of its own.
+    const signal = AbortSignal.timeout?.(PATIENCE_MS);
+    response = await platform.fetch(base + path, { method, cache: "no-store", signal, ...init });
+    text = await response.text();
+  } catch (cause) {
+    throw new PortcullisError("network", route, { cause });
+  }
+  const answer = readObject(text);
+  if (response.ok && (answer || !text)) return answer as Answer;
+  throw refusal(response, answer as Problem | undefined);
 }
 
 /** The error that a refusal (RFC 9457) says, or whatever a proxy in front said instead. */

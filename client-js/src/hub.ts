@@ -6,7 +6,7 @@
 import { verify } from "node:crypto";
 import { type Claims, readClaims, takeApart } from "./claims.js";
 import { PortcullisError } from "./errors.js";
-import { createSend, type Route, segment, trimmed } from "./http.js";
+import { createSend, exchange, type Route, segment, trimmed } from "./http.js";
 import { createKeys } from "./keys.js";
 import type { SiteRole } from "./model.js";
 import type { Platform } from "./platform.js";
@@ -93,19 +93,24 @@ export function bearer(header: string | null | undefined): string | undefined {
 
 export function createHubOn(platform: Platform, { url, internalUrl = url, serviceKey }: HubOptions): Hub {
   const issuer = trimmed(url);
-  const send = createSend(trimmed(internalUrl), platform);
+  const base = trimmed(internalUrl);
+  const send = createSend(base, platform);
   const keyOf = createKeys(send, platform.now);
 
-  async function asService<Answer>(route: Route, body?: unknown): Promise<Answer> {
+  function key(): string {
     if (serviceKey === undefined) throw new TypeError("createHub needs a serviceKey for this call");
-    return send<Answer>(route, body, { token: serviceKey });
+    return serviceKey;
+  }
+
+  async function asService<Answer>(route: Route, body?: unknown): Promise<Answer> {
+    return send<Answer>(route, body, { token: key() });
   }
 
   return {
     async verify(token, { role } = {}) {
       const parts = takeApart(token);
-      const key = parts && (await keyOf(parts.kid));
-      const isSigned = key && verify(null, Buffer.from(parts.message), key, parts.signature);
+      const signer = parts && (await keyOf(parts.kid));
+      const isSigned = signer && verify(null, Buffer.from(parts.message), signer, parts.signature);
       const claims = isSigned ? readClaims(parts.payload, issuer, platform.now() / 1000) : undefined;
       if (!claims) throw new PortcullisError("invalid_token", "this is no valid access token", { status: 401 });
       const roles = typeof role === "string" ? [role] : role;
@@ -113,7 +118,10 @@ export function createHubOn(platform: Platform, { url, internalUrl = url, servic
       return claims;
     },
     async introspect(token, { permission } = {}) {
-      const found = await asService<Introspection>("POST /api/auth/introspect", new URLSearchParams({ token }));
+      const found = await exchange<Introspection>(base, platform, "POST /api/auth/introspect", {
+        headers: { Authorization: `Bearer ${key()}` },
+        body: new URLSearchParams({ token }),
+      });
       if (!found.active || found.token_type !== "Bearer") {
         throw new PortcullisError("invalid_token", "this token is worth nothing now", { status: 401 });
       }

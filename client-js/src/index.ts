@@ -22,6 +22,7 @@ export type {
   SignedOut,
   Snapshot,
 } from "./events.js";
+export type { Route } from "./http.js";
 export type { AuthState, EndReason, Identity, Provider, Session, SiteRole, User } from "./model.js";
 export type { OAuthCalls, ProviderOptions } from "./oauth.js";
 export type { KeyValueStore, SocketLike } from "./platform.js";

@@ -1,22 +1,19 @@
 /**
  * Signing in by a provider, and linking an account there: away to the hub, which sends on to the provider, and back with
- * a code in the address.
+ * a code in the address. A popup does the same in a window of its own, then tells the page that opened it, and closes.
  *
- * Only who began can redeem the code (PKCE, RFC 7636): its verifier stays in the session storage of this window, or, for
- * a popup, in the memory of the page that opened it. The popup just passes on to that page what it was sent back with.
+ * Only who began can redeem the code (PKCE, RFC 7636): the verifier stays in the session storage of that window.
  */
 
 import { type ErrorCode, PortcullisError, toError } from "./errors.js";
 import { type Route, type Send, segment } from "./http.js";
 import { readObject } from "./json.js";
-import type { Identity, List, Provider, User } from "./model.js";
-import { pause, type Platform, type WindowLike } from "./platform.js";
+import type { Identity, List, Provider } from "./model.js";
+import type { Platform, WindowLike } from "./platform.js";
 import type { TabMessages, Tabs } from "./tabs.js";
 
 /** How often a page looks whether its popup is still there. */
 const LOOK_EVERY_MS = 500;
-/** A popup that is still there by then is a page like others. */
-const CLOSED_WITHIN_MS = 5_000;
 
 const IDENTITIES = "/api/users/me/identities";
 const EXCHANGE = "POST /api/auth/oauth/exchange";
@@ -33,11 +30,11 @@ export interface OAuthCalls {
   providers(): Promise<readonly Provider[]>;
   /**
    * Signs in by the provider with this id. Without `popup` this page is left: after the return `signedIn` or `error` is
-   * told as always. The promise ends for a popup alone.
+   * told as always. With it the promise ends when that has been done in the popup.
    */
-  signInWithProvider(provider: string, options: ProviderOptions): Promise<User>;
+  signInWithProvider(provider: string, options: ProviderOptions): Promise<void>;
   /** Lets the person who is signed in sign in by that provider from now on. */
-  linkIdentity(provider: string, options: ProviderOptions): Promise<Identity>;
+  linkIdentity(provider: string, options: ProviderOptions): Promise<void>;
   /** The accounts at providers by which the person can sign in. */
   identities(): Promise<readonly Identity[]>;
   /** Refused as `last_credential` where nothing else would sign in. */
@@ -53,82 +50,79 @@ export interface OAuthParts {
   /** Sends as the person who is signed in. */
   readonly call: Send;
   /** Signs in by a route whose answer is a token pair. */
-  signIn(route: Route, body: object): Promise<User>;
+  signIn(route: Route, body: object): Promise<unknown>;
   /** Finds out who was signed in before the page was left. */
   restore(): Promise<unknown>;
   failed(error: PortcullisError): void;
 }
 
-/** What the address has brought back. */
-export interface Returned {
-  readonly code?: string;
-  readonly error?: string;
+/** What was begun in this window. */
+interface Attempt {
+  readonly code_verifier: string;
+  readonly isLink: boolean;
+  readonly popup: boolean;
 }
 
-/** What was begun: `code_verifier` proves it; in a popup `popup`, its challenge, names it. */
-interface Attempt {
-  readonly code_verifier?: string;
-  readonly popup?: string;
-  readonly isLink?: boolean;
+/** What the address has brought back. */
+interface Returned {
+  readonly code?: string | undefined;
+  readonly error?: ErrorCode | undefined;
 }
 
 export function createOAuth({ platform, base, name, tabs, send, call, signIn, restore, failed }: OAuthParts) {
   const { window } = platform;
   const key = `${name}:oauth`;
   let pending: (Attempt & Returned) | undefined;
-  let cameBack: TabMessages["returned"] = () => {};
+  let returned: TabMessages["returned"] = () => {};
 
-  /** Goes to `addressOf` a code challenge. Comes back here only with a popup. */
-  async function leave<Result>(
-    { popup, redirectTo }: ProviderOptions,
+  /** Goes to `addressOf` a code challenge. */
+  async function leave(
+    { popup = false, redirectTo }: ProviderOptions,
     isLink: boolean,
     addressOf: (begin: { redirect_to: string; code_challenge: string }) => string | Promise<string>,
-  ): Promise<Result> {
+  ): Promise<void> {
     // Before anything is waited for: a browser opens windows for a click alone.
     const target = popup ? window?.open("", "", "popup") : window;
     if (!target) throw new PortcullisError("popup_blocked");
-    const code_verifier = crypto.randomUUID() + crypto.randomUUID();
-    const code_challenge = await challengeOf(code_verifier);
-    const attempt = { code_verifier, isLink };
     try {
+      const code_verifier = crypto.randomUUID() + crypto.randomUUID();
+      const code_challenge = await challengeOf(code_verifier);
       const address = await addressOf({ redirect_to: redirectTo, code_challenge });
-      target.sessionStorage.setItem(key, JSON.stringify(popup ? { popup: code_challenge } : attempt));
+      target.sessionStorage.setItem(key, JSON.stringify({ code_verifier, isLink, popup } satisfies Attempt));
       target.location.href = address;
-      const returned = await new Promise<Returned>((resolve, reject) => {
-        if (!popup) return;
-        cameBack = (attempt, returned) => {
-          if (attempt === code_challenge) resolve(returned);
-        };
+      await new Promise<void>((resolve, reject) => {
+        returned = (code) => (code ? reject(new PortcullisError(code)) : resolve());
         const look = () => {
           // A provider may cut the tie between its page and this one: then the popup looks closed, and is in front.
-          if (!target.closed || !window?.document.hasFocus()) return void platform.after(LOOK_EVERY_MS, look);
-          reject(new PortcullisError("popup_closed"));
+          if (target.closed && window?.document.hasFocus()) returned("popup_closed");
+          platform.after(LOOK_EVERY_MS, look);
         };
-        look();
+        if (popup) look();
       });
-      return await redeem<Result>({ ...attempt, ...returned });
     } finally {
       if (popup) target.close();
     }
   }
 
-  async function redeem<Result>({ code, error, code_verifier, isLink }: Attempt & Returned): Promise<Result> {
-    if (error) throw new PortcullisError(error as ErrorCode);
-    const body = { code, code_verifier };
-    return (isLink ? (await call<{ identity: Identity }>(EXCHANGE, body)).identity : signIn(EXCHANGE, body)) as Result;
-  }
-
   /** Takes off the address what it has brought back, if this window has begun something. */
-  function fromAddress({ location, sessionStorage, history }: WindowLike): (Attempt & Returned) | undefined {
-    const attempt = readObject(sessionStorage.getItem(key) ?? "");
+  function fromAddress({ location, sessionStorage, history }: WindowLike): typeof pending {
+    const attempt = readObject(sessionStorage.getItem(key) ?? "") as Attempt | undefined;
     const address = new URL(location.href);
-    const { code, error } = Object.fromEntries(address.searchParams);
+    const { code, error } = Object.fromEntries(address.searchParams) as Returned;
     sessionStorage.removeItem(key);
     if (!attempt || !(code || error)) return undefined;
     address.searchParams.delete("code");
     address.searchParams.delete("error");
     history.replaceState(history.state, "", address.href);
-    return { ...attempt, code, error } as Attempt & Returned;
+    return Object.assign(attempt, { code, error });
+  }
+
+  async function redeem({ isLink, code_verifier, code, error }: Attempt & Returned): Promise<void> {
+    if (error) throw new PortcullisError(error);
+    const body = { code, code_verifier };
+    if (!isLink) return void (await signIn(EXCHANGE, body));
+    await restore();
+    return call(EXCHANGE, body);
   }
 
   return {
@@ -144,28 +138,21 @@ export function createOAuth({ platform, base, name, tabs, send, call, signIn, re
     } satisfies OAuthCalls,
 
     /** Does what other tabs ask for; a popup is one. */
-    heard: { returned: (popup, returned) => cameBack(popup, returned) } satisfies Partial<TabMessages>,
+    heard: { returned: (code) => returned(code) } satisfies Partial<TabMessages>,
 
     /** Finishes what was begun before the page was left, if it has come back. Fails where trying again may help. */
     async resume(): Promise<void> {
       pending ??= window && fromAddress(window);
       if (!pending) return;
-      const { popup, isLink, ...returned } = pending;
-      try {
-        if (popup) {
-          tabs.send("returned", popup, returned);
-          window?.close();
-          await pause(platform, CLOSED_WITHIN_MS);
-        } else {
-          if (isLink) await restore();
-          await redeem(pending);
-        }
-      } catch (thrown) {
-        const error = toError(thrown);
-        if (error.isTemporary) throw error;
-        failed(error);
-      }
+      const { popup } = pending;
+      const error = await redeem(pending).catch(toError);
+      if (error?.isTemporary) throw error;
       pending = undefined;
+      if (error) failed(error);
+      if (popup) {
+        tabs.send("returned", error?.code);
+        window?.close();
+      }
     },
   };
 }

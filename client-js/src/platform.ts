@@ -68,15 +68,12 @@ export function memoryStore(): KeyValueStore {
   };
 }
 
-/** Browsers throw at the mere mention of it where storage is forbidden, or when nothing fits in. */
-function localStore(): KeyValueStore {
+/** What the tabs of a page share, where that is not forbidden: then its mere mention throws. */
+function localStore(): KeyValueStore | undefined {
   try {
-    const store = globalThis.localStorage;
-    store.setItem("portcullis", "");
-    store.removeItem("portcullis");
-    return store;
+    return globalThis.localStorage;
   } catch {
-    return memoryStore();
+    return undefined;
   }
 }
 
@@ -98,7 +95,7 @@ export function thisPlatform(): Platform {
     // React Native has a window, and no page in it.
     window: document && window,
     // Node has a localStorage of its own, shared by everybody whom a server serves.
-    store: document ? localStore() : memoryStore(),
+    store: (document && localStore()) ?? memoryStore(),
     now: () => Date.now(),
     random: () => Math.random(),
     after(ms, run) {

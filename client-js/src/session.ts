@@ -5,7 +5,7 @@
  * same token. What one has got the others adopt.
  */
 
-import { PortcullisError, toError } from "./errors.js";
+import { PortcullisError } from "./errors.js";
 import type { SignedOut } from "./events.js";
 import type { Route, Send } from "./http.js";
 import type { TokenPair, User } from "./model.js";
@@ -80,7 +80,7 @@ export function createSession({ platform, send, tokens, overSocket, reconnect, l
       const fresh = await overSocket();
       if (fresh && before) return renewed(before.sessionId, fresh) ?? signedIn();
     } catch (thrown) {
-      isTooOld = toError(thrown).code === "refresh_required";
+      isTooOld = (thrown as PortcullisError).code === "refresh_required";
     }
     const next = await refresh();
     if (isTooOld) reconnect();
@@ -108,7 +108,7 @@ export function createSession({ platform, send, tokens, overSocket, reconnect, l
       await tokens.keep(pair, proof);
       return begin(pair, askedAt);
     } catch (thrown) {
-      const error = toError(thrown);
+      const error = thrown as PortcullisError;
       if (asked !== turn) return signedIn();
       if (error.status !== 401) throw error;
       // Another tab has signed in, or refreshed, since.
@@ -122,32 +122,29 @@ export function createSession({ platform, send, tokens, overSocket, reconnect, l
   }
 
   /** Where no answer came, the same token is presented once more: the hub answers both alike. */
-  async function sendProof(proof: Proof): Promise<TokenPair> {
+  function sendProof(proof: Proof): Promise<TokenPair> {
     const attempt = () => send<TokenPair>("POST /api/auth/refresh", proof, { cookie });
-    try {
-      return await attempt();
-    } catch (thrown) {
-      if (toError(thrown).code !== "network") throw thrown;
+    return attempt().catch(async (error: PortcullisError) => {
+      if (error.code !== "network") throw error;
       await pause(platform, platform.random() * ASK_AGAIN_MS);
       return attempt();
-    }
+    });
   }
 
-  /** Sends as the person who is signed in; a token that is refused is replaced once. */
-  async function call<Answer>(route: Route, body?: unknown): Promise<Answer> {
+  /** Attempts with an access token, and once more with another one where that was refused. */
+  async function withToken<Result>(attempt: (token: string) => Promise<Result>): Promise<Result> {
     const token = await accessToken();
-    try {
-      return await send<Answer>(route, body, { token });
-    } catch (thrown) {
-      if (toError(thrown).status !== 401) throw thrown;
-      return send<Answer>(route, body, { token: await instead(token) });
-    }
+    return attempt(token).catch(async (thrown: { readonly status?: number }) => {
+      if (thrown.status !== 401) throw thrown;
+      const { accessToken: other } = signedIn();
+      // Another one may have come meanwhile.
+      return attempt(other === token ? (await refresh()).accessToken : other);
+    });
   }
 
-  /** An access token in place of `refused`: what has come meanwhile, or what a refresh gives. */
-  async function instead(refused: string): Promise<string> {
-    const { accessToken: present } = signedIn();
-    return present === refused ? (await refresh()).accessToken : present;
+  /** Sends as the person who is signed in. */
+  function call<Answer>(route: Route, body?: unknown): Promise<Answer> {
+    return withToken((token) => send<Answer>(route, body, { token }));
   }
 
   /** The socket brought an access token for the session `sessionId`. */
@@ -209,7 +206,7 @@ export function createSession({ platform, send, tokens, overSocket, reconnect, l
     return code === "session_revoked" ? "revoked" : "expired";
   }
 
-  return { live: () => live, signIn, accessToken, renew, refresh, restore, call, instead, renewed, describe, adopt, end };
+  return { live: () => live, signIn, accessToken, renew, refresh, restore, withToken, call, renewed, describe, adopt, end };
 }
 
 export type Session = ReturnType<typeof createSession>;

@@ -91,14 +91,12 @@ export function createSocket(parts: SocketParts) {
   function token(): Promise<TokenFrame> | undefined {
     if (state !== "open") return undefined;
     say({ type: "token", id: 1 });
-    return new Promise<TokenFrame>((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       answered = (frame) => {
-        calm();
-        answered = undefined;
         if (frame?.type === "token") resolve(frame);
         else reject(frame ? errorOf(frame) : new PortcullisError("network"));
       };
-      const calm = platform.after(ANSWER_WITHIN_MS, answered);
+      platform.after(ANSWER_WITHIN_MS, answered);
     });
   }
 
@@ -167,15 +165,11 @@ export function createSocket(parts: SocketParts) {
 
   function closed(code: number): void {
     const next = afterClose(code);
-    if (next === "signed_out") {
-      // Its frame was lost on the way.
-      return signedOut(reasonOfClose(code));
-    }
+    // Its frame was lost on the way.
+    if (next === "signed_out") return signedOut(reasonOfClose(code));
     if (next === "reconnect") return wait();
     leave({ state: "closed" });
-    if (next === "report") {
-      failed(new PortcullisError("socket_closed", `closed by the hub: ${code}`, { closeCode: code }));
-    }
+    if (next === "error") failed(new PortcullisError("socket_closed", `closed with ${code}`, { closeCode: code }));
   }
 
   /** No token, so no socket. A 401 here does not mean signed out: only one to the refresh does. */

@@ -2,9 +2,9 @@
  * What the tabs of one origin tell each other. Nothing depends on it: a message that is lost costs a request.
  */
 
+import type { ErrorCode } from "./errors.js";
 import type { Connection, SignedOut } from "./events.js";
 import type { News } from "./frames.js";
-import type { Returned } from "./oauth.js";
 import type { Platform } from "./platform.js";
 import type { Live } from "./session.js";
 
@@ -24,8 +24,8 @@ export interface TabMessages {
   /** To that tab: how is the connection? */
   how(): void;
   connection(connection: Connection): void;
-  /** A popup has come back from a provider: for the page that opened it. */
-  returned(popup: string, returned: Returned): void;
+  /** A popup has signed in, or linked; or why not. */
+  returned(error?: ErrorCode): void;
 }
 
 type Message = { [Name in keyof TabMessages]: [Name, ...Parameters<TabMessages[Name]>] }[keyof TabMessages];

@@ -29,10 +29,10 @@ test("every close code of the hub is answered as its table says", () => {
   const table = read("../docs/PROTOCOL.md").split("## Close codes")[1]?.split("\n## ")[0] ?? "";
   const codes = [...table.matchAll(/^\| (\d{4}) \|/gm)].map(([, code]) => Number(code));
   assert.ok(codes.length >= 20);
-  const expected: Record<number, string> = { 40: "signed_out", 41: "reconnect", 42: "reconnect", 43: "report", 10: "reconnect" };
+  const expected: Record<number, string> = { 40: "signed_out", 41: "reconnect", 42: "reconnect", 43: "error", 10: "reconnect" };
   for (const code of codes) assert.equal(afterClose(code), expected[Math.floor(code / 100)], String(code));
   for (const code of [1001, 1006, 1011, 1012, 1013]) assert.equal(afterClose(code), "reconnect");
-  assert.equal(afterClose(1000), "stop");
+  assert.equal(afterClose(1000), "closed");
 });
 
 test("every route that is called is in the hub's documents", () => {
