@@ -23,10 +23,10 @@ export interface ClientOptions {
   /** Where the hub is: its `public_url`. */
   readonly url: string;
   /**
-   * Where the refresh token lives: `"cookie"` (unless set) in an HttpOnly cookie, for pages of the hub's own
-   * site; else a store with `getItem`, `setItem` and `removeItem`.
+   * Where the refresh token lives. Unless set: in an HttpOnly cookie, for pages of the hub's own site; else a store with
+   * `getItem`, `setItem` and `removeItem`.
    */
-  readonly storage?: "cookie" | KeyValueStore;
+  readonly storage?: KeyValueStore;
   /**
    * `"each"` (unless set): every tab has a socket, and they share who is signed in. `"share"`: one tab holds the one
    * socket for all. `"alone"`: tabs tell each other nothing, for a `storage` that they do not share.
@@ -36,7 +36,7 @@ export interface ClientOptions {
    * `false`: no socket; roles and sign-outs are found at the next request. A function opens one where that is not done
    * by the browser's `WebSocket`: on Node, `(url, protocols) => new WebSocket(url, protocols)` with that of `ws`.
    */
-  readonly socket?: boolean | ((url: string, protocols: string[]) => SocketLike);
+  readonly socket?: false | ((url: string, protocols: string[]) => SocketLike);
   /** Origins beside the page's and the hub's that `fetch` may send the access token to. */
   readonly apiOrigins?: readonly string[];
   /** Whether to look at once who is signed in. Unless set: in a browser or an app, not on a server. */
@@ -74,17 +74,15 @@ export interface Client extends AccountCalls, OAuthCalls {
 export function createClientOn(platform: Platform, options: ClientOptions): Client {
   const base = trimmed(options.url);
   const name = `portcullis:${base}`;
-  const { storage = "cookie", tabs: sharing = "each", socket = true } = options;
+  const { storage, tabs: sharing = "each", socket: openSocket = platform.openSocket } = options;
   const present = createPresent();
   const { snapshot, update } = present;
   const send = createSend(base, platform);
-  const tokens =
-    storage === "cookie" ? createTokens(platform.store, name, true) : createTokens(storage, name, false);
+  const tokens = createTokens(storage ?? platform.store, name, !storage);
   const failed = (error: PortcullisError) => present.happen("error", error);
   const report = (thrown: unknown) => failed(toError(thrown));
   const signOut = createSignOut(platform, send, tokens, failed);
   const tabs = createTabs(sharing === "alone" ? undefined : platform.openChannel, name, () => heard);
-  const openSocket = typeof socket === "function" ? socket : socket && platform.openSocket;
 
   /** The journal that numbered the state, so that its versions compare. */
   let epoch: string | undefined;
@@ -222,7 +220,7 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
     void signOut.finish();
     stopRestoring = untilDone(platform, restore, (error) => {
       failed(error);
-      session.end({ reason: "none", message: undefined });
+      session.end({ reason: "none" });
     });
   }
 
@@ -263,7 +261,7 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
       if (scope === "others") return session.call("POST /api/auth/logout", { scope });
       stopRestoring();
       const token = session.live()?.accessToken;
-      session.end({ reason: "logout", message: undefined });
+      session.end({ reason: "logout" });
       await tokens.bury(scope);
       await signOut.finish(token);
     },

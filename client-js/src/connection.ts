@@ -51,6 +51,9 @@ export function createConnection(parts: ConnectionParts) {
     },
   });
 
+  /** Whether another tab has the socket. */
+  const follows = () => leader && !leader.leads();
+
   const leader =
     lock && platform.locks && tabs.isOpen
       ? createLeader(platform, platform.locks, lock, () => tabs.send("leads"), lead)
@@ -90,14 +93,14 @@ export function createConnection(parts: ConnectionParts) {
       news(session, epoch, frame) {
         if (session !== sessionId) return;
         // Two tabs may think that they lead, for as long as it takes a frozen one to wake up.
-        const isNew = leader && !leader.leads() && socket.read(epoch, frame.sequence);
+        const isNew = follows() && socket.read(epoch, frame.sequence);
         if (isNew || frame.type !== "event") heard(frame, epoch, false);
       },
       leads() {
         if (leader?.leads()) tabs.send("leading");
       },
       leading() {
-        if (sessionId && leader && !leader.leads()) leader.watch();
+        if (sessionId && follows()) leader?.watch();
       },
       how() {
         if (!leader?.leads()) return;
@@ -105,7 +108,7 @@ export function createConnection(parts: ConnectionParts) {
         tellState();
       },
       connection(theirs) {
-        if (leader && !leader.leads()) changed(theirs);
+        if (follows()) changed(theirs);
       },
     } satisfies Partial<TabMessages>,
   };

@@ -69,7 +69,7 @@ export interface FieldError {
 
 /** What is known beside the code. */
 export type ErrorFacts = Partial<
-  Pick<PortcullisError, "status" | "errors" | "retryAfterMs" | "requestId" | "closeCode" | "cause">
+  Pick<PortcullisError, "status" | "errors" | "retryAfterMs" | "request_id" | "closeCode" | "cause">
 >;
 
 /** Why something was not done. Match on `code`; `message` is for people who read logs. */
@@ -81,7 +81,7 @@ export class PortcullisError extends Error {
   readonly errors: readonly FieldError[] = [];
   declare readonly retryAfterMs?: number | undefined;
   /** Finds the request in the hub's log. */
-  declare readonly requestId?: string | undefined;
+  declare readonly request_id?: string | undefined;
   declare readonly closeCode?: number | undefined;
 
   constructor(

@@ -27,7 +27,7 @@ export interface SignedOut {
   /** `none`: nobody was signed in when the page was opened. */
   readonly reason: EndReason | "none";
   /** For the person, where whoever ended the session left one. */
-  readonly message: string | undefined;
+  readonly message?: string | undefined;
 }
 
 export interface HubEvent {
@@ -88,7 +88,7 @@ export function createPresent() {
   function update(change: Partial<Snapshot>, events?: Partial<typeof lasting>): void {
     const next = { ...snapshot, ...change };
     if (JSON.stringify(next) === JSON.stringify(snapshot)) return;
-    snapshot = Object.freeze(next);
+    snapshot = next;
     Object.assign(lasting, { state: next.state, connection: next.connection }, events);
     happen("change", undefined);
     listeners.forEach(deliver);

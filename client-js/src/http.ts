@@ -1,7 +1,7 @@
 /** One request to the hub: JSON in, JSON or a `PortcullisError` out. */
 
 import { type ErrorCode, type FieldError, PortcullisError } from "./errors.js";
-import { readObject } from "./json.js";
+import { readJson } from "./json.js";
 import type { Platform } from "./platform.js";
 
 /** After so long without an answer there is none: a request that hangs must not hang a sign-in. */
@@ -20,9 +20,9 @@ export interface Credentials {
 /** `body` is sent as JSON. */
 export type Send = <Answer>(route: Route, body?: unknown, credentials?: Credentials) => Promise<Answer>;
 
+/** What a refusal says (RFC 9457). */
 interface Problem {
   readonly code?: ErrorCode;
-  readonly title?: string;
   readonly detail?: string;
   readonly errors?: readonly FieldError[];
   readonly request_id?: string;
@@ -63,24 +63,19 @@ export async function exchange<Answer>(
   try {
     // React Native has no such signal, and a patience of its own.
     const signal = AbortSignal.timeout?.(PATIENCE_MS);
-    response = await platform.fetch(base + path, { method, cache: "no-store", signal, ...init });
+    response = await platform.fetch(base + path, { method, signal, ...init });
     text = await response.text();
   } catch (cause) {
     throw new PortcullisError("network", route, { cause });
   }
-  const answer = readObject(text);
+  const answer = readJson(text);
   if (response.ok && (answer || !text)) return answer as Answer;
   throw refusal(response, answer as Problem | undefined);
 }
 
-/** The error that a refusal (RFC 9457) says, or whatever a proxy in front said instead. */
+/** The error that a refusal says, or whatever a proxy in front said instead. */
 function refusal({ status, headers }: Response, problem: Problem = {}): PortcullisError {
-  const { code = "unexpected_answer", title = `HTTP ${status}`, detail = title, errors = [] } = problem;
-  const seconds = problem.retry_after ?? Number(headers.get("Retry-After") ?? Number.NaN);
-  return new PortcullisError(code, detail, {
-    status,
-    errors,
-    requestId: problem.request_id,
-    retryAfterMs: seconds >= 0 ? seconds * 1000 : undefined,
-  });
+  const { code = "unexpected_answer", detail = `HTTP ${status}` } = problem;
+  const seconds = problem.retry_after ?? headers.get("Retry-After");
+  return new PortcullisError(code, detail, { ...problem, status, retryAfterMs: Number(seconds) * 1000 || undefined });
 }

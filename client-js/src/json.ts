@@ -1,8 +1,7 @@
-/** The object in `text`, or `undefined` where there is none: a page of a proxy, a number, a broken line. */
-export function readObject(text: string): unknown {
+/** What the JSON in `text` says; `undefined` where it says nothing, or is a page of a proxy. */
+export function readJson(text: string): unknown {
   try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? value : undefined;
+    return JSON.parse(text) || undefined;
   } catch {
     return undefined;
   }

@@ -7,7 +7,7 @@
 
 import { type ErrorCode, PortcullisError, toError } from "./errors.js";
 import { type Route, type Send, segment } from "./http.js";
-import { readObject } from "./json.js";
+import { readJson } from "./json.js";
 import type { Identity, List, Provider } from "./model.js";
 import type { Platform, WindowLike } from "./platform.js";
 import type { TabMessages, Tabs } from "./tabs.js";
@@ -75,27 +75,29 @@ export function createOAuth({ platform, base, name, tabs, send, call, signIn, re
   let pending: (Attempt & Returned) | undefined;
   let returned: TabMessages["returned"] = () => {};
 
-  /** Goes to `addressOf` a code challenge. */
   async function leave(
     { popup = false, redirectTo }: ProviderOptions,
+    provider: string,
     isLink: boolean,
-    addressOf: (begin: { redirect_to: string; code_challenge: string }) => string | Promise<string>,
   ): Promise<void> {
     // Before anything is waited for: a browser opens windows for a click alone.
     const target = popup ? window?.open("", "", "popup") : window;
     if (!target) throw new PortcullisError("popup_blocked");
     try {
       const code_verifier = crypto.randomUUID() + crypto.randomUUID();
-      const code_challenge = await challengeOf(code_verifier);
-      const address = await addressOf({ redirect_to: redirectTo, code_challenge });
+      const begin = { redirect_to: redirectTo, code_challenge: await challengeOf(code_verifier) };
+      const id = segment(provider);
+      const address = isLink
+        ? (await call<{ url: string }>(`POST ${IDENTITIES}/${id}`, begin)).url
+        : `${base}/api/auth/oauth/${id}/start?${new URLSearchParams(begin)}`;
       target.sessionStorage.setItem(key, JSON.stringify({ code_verifier, isLink, popup } satisfies Attempt));
       target.location.href = address;
       await new Promise<void>((resolve, reject) => {
         returned = (code) => (code ? reject(new PortcullisError(code)) : resolve());
         const look = () => {
           // A provider may cut the tie between its page and this one: then the popup looks closed, and is in front.
-          if (target.closed && window?.document.hasFocus()) returned("popup_closed");
-          platform.after(LOOK_EVERY_MS, look);
+          if (target.closed && window?.document.hasFocus()) reject(new PortcullisError("popup_closed"));
+          else platform.after(LOOK_EVERY_MS, look);
         };
         if (popup) look();
       });
@@ -106,7 +108,7 @@ export function createOAuth({ platform, base, name, tabs, send, call, signIn, re
 
   /** Takes off the address what it has brought back, if this window has begun something. */
   function fromAddress({ location, sessionStorage, history }: WindowLike): typeof pending {
-    const attempt = readObject(sessionStorage.getItem(key) ?? "") as Attempt | undefined;
+    const attempt = readJson(sessionStorage.getItem(key) ?? "") as Attempt | undefined;
     const address = new URL(location.href);
     const { code, error } = Object.fromEntries(address.searchParams) as Returned;
     sessionStorage.removeItem(key);
@@ -128,11 +130,8 @@ export function createOAuth({ platform, base, name, tabs, send, call, signIn, re
   return {
     calls: {
       providers: async () => (await send<{ providers: Provider[] }>("GET /api/auth/oauth")).providers,
-      signInWithProvider: (provider, options) =>
-        leave(options, false, (begin) => `${base}/api/auth/oauth/${segment(provider)}/start?${new URLSearchParams(begin)}`),
-      linkIdentity: (provider, options) =>
-        leave(options, true, async (begin) =>
-          (await call<{ url: string }>(`POST ${IDENTITIES}/${segment(provider)}`, begin)).url),
+      signInWithProvider: (provider, options) => leave(options, provider, false),
+      linkIdentity: (provider, options) => leave(options, provider, true),
       identities: async () => (await call<List<Identity>>(`GET ${IDENTITIES}`)).items,
       unlinkIdentity: (id) => call(`DELETE ${IDENTITIES}/${segment(id)}`),
     } satisfies OAuthCalls,

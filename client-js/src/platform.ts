@@ -86,7 +86,7 @@ export function pause(platform: Platform, ms: number): Promise<void> {
 export function thisPlatform(): Platform {
   const { WebSocket, BroadcastChannel, document, navigator, window } = globalThis;
   return {
-    fetch: (input, init) => globalThis.fetch(input, init),
+    fetch: (...request) => globalThis.fetch(...request),
     // Node's says that it is a browser and not of which origin, so hubs refuse it.
     openSocket: window && WebSocket && ((url, protocols) => new WebSocket(url, protocols)),
     // Node's would keep the process alive.

@@ -116,7 +116,7 @@ export function createSession({ platform, send, tokens, overSocket, reconnect, l
       if (proof && stored && stored.refresh_token !== proof.refresh_token) return spend(asked);
       await tokens.forget(proof);
       // Only here does somebody count as signed out without having been told so.
-      end({ reason: endOf(error), message: undefined });
+      end({ reason: endOf(error) });
       throw error;
     }
   }
@@ -194,9 +194,9 @@ export function createSession({ platform, send, tokens, overSocket, reconnect, l
     throw new PortcullisError("not_signed_in");
   }
 
-  /** A fifth of the life early, ten seconds at most, so that it is still good when it arrives. */
+  /** A tenth of the life early, so that it is still good when it arrives. */
   function expiry({ expires_in }: FreshToken): number {
-    return platform.now() + expires_in * 1000 - Math.min(10_000, expires_in * 200);
+    return platform.now() + expires_in * 900;
   }
 
   /** What a refused refresh says about the end of the session. */

@@ -22,7 +22,7 @@ import {
   TOKEN_SUBPROTOCOL,
   type TokenFrame,
 } from "./frames.js";
-import { readObject } from "./json.js";
+import { readJson } from "./json.js";
 import type { EndReason, SocketToken } from "./model.js";
 import type { Platform, SocketLike } from "./platform.js";
 
@@ -119,7 +119,7 @@ export function createSocket(parts: SocketParts) {
     if (resume) socket.onopen = () => say({ type: "hello", token, resume });
     socket.onmessage = ({ data }) => {
       // Types that are not known fall through.
-      const frame = readObject(data as string) as ServerFrame | undefined;
+      const frame = readJson(data as string) as ServerFrame | undefined;
       if (frame) take(frame);
     };
     socket.onclose = ({ code }) => closed(code);

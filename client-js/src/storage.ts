@@ -6,7 +6,7 @@
  * with cookies the tombstone says that it is void; a stored token is moved into it.
  */
 
-import { readObject } from "./json.js";
+import { readJson } from "./json.js";
 import type { TokenPair } from "./model.js";
 import type { KeyValueStore } from "./platform.js";
 
@@ -34,7 +34,7 @@ export function createTokens(store: KeyValueStore, name: string, cookie: boolean
   }
 
   async function tombstone(): Promise<Tombstone | undefined> {
-    return readObject((await store.getItem(graveKey)) ?? "") as Tombstone | undefined;
+    return readJson((await store.getItem(graveKey)) ?? "") as Tombstone | undefined;
   }
 
   /** The hub has been told. */
