@@ -1,6 +1,7 @@
 /** What is one request each: accounts, the links of letters, and one's own sessions. */
 
-import { type Route, type Send, segment } from "./http.js";
+import type { Core } from "./core.js";
+import { type Route, segment } from "./http.js";
 import type { List, Session, User } from "./model.js";
 
 export interface AccountCalls {
@@ -36,26 +37,10 @@ export interface AccountCalls {
   call<Answer>(route: Route, body?: unknown): Promise<Answer>;
 }
 
-export interface AccountParts {
-  /** Sends as nobody. */
-  readonly send: Send;
-  /** Sends as the person who is signed in. */
-  readonly call: Send;
-  /** The person's record is this now. */
-  described(user: User): void;
-  /** The account is gone. */
-  deleted(): void;
-}
-
 const ME = "/api/users/me";
 
-export function accountCalls({ send, call, described, deleted }: AccountParts): AccountCalls {
-  const record = async (route: Route, change?: object) => {
-    const user = await call<User>(route, change);
-    described(user);
-    return user;
-  };
-
+export function accountCalls({ send, session }: Core): AccountCalls {
+  const { call } = session;
   return {
     signUp: (account) => send("POST /api/users", account),
     resendActivation: (email) => send("POST /api/auth/activate", { email }),
@@ -64,11 +49,11 @@ export function accountCalls({ send, call, described, deleted }: AccountParts): 
     recover: (token, password) => send(`POST /api/auth/recovery/${segment(token)}`, { password }),
     confirmEmailChange: (token) => send(`POST ${ME}/email/${segment(token)}`),
 
-    user: () => record(`GET ${ME}`),
-    updateUser: (change) => record(`PATCH ${ME}`, change),
+    user: () => session.user(),
+    updateUser: (change) => session.user(`PATCH ${ME}`, change),
     async deleteUser(password) {
       await call(`DELETE ${ME}`, { password });
-      deleted();
+      session.lost("account_deleted");
     },
     changePassword: (change) => call(`POST ${ME}/password`, change),
     requestEmailChange: (change) => call(`POST ${ME}/email`, change),

@@ -2,22 +2,20 @@
 
 import { accountCalls, type AccountCalls } from "./account.js";
 import { createConnection } from "./connection.js";
-import { type PortcullisError, toError } from "./errors.js";
-import { createPresent, type Events, NOBODY, type Snapshot } from "./events.js";
+import type { Core } from "./core.js";
+import type { PortcullisError } from "./errors.js";
+import { createPresent, type Events, type Snapshot } from "./events.js";
 import { createFetch } from "./fetch.js";
-import type { News } from "./frames.js";
-import { createSend, type Route, trimmed } from "./http.js";
-import type { AuthState, EndReason, SocketToken, User } from "./model.js";
+import { createSend, trimmed } from "./http.js";
+import { createLife } from "./life.js";
+import type { User } from "./model.js";
 import { createOAuth, type OAuthCalls } from "./oauth.js";
-import { type KeyValueStore, pause, type Platform, type SocketLike } from "./platform.js";
+import type { KeyValueStore, OpenSocket, Platform } from "./platform.js";
 import { untilDone } from "./retry.js";
 import { createSession } from "./session.js";
 import { createSignOut } from "./signout.js";
 import { createTokens } from "./storage.js";
 import { createTabs, type TabMessages } from "./tabs.js";
-
-/** For how long a new tab waits for another one to say who is signed in. */
-const TABS_ANSWER_WITHIN_MS = 50;
 
 export interface ClientOptions {
   /** Where the hub is: its `public_url`. */
@@ -36,7 +34,7 @@ export interface ClientOptions {
    * `false`: no socket; roles and sign-outs are found at the next request. A function opens one where that is not done
    * by the browser's `WebSocket`: on Node, `(url, protocols) => new WebSocket(url, protocols)` with that of `ws`.
    */
-  readonly socket?: false | ((url: string, protocols: string[]) => SocketLike);
+  readonly socket?: false | OpenSocket;
   /** Origins beside the page's and the hub's that `fetch` may send the access token to. */
   readonly apiOrigins?: readonly string[];
   /** Whether to look at once who is signed in. Unless set: in a browser or an app, not on a server. */
@@ -74,114 +72,20 @@ export interface Client extends AccountCalls, OAuthCalls {
 export function createClientOn(platform: Platform, options: ClientOptions): Client {
   const base = trimmed(options.url);
   const name = `portcullis:${base}`;
-  const { storage, tabs: sharing = "each", socket: openSocket = platform.openSocket } = options;
+  const { storage, tabs: sharing, socket: openSocket = platform.openSocket } = options;
   const present = createPresent();
-  const { snapshot, update } = present;
-  const send = createSend(base, platform);
+  const { snapshot, on } = present;
   const tokens = createTokens(storage ?? platform.store, name, !storage);
   const failed = (error: PortcullisError) => present.happen("error", error);
-  const report = (thrown: unknown) => failed(toError(thrown));
-  const signOut = createSignOut(platform, send, tokens, failed);
   const tabs = createTabs(sharing === "alone" ? undefined : platform.openChannel, name, () => heard);
-
-  /** The journal that numbered the state, so that its versions compare. */
-  let epoch: string | undefined;
+  const core = { platform, base, name, send: createSend(base, platform), tokens, present, failed, tabs } as Core;
+  const life = (core.life = createLife(core));
+  const session = (core.session = createSession(core));
+  const signOut = (core.signOut = createSignOut(core));
+  const connection = (core.connection = openSocket ? createConnection(core, openSocket, sharing === "share") : undefined);
+  const oauth = createOAuth(core);
   let begun = false;
   let stopRestoring = () => {};
-  let cancelRenewal = () => {};
-
-  const session = createSession({
-    platform,
-    send,
-    tokens,
-    overSocket: () => connection?.token(),
-    reconnect: () => connection?.reconnect(),
-    lives(live, here) {
-      const { sessionId } = live;
-      const isNew = sessionId !== snapshot().sessionId;
-      const state = isNew ? undefined : snapshot().state;
-      const user = withState(live.user, state);
-      if (isNew) epoch = undefined;
-      update(
-        { status: "signedIn", sessionId, user, state },
-        isNew ? { signedIn: { user, sessionId }, signedOut: undefined } : {},
-      );
-      if (here) tabs.send("live", live);
-      connection?.follow(sessionId);
-      cancelRenewal();
-      // While the socket is open it replaces the token. When that fails, whoever needs one asks again.
-      cancelRenewal = platform.after(live.expiresAt - platform.now(), () => {
-        if (connection?.isOpen()) session.renew().catch(() => {});
-      });
-    },
-    ended(last, why, here) {
-      cancelRenewal();
-      connection?.follow();
-      if (here && last) tabs.send("ended", last.sessionId, why);
-      update(
-        { ...NOBODY, status: "signedOut" },
-        { signedIn: undefined, signedOut: why },
-      );
-    },
-  });
-
-  const connection = openSocket
-    ? createConnection({
-      platform,
-      openSocket,
-      tabs,
-      lock: sharing === "share" ? `${name}:socket` : undefined,
-      socketToken,
-      failed,
-      version: () => snapshot().state?.version,
-      heard: told,
-      signedOut: lost,
-      changed(now) {
-        update({ connection: now });
-      },
-    })
-    : undefined;
-
-  const account = accountCalls({
-    send,
-    call: session.call,
-    described: session.describe,
-    deleted: () => lost("account_deleted"),
-  });
-
-  const oauth = createOAuth({ platform, base, name, tabs, send, call: session.call, signIn, restore: find, failed });
-
-  /** What the hub has decided. `isOwn`: this tab's socket brought it. */
-  function told(frame: News, journal: string, isOwn: boolean): void {
-    if (frame.type === "event") return present.happen("event", frame);
-    accept(frame.state, journal);
-    const live = session.live();
-    if (!isOwn || !live || frame.type !== "state") return;
-    const { access_token, expires_in, reason } = frame;
-    if (access_token && expires_in) session.renewed(live.sessionId, { access_token, expires_in });
-    // The state does not say which address it is now.
-    if (reason === "email_changed") account.user().catch(() => {});
-  }
-
-  /** The session is over, and the hub knows. */
-  function lost(reason: EndReason, message?: string): void {
-    tokens.forget().catch(report);
-    session.end({ reason, message });
-  }
-
-  async function socketToken(): Promise<SocketToken> {
-    // What was minted over a socket opens none.
-    if (session.live()?.fromSocket) await session.refresh();
-    return session.call("GET /api/auth/socket");
-  }
-
-  /** Takes a state that is newer; one of another journal is newer whatever its number. */
-  function accept(state: AuthState, journal: string): void {
-    const { state: mine, user } = snapshot();
-    if (!user || (mine && epoch === journal && state.version <= mine.version)) return;
-    epoch = journal;
-    update({ state, user: withState(user, state) });
-  }
 
   const heard: Partial<TabMessages> = {
     ...connection?.heard,
@@ -195,19 +99,10 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
     },
   };
 
-  /** Who is signed in: another tab knows, or the hub. */
-  async function find(): Promise<void> {
-    if (tabs.isOpen && (await tokens.present())) {
-      tabs.send("who");
-      await pause(platform, TABS_ANSWER_WITHIN_MS);
-    }
-    if (!session.live()) await session.restore();
-  }
-
   async function restore(): Promise<void> {
     await oauth.resume();
     try {
-      await find();
+      await session.find();
     } catch (thrown) {
       // Told as `signedOut`, or somebody has signed in meanwhile.
       if ((thrown as PortcullisError).status !== 401 && !session.live()) throw thrown;
@@ -224,15 +119,10 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
     });
   }
 
-  async function signIn(route: Route, body: object): Promise<User> {
-    await signOut.settled();
-    return session.signIn(route, body);
-  }
-
   if (options.autoStart ?? "window" in globalThis) queueMicrotask(start);
 
   return {
-    ...account,
+    ...accountCalls(core),
     ...oauth.calls,
     start,
     ready: () =>
@@ -242,21 +132,21 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
           forget();
           resolve(snapshot());
         };
-        const forget = present.on("change", look);
+        const forget = on("change", look);
         look();
       }),
     close() {
       begun = true;
       stopRestoring();
-      cancelRenewal();
+      life.stop();
       signOut.stop();
       connection?.follow();
       tabs.close();
     },
     snapshot,
-    subscribe: (changed) => present.on("change", changed),
-    on: present.on,
-    signIn: (who) => signIn("POST /api/auth", who),
+    subscribe: (changed) => on("change", changed),
+    on,
+    signIn: (who) => session.signIn("POST /api/auth", who),
     async signOut({ scope = "session" } = {}) {
       if (scope === "others") return session.call("POST /api/auth/logout", { scope });
       stopRestoring();
@@ -266,13 +156,6 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
       await signOut.finish(token);
     },
     accessToken: session.accessToken,
-    fetch: createFetch(platform, session, [base, ...(options.apiOrigins ?? [])]),
+    fetch: createFetch(core, [base, ...(options.apiOrigins ?? [])]),
   };
-}
-
-/** The person's record with what the state says newer of it. */
-function withState(user: User, state: AuthState | undefined): User {
-  if (!state || state.version < user.version) return user;
-  const { role: site_role, permissions: _, ...newer } = state;
-  return { ...user, site_role, ...newer };
 }

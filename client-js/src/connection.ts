@@ -1,40 +1,26 @@
 /** The connection of this script: a socket of its own, or, where tabs share one, that of the tab that leads. */
 
-import type { PortcullisError } from "./errors.js";
+import type { Core } from "./core.js";
 import type { Connection } from "./events.js";
-import type { News } from "./frames.js";
 import { createLeader } from "./leader.js";
-import type { EndReason, SocketToken } from "./model.js";
-import type { Platform, SocketLike } from "./platform.js";
+import type { OpenSocket } from "./platform.js";
 import { createSocket } from "./socket.js";
-import type { TabMessages, Tabs } from "./tabs.js";
+import type { TabMessages } from "./tabs.js";
 
-export interface ConnectionParts {
-  readonly platform: Platform;
-  readonly openSocket: (url: string, protocols: string[]) => SocketLike;
-  readonly tabs: Tabs;
-  /** The name of the lock; without one, or without Web Locks, every tab has a socket of its own. */
-  readonly lock: string | undefined;
-  readonly socketToken: () => Promise<SocketToken>;
-  readonly version: () => number | undefined;
-  /** `epoch` is that of the journal that numbered the frame; `isOwn` unless another tab's socket brought it. */
-  readonly heard: (frame: News, epoch: string, isOwn: boolean) => void;
-  readonly signedOut: (reason: EndReason, message?: string) => void;
-  readonly changed: (connection: Connection) => void;
-  readonly failed: (error: PortcullisError) => void;
-}
-
-export function createConnection(parts: ConnectionParts) {
-  const { platform, tabs, lock, heard, changed } = parts;
+/** Where `shared`, and where there are Web Locks, one tab has the socket for all. */
+export function createConnection(core: Core, openSocket: OpenSocket, shared: boolean) {
+  const { platform, tabs, life } = core;
+  const { update } = core.present;
   let sessionId: string | undefined;
   let connection: Connection = { state: "idle" };
   /** Tells a tab that was opened later the newest state. */
   let tellState = () => {};
   let forgetWake = () => {};
 
-  const socket = createSocket({
-    ...parts,
-    heard(frame, epoch) {
+  const socket = createSocket(
+    core,
+    openSocket,
+    (frame, epoch) => {
       const session = sessionId;
       // An event reaches every tab by its own socket, where it has one.
       if (session && (leader || frame.type !== "event")) {
@@ -42,21 +28,21 @@ export function createConnection(parts: ConnectionParts) {
         if (frame.type !== "event") tellState = tell;
         tell();
       }
-      heard(frame, epoch, true);
+      life.told(frame, epoch, true);
     },
-    changed(next) {
+    (next) => {
       connection = next;
-      changed(next);
-      if (leader?.leads()) tabs.send("connection", next);
+      update({ connection });
+      if (leader?.leads()) tabs.send("connection", connection);
     },
-  });
+  );
 
   /** Whether another tab has the socket. */
   const follows = () => leader && !leader.leads();
 
   const leader =
-    lock && platform.locks && tabs.isOpen
-      ? createLeader(platform, platform.locks, lock, () => tabs.send("leads"), lead)
+    shared && platform.locks && tabs.isOpen
+      ? createLeader(platform, platform.locks, `${core.name}:socket`, () => tabs.send("leads"), lead)
       : undefined;
 
   function lead(leads: boolean): void {
@@ -73,7 +59,7 @@ export function createConnection(parts: ConnectionParts) {
   return {
     isOpen,
     token,
-    reconnect: connect,
+    connect,
 
     /** Connects for the session `next`, or for nobody. */
     follow(next?: string): void {
@@ -94,7 +80,7 @@ export function createConnection(parts: ConnectionParts) {
         if (session !== sessionId) return;
         // Two tabs may think that they lead, for as long as it takes a frozen one to wake up.
         const isNew = follows() && socket.read(epoch, frame.sequence);
-        if (isNew || frame.type !== "event") heard(frame, epoch, false);
+        if (isNew || frame.type !== "event") life.told(frame, epoch, false);
       },
       leads() {
         if (leader?.leads()) tabs.send("leading");
@@ -108,8 +94,10 @@ export function createConnection(parts: ConnectionParts) {
         tellState();
       },
       connection(theirs) {
-        if (follows()) changed(theirs);
+        if (follows()) update({ connection: theirs });
       },
     } satisfies Partial<TabMessages>,
   };
 }
+
+export type Connect = ReturnType<typeof createConnection>;

@@ -128,3 +128,5 @@ export function createPresent() {
 
   return { snapshot: () => snapshot, update, happen, on };
 }
+
+export type Present = ReturnType<typeof createPresent>;

@@ -1,15 +1,10 @@
 /** `fetch` with the access token, for the application's own backends. */
 
+import type { Core } from "./core.js";
 import { PortcullisError } from "./errors.js";
-import type { Platform } from "./platform.js";
-import type { Session } from "./session.js";
 
 /** Beside the page's own origin, those of `addresses` get the token. Nobody else does. */
-export function createFetch(
-  platform: Platform,
-  session: Session,
-  addresses: readonly string[],
-): typeof globalThis.fetch {
+export function createFetch({ platform, session }: Core, addresses: readonly string[]): typeof globalThis.fetch {
   const origins = addresses.map((address) => new URL(address).origin);
 
   return async (input, init) => {

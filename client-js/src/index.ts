@@ -25,4 +25,4 @@ export type {
 export type { Route } from "./http.js";
 export type { AuthState, EndReason, Identity, Provider, Session, SiteRole, User } from "./model.js";
 export type { OAuthCalls, ProviderOptions } from "./oauth.js";
-export type { KeyValueStore, SocketLike } from "./platform.js";
+export type { KeyValueStore, OpenSocket, SocketLike } from "./platform.js";

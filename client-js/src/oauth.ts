@@ -5,12 +5,13 @@
  * Only who began can redeem the code (PKCE, RFC 7636): the verifier stays in the session storage of that window.
  */
 
+import type { Core } from "./core.js";
 import { type ErrorCode, PortcullisError, toError } from "./errors.js";
-import { type Route, type Send, segment } from "./http.js";
+import { segment } from "./http.js";
 import { readJson } from "./json.js";
 import type { Identity, List, Provider } from "./model.js";
-import type { Platform, WindowLike } from "./platform.js";
-import type { TabMessages, Tabs } from "./tabs.js";
+import type { WindowLike } from "./platform.js";
+import type { TabMessages } from "./tabs.js";
 
 /** How often a page looks whether its popup is still there. */
 const LOOK_EVERY_MS = 500;
@@ -41,21 +42,6 @@ export interface OAuthCalls {
   unlinkIdentity(id: string): Promise<void>;
 }
 
-export interface OAuthParts {
-  readonly platform: Platform;
-  readonly base: string;
-  readonly name: string;
-  readonly tabs: Tabs;
-  readonly send: Send;
-  /** Sends as the person who is signed in. */
-  readonly call: Send;
-  /** Signs in by a route whose answer is a token pair. */
-  signIn(route: Route, body: object): Promise<unknown>;
-  /** Finds out who was signed in before the page was left. */
-  restore(): Promise<unknown>;
-  failed(error: PortcullisError): void;
-}
-
 /** What was begun in this window. */
 interface Attempt {
   readonly code_verifier: string;
@@ -69,8 +55,9 @@ interface Returned {
   readonly error?: ErrorCode | undefined;
 }
 
-export function createOAuth({ platform, base, name, tabs, send, call, signIn, restore, failed }: OAuthParts) {
+export function createOAuth({ platform, base, name, tabs, send, session, failed }: Core) {
   const { window } = platform;
+  const { call } = session;
   const key = `${name}:oauth`;
   let pending: (Attempt & Returned) | undefined;
   let returned: TabMessages["returned"] = () => {};
@@ -122,8 +109,8 @@ export function createOAuth({ platform, base, name, tabs, send, call, signIn, re
   async function redeem({ isLink, code_verifier, code, error }: Attempt & Returned): Promise<void> {
     if (error) throw new PortcullisError(error);
     const body = { code, code_verifier };
-    if (!isLink) return void (await signIn(EXCHANGE, body));
-    await restore();
+    if (!isLink) return void (await session.signIn(EXCHANGE, body));
+    await session.find();
     return call(EXCHANGE, body);
   }
 

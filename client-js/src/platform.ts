@@ -13,6 +13,8 @@ export interface KeyValueStore {
 /** The part of `WebSocket` that is used. */
 export type SocketLike = Pick<WebSocket, "onopen" | "onmessage" | "onclose" | "send" | "close">;
 
+export type OpenSocket = (url: string, protocols: string[]) => SocketLike;
+
 /** The part of `BroadcastChannel` that is used. */
 export type ChannelLike = Pick<BroadcastChannel, "onmessage" | "postMessage" | "close">;
 
@@ -40,7 +42,7 @@ export interface LocksLike {
 export interface Platform {
   readonly fetch: typeof globalThis.fetch;
   /** `undefined` where there are no sockets. */
-  readonly openSocket: ((url: string, protocols: string[]) => SocketLike) | undefined;
+  readonly openSocket: OpenSocket | undefined;
   readonly openChannel: ((name: string) => ChannelLike) | undefined;
   readonly locks: LocksLike | undefined;
   /** `undefined` where there is no page. */

@@ -5,14 +5,17 @@
  * same token. What one has got the others adopt.
  */
 
-import { PortcullisError } from "./errors.js";
+import type { Core } from "./core.js";
+import { PortcullisError, toError } from "./errors.js";
 import type { SignedOut } from "./events.js";
-import type { Route, Send } from "./http.js";
-import type { TokenPair, User } from "./model.js";
-import { pause, type Platform } from "./platform.js";
+import type { Route } from "./http.js";
+import type { EndReason, SocketToken, TokenPair, User } from "./model.js";
+import { pause } from "./platform.js";
 import { shared } from "./shared.js";
-import type { Proof, Tokens } from "./storage.js";
+import type { Proof } from "./storage.js";
 
+/** For how long a new tab waits for another one to say who is signed in. */
+const TABS_ANSWER_WITHIN_MS = 50;
 /** A lost answer is asked for again within this time: the hub then gives the same one. */
 const ASK_AGAIN_MS = 400;
 
@@ -34,21 +37,8 @@ export interface FreshToken {
   readonly expires_in: number;
 }
 
-export interface SessionParts {
-  readonly platform: Platform;
-  readonly send: Send;
-  readonly tokens: Tokens;
-  /** A new access token over the socket, or `undefined` where none is open. */
-  overSocket(): Promise<FreshToken> | undefined;
-  /** The socket gives no tokens any more: another one will. */
-  reconnect(): void;
-  /** The session has begun, changed, or got another access token; `here` unless another tab said so. */
-  lives(live: Live, here: boolean): void;
-  /** It has ended, or there is none; `last` is what it was. */
-  ended(last: Live | undefined, why: SignedOut, here: boolean): void;
-}
-
-export function createSession({ platform, send, tokens, overSocket, reconnect, lives, ended }: SessionParts) {
+export function createSession(core: Core) {
+  const { platform, send, tokens, tabs } = core;
   const { cookie } = tokens;
   let live: Live | undefined;
   let endedAt = 0;
@@ -58,12 +48,22 @@ export function createSession({ platform, send, tokens, overSocket, reconnect, l
 
   /** Signs in by a route whose answer is a token pair. */
   async function signIn(route: Route, body: object): Promise<User> {
-    // A refusal that comes later would take the new cookie away.
+    // What is under way would take the new cookie away when it is refused, or answered.
+    await core.signOut.settled();
     await restoring?.catch(() => {});
     const askedAt = platform.now();
     const pair = await send<TokenPair>(route, body, { cookie });
     await tokens.keep(pair);
     return begin(pair, askedAt).user;
+  }
+
+  /** Who is signed in: another tab knows, or the hub. */
+  async function find(): Promise<void> {
+    if (tabs.isOpen && (await tokens.present())) {
+      tabs.send("who");
+      await pause(platform, TABS_ANSWER_WITHIN_MS);
+    }
+    if (!live) await restore();
   }
 
   /** An access token that is good for a while. */
@@ -73,17 +73,16 @@ export function createSession({ platform, send, tokens, overSocket, reconnect, l
   }
 
   /** Another access token: over the socket where one is open, else by a refresh. */
-  const renew = shared(async () => {
-    const before = live;
+  const renew = shared(async (): Promise<Live> => {
     let isTooOld = false;
     try {
-      const fresh = await overSocket();
-      if (fresh && before) return renewed(before.sessionId, fresh) ?? signedIn();
+      const fresh = await core.connection?.token();
+      if (fresh) return renewed(fresh);
     } catch (thrown) {
       isTooOld = (thrown as PortcullisError).code === "refresh_required";
     }
     const next = await refresh();
-    if (isTooOld) reconnect();
+    if (isTooOld) void core.connection?.connect();
     return next;
   });
 
@@ -95,7 +94,7 @@ export function createSession({ platform, send, tokens, overSocket, reconnect, l
   }
 
   /** Spends the refresh token, if there is one. */
-  const restore = shared(() => (restoring = spend(turn)));
+  const restore = shared((): Promise<Live> => (restoring = spend(turn)));
 
   async function spend(asked: number): Promise<Live> {
     const proof = await tokens.present();
@@ -147,15 +146,22 @@ export function createSession({ platform, send, tokens, overSocket, reconnect, l
     return withToken((token) => send<Answer>(route, body, { token }));
   }
 
-  /** The socket brought an access token for the session `sessionId`. */
-  function renewed(sessionId: string, fresh: FreshToken): Live | undefined {
-    if (live?.sessionId !== sessionId) return undefined;
-    return set({ ...live, accessToken: fresh.access_token, expiresAt: expiry(fresh), fromSocket: true });
+  /** A socket token. What was minted over a socket gives none. */
+  async function socketToken(): Promise<SocketToken> {
+    if (live?.fromSocket) await refresh();
+    return call("GET /api/auth/socket");
   }
 
-  /** The person's record is another one now. */
-  function describe(user: User): void {
-    if (live?.user.id === user.id) set({ ...live, user });
+  /** The socket brought an access token. It is closed as soon as its session is another one. */
+  function renewed(fresh: FreshToken): Live {
+    return set({ ...signedIn(), accessToken: fresh.access_token, expiresAt: expiry(fresh), fromSocket: true });
+  }
+
+  /** The person's record, asked for, and changed by another `route`. */
+  async function user(route: Route = "GET /api/users/me", change?: object): Promise<User> {
+    const record = await call<User>(route, change);
+    if (live?.user.id === record.id) set({ ...live, user: record });
+    return record;
   }
 
   /** Another tab has this session. */
@@ -174,7 +180,13 @@ export function createSession({ platform, send, tokens, overSocket, reconnect, l
     live = undefined;
     turn += 1;
     endedAt = platform.now();
-    ended(last, why, here);
+    core.life.ended(last, why, here);
+  }
+
+  /** The session is over, and the hub knows. */
+  function lost(reason: EndReason, message?: string): void {
+    tokens.forget().catch((thrown: unknown) => core.failed(toError(thrown)));
+    end({ reason, message });
   }
 
   function begin(pair: TokenPair, askedAt: number): Live {
@@ -185,7 +197,7 @@ export function createSession({ platform, send, tokens, overSocket, reconnect, l
   function set(next: Live, here = true): Live {
     if (next.sessionId !== live?.sessionId) turn += 1;
     live = next;
-    lives(next, here);
+    core.life.lives(next, here);
     return next;
   }
 
@@ -206,7 +218,21 @@ export function createSession({ platform, send, tokens, overSocket, reconnect, l
     return code === "session_revoked" ? "revoked" : "expired";
   }
 
-  return { live: () => live, signIn, accessToken, renew, refresh, restore, withToken, call, renewed, describe, adopt, end };
+  return {
+    live: () => live,
+    signIn,
+    find,
+    accessToken,
+    renew,
+    withToken,
+    call,
+    socketToken,
+    renewed,
+    user,
+    adopt,
+    end,
+    lost,
+  };
 }
 
 export type Session = ReturnType<typeof createSession>;

@@ -1,18 +1,11 @@
 /** Telling the hub that somebody has signed out, now or when it can be reached. */
 
+import type { Core } from "./core.js";
 import type { PortcullisError } from "./errors.js";
-import type { Send } from "./http.js";
-import type { Platform } from "./platform.js";
 import { untilDone } from "./retry.js";
 import { shared } from "./shared.js";
-import type { Tokens } from "./storage.js";
 
-export function createSignOut(
-  platform: Platform,
-  send: Send,
-  tokens: Tokens,
-  failed: (error: PortcullisError) => void,
-) {
+export function createSignOut({ platform, send, tokens, failed }: Core) {
   let stop = () => {};
 
   const tell = shared(async (token?: string) => {
@@ -40,3 +33,5 @@ export function createSignOut(
     stop: () => stop(),
   };
 }
+
+export type SignOut = ReturnType<typeof createSignOut>;

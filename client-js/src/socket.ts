@@ -8,6 +8,7 @@
  */
 
 import { createBackoff } from "./backoff.js";
+import type { Core } from "./core.js";
 import { PortcullisError, toError } from "./errors.js";
 import type { Connection } from "./events.js";
 import {
@@ -23,31 +24,22 @@ import {
   type TokenFrame,
 } from "./frames.js";
 import { readJson } from "./json.js";
-import type { EndReason, SocketToken } from "./model.js";
-import type { Platform, SocketLike } from "./platform.js";
+import type { SocketToken } from "./model.js";
+import type { OpenSocket, SocketLike } from "./platform.js";
 
 /** From the opening of the socket to `ready`. */
 const READY_WITHIN_MS = 10_000;
 /** For the answer to a `token` frame. */
 const ANSWER_WITHIN_MS = 5_000;
 
-export interface SocketParts {
-  readonly platform: Platform;
-  readonly openSocket: (url: string, protocols: string[]) => SocketLike;
-  /** A socket token; signing in anew, where that helps, is the caller's. */
-  readonly socketToken: () => Promise<SocketToken>;
-  /** The version of the state that the client holds. */
-  readonly version: () => number | undefined;
-  /** What the hub has decided, in its own words; each event once. */
-  readonly heard: (frame: News, epoch: string) => void;
-  /** The session is over. */
-  readonly signedOut: (reason: EndReason, message?: string) => void;
-  readonly changed: (connection: Connection) => void;
-  readonly failed: (error: PortcullisError) => void;
-}
-
-export function createSocket(parts: SocketParts) {
-  const { platform, openSocket, socketToken, version, heard, signedOut, changed, failed } = parts;
+/** `heard` is told what the hub has decided, each event once; `changed` how the socket is. */
+export function createSocket(
+  core: Core,
+  openSocket: OpenSocket,
+  heard: (frame: News, epoch: string) => void,
+  changed: (connection: Connection) => void,
+) {
+  const { platform, failed } = core;
   const backoff = createBackoff(platform);
   let state: Connection["state"] = "idle";
   let attempt = 0;
@@ -104,7 +96,7 @@ export function createSocket(parts: SocketParts) {
   async function connect(): Promise<void> {
     const mine = leave({ state: "connecting" });
     try {
-      const ticket = await socketToken();
+      const ticket = await core.session.socketToken();
       if (mine === attempt) open(ticket);
     } catch (thrown) {
       if (mine === attempt) refused(toError(thrown));
@@ -150,12 +142,12 @@ export function createSocket(parts: SocketParts) {
         return;
       }
       case "signed_out":
-        return signedOut(frame.reason, frame.message);
+        return core.session.lost(frame.reason, frame.message);
       case "reconnect":
         notBefore = now + frame.in_ms;
         return within(frame.in_ms, connect);
       case "ping":
-        return say({ type: "pong", version: version() });
+        return say({ type: "pong", version: core.present.snapshot().state?.version });
       case "token":
         return answered?.(frame);
       case "error":
@@ -166,7 +158,7 @@ export function createSocket(parts: SocketParts) {
   function closed(code: number): void {
     const next = afterClose(code);
     // Its frame was lost on the way.
-    if (next === "signed_out") return signedOut(reasonOfClose(code));
+    if (next === "signed_out") return core.session.lost(reasonOfClose(code));
     if (next === "reconnect") return wait();
     leave({ state: "closed" });
     if (next === "error") failed(new PortcullisError("socket_closed", `closed with ${code}`, { closeCode: code }));
