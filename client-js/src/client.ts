@@ -104,8 +104,8 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
     try {
       await session.find();
     } catch (thrown) {
-      // Told as `signedOut`, or somebody has signed in meanwhile.
-      if ((thrown as PortcullisError).status !== 401 && !session.live()) throw thrown;
+      // Else it was told, as `signedOut`, or somebody has signed in meanwhile.
+      if (snapshot().status === "unknown") throw thrown;
     }
   }
 

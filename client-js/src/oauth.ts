@@ -10,14 +10,12 @@ import { type ErrorCode, PortcullisError, toError } from "./errors.js";
 import { segment } from "./http.js";
 import { readJson } from "./json.js";
 import type { Identity, List, Provider } from "./model.js";
-import type { WindowLike } from "./platform.js";
 import type { TabMessages } from "./tabs.js";
 
 /** How often a page looks whether its popup is still there. */
 const LOOK_EVERY_MS = 500;
 
 const IDENTITIES = "/api/users/me/identities";
-const EXCHANGE = "POST /api/auth/oauth/exchange";
 
 export interface ProviderOptions {
   /** The page to come back to: exactly as the hub allows it, and for a popup of this page's origin. */
@@ -42,24 +40,24 @@ export interface OAuthCalls {
   unlinkIdentity(id: string): Promise<void>;
 }
 
-/** What was begun in this window. */
+/** What was begun in a window, while that is elsewhere. */
 interface Attempt {
   readonly code_verifier: string;
-  readonly isLink: boolean;
+  readonly redirectTo: string;
   readonly popup: boolean;
+  readonly isLink: boolean;
 }
 
-/** What the address has brought back. */
+/** What the address brings back. */
 interface Returned {
-  readonly code?: string | undefined;
-  readonly error?: ErrorCode | undefined;
+  readonly code?: string;
+  readonly error?: ErrorCode;
 }
 
 export function createOAuth({ platform, base, name, tabs, send, session, failed }: Core) {
   const { window } = platform;
   const { call } = session;
   const key = `${name}:oauth`;
-  let pending: (Attempt & Returned) | undefined;
   let returned: TabMessages["returned"] = () => {};
 
   async function leave(
@@ -70,14 +68,15 @@ export function createOAuth({ platform, base, name, tabs, send, session, failed 
     // Before anything is waited for: a browser opens windows for a click alone.
     const target = popup ? window?.open("", "", "popup") : window;
     if (!target) throw new PortcullisError("popup_blocked");
+    const code_verifier = crypto.randomUUID() + crypto.randomUUID();
+    const begin = { redirect_to: redirectTo, code_challenge: await challengeOf(code_verifier) };
+    const path = segment(provider);
     try {
-      const code_verifier = crypto.randomUUID() + crypto.randomUUID();
-      const begin = { redirect_to: redirectTo, code_challenge: await challengeOf(code_verifier) };
-      const id = segment(provider);
       const address = isLink
-        ? (await call<{ url: string }>(`POST ${IDENTITIES}/${id}`, begin)).url
-        : `${base}/api/auth/oauth/${id}/start?${new URLSearchParams(begin)}`;
-      target.sessionStorage.setItem(key, JSON.stringify({ code_verifier, isLink, popup } satisfies Attempt));
+        ? (await call<{ url: string }>(`POST ${IDENTITIES}/${path}`, begin)).url
+        : `${base}/api/auth/oauth/${path}/start?${new URLSearchParams(begin)}`;
+      const attempt: Attempt = { code_verifier, redirectTo, popup, isLink };
+      target.sessionStorage.setItem(key, JSON.stringify(attempt));
       target.location.href = address;
       await new Promise<void>((resolve, reject) => {
         returned = (code) => (code ? reject(new PortcullisError(code)) : resolve());
@@ -93,27 +92,6 @@ export function createOAuth({ platform, base, name, tabs, send, session, failed 
     }
   }
 
-  /** Takes off the address what it has brought back, if this window has begun something. */
-  function fromAddress({ location, sessionStorage, history }: WindowLike): typeof pending {
-    const attempt = readJson(sessionStorage.getItem(key) ?? "") as Attempt | undefined;
-    const address = new URL(location.href);
-    const { code, error } = Object.fromEntries(address.searchParams) as Returned;
-    sessionStorage.removeItem(key);
-    if (!attempt || !(code || error)) return undefined;
-    address.searchParams.delete("code");
-    address.searchParams.delete("error");
-    history.replaceState(history.state, "", address.href);
-    return Object.assign(attempt, { code, error });
-  }
-
-  async function redeem({ isLink, code_verifier, code, error }: Attempt & Returned): Promise<void> {
-    if (error) throw new PortcullisError(error);
-    const body = { code, code_verifier };
-    if (!isLink) return void (await session.signIn(EXCHANGE, body));
-    await session.find();
-    return call(EXCHANGE, body);
-  }
-
   return {
     calls: {
       providers: async () => (await send<{ providers: Provider[] }>("GET /api/auth/oauth")).providers,
@@ -126,19 +104,26 @@ export function createOAuth({ platform, base, name, tabs, send, session, failed 
     /** Does what other tabs ask for; a popup is one. */
     heard: { returned: (code) => returned(code) } satisfies Partial<TabMessages>,
 
-    /** Finishes what was begun before the page was left, if it has come back. Fails where trying again may help. */
+    /** Finishes what was begun in this window, if it has come back: takes off the address what that has brought. */
     async resume(): Promise<void> {
-      pending ??= window && fromAddress(window);
-      if (!pending) return;
-      const { popup } = pending;
-      const error = await redeem(pending).catch(toError);
-      if (error?.isTemporary) throw error;
-      pending = undefined;
-      if (error) failed(error);
-      if (popup) {
-        tabs.send("returned", error?.code);
-        window?.close();
+      const attempt = readJson(window?.sessionStorage.getItem(key) ?? "") as Attempt | undefined;
+      if (!window || !attempt) return;
+      window.sessionStorage.removeItem(key);
+      const { code, error } = Object.fromEntries(new URL(window.location.href).searchParams) as Returned;
+      if (!code && !error) return;
+      const { code_verifier, redirectTo, popup, isLink } = attempt;
+      window.history.replaceState(null, "", redirectTo);
+      try {
+        if (error) throw new PortcullisError(error);
+        if (isLink) await session.find();
+        await (isLink ? call : session.signIn)("POST /api/auth/oauth/exchange", { code, code_verifier });
+        if (popup) tabs.send("returned");
+      } catch (thrown) {
+        const reason = toError(thrown);
+        failed(reason);
+        if (popup) tabs.send("returned", reason.code);
       }
+      if (popup) window.close();
     },
   };
 }

@@ -87,6 +87,7 @@ export function pause(platform: Platform, ms: number): Promise<void> {
 /** The surroundings of this script: a browser's, or as much of them as there is. */
 export function thisPlatform(): Platform {
   const { WebSocket, BroadcastChannel, document, navigator, window } = globalThis;
+  const isVisible = () => document?.visibilityState !== "hidden";
   return {
     fetch: (...request) => globalThis.fetch(...request),
     // Node's says that it is a browser and not of which origin, so hubs refuse it.
@@ -106,7 +107,7 @@ export function thisPlatform(): Platform {
     },
     onWake(run) {
       if (!document) return () => undefined;
-      const wake = () => document.visibilityState === "visible" && run();
+      const wake = () => isVisible() && run();
       const forgotten = new AbortController();
       const listen = (target: EventTarget, type: string) => target.addEventListener(type, wake, forgotten);
       listen(window, "online");
@@ -114,6 +115,6 @@ export function thisPlatform(): Platform {
       listen(document, "visibilitychange");
       return () => forgotten.abort();
     },
-    isVisible: () => document?.visibilityState !== "hidden",
+    isVisible,
   };
 }

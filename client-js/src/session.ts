@@ -99,25 +99,22 @@ export function createSession(core: Core) {
   async function spend(asked: number): Promise<Live> {
     const proof = await tokens.present();
     const askedAt = platform.now();
-    try {
-      if (!proof) throw new PortcullisError("authentication_required", undefined, { status: 401 });
-      const pair = await sendProof(proof);
-      // Signed out, or in as somebody else, while the answer was on its way: it comes too late.
-      if (asked !== turn) return signedIn();
-      await tokens.keep(pair, proof);
-      return begin(pair, askedAt);
-    } catch (thrown) {
-      const error = thrown as PortcullisError;
-      if (asked !== turn) return signedIn();
-      if (error.status !== 401) throw error;
-      // Another tab has signed in, or refreshed, since.
+    const answer = proof ? await sendProof(proof).catch(toError) : new PortcullisError("not_signed_in");
+    // Signed out, or in as somebody else, while the answer was on its way: it comes too late.
+    if (asked !== turn) return signedIn();
+    if (!(answer instanceof PortcullisError)) {
+      await tokens.keep(answer, proof);
+      return begin(answer, askedAt);
+    }
+    if (answer.status === 401 || !proof) {
+      // Another tab has signed in, refreshed or signed out since.
       const stored = await tokens.present();
-      if (proof && stored && stored.refresh_token !== proof.refresh_token) return spend(asked);
+      if (stored?.refresh_token !== proof?.refresh_token) return spend(asked);
       await tokens.forget(proof);
       // Only here does somebody count as signed out without having been told so.
-      end({ reason: endOf(error) });
-      throw error;
+      end({ reason: endOf(answer) });
     }
+    throw answer;
   }
 
   /** Where no answer came, the same token is presented once more: the hub answers both alike. */
@@ -213,9 +210,9 @@ export function createSession(core: Core) {
 
   /** What a refused refresh says about the end of the session. */
   function endOf({ code }: PortcullisError): SignedOut["reason"] {
-    if (code === "authentication_required" && !live) return "none";
     if (code === "refresh_reused") return code;
-    return code === "session_revoked" ? "revoked" : "expired";
+    if (code === "session_revoked") return "revoked";
+    return live || code === "invalid_token" ? "expired" : "none";
   }
 
   return {
