@@ -84,6 +84,10 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
   const signOut = (core.signOut = createSignOut(core));
   const connection = (core.connection = openSocket ? createConnection(core, openSocket, sharing === "share") : undefined);
   const oauth = createOAuth(core);
+  const known = new Promise<unknown>((told) => {
+    on("signedIn", told);
+    on("signedOut", told);
+  });
   let begun = false;
   let stopRestoring = () => {};
 
@@ -125,16 +129,7 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
     ...accountCalls(core),
     ...oauth.calls,
     start,
-    ready: () =>
-      new Promise((resolve) => {
-        const look = () => {
-          if (snapshot().status === "unknown") return;
-          forget();
-          resolve(snapshot());
-        };
-        const forget = on("change", look);
-        look();
-      }),
+    ready: () => known.then(snapshot),
     close() {
       begun = true;
       stopRestoring();

@@ -78,18 +78,18 @@ export const UNKNOWN: Snapshot = { ...NOBODY, status: "unknown", connection: { s
 
 export function createPresent() {
   let snapshot = UNKNOWN;
-  const lasting: { [T in Type]?: Told[T] | undefined } = { connection: snapshot.connection };
+  let lasting: { [T in Type]?: Told[T] | undefined } = { connection: snapshot.connection };
   const listeners = new Set<Listener>();
 
   /**
    * Replaces what differs, then tells of it. `events` are so from now on, as state and connection are: told to all, and
-   * to those who come later until another update says `undefined`.
+   * to those who come later, until an update brings others.
    */
-  function update(change: Partial<Snapshot>, events?: Partial<typeof lasting>): void {
+  function update(change: Partial<Snapshot>, events: typeof lasting = lasting): void {
     const next = { ...snapshot, ...change };
     if (JSON.stringify(next) === JSON.stringify(snapshot)) return;
     snapshot = next;
-    Object.assign(lasting, { state: next.state, connection: next.connection }, events);
+    lasting = { ...events, state: next.state, connection: next.connection };
     happen("change", undefined);
     listeners.forEach(deliver);
   }

@@ -11,7 +11,7 @@ export function createFetch({ platform, session }: Core, addresses: readonly str
     const request = new Request(input, init);
     const { origin } = new URL(request.url);
     if (origin !== globalThis.location?.origin && !origins.includes(origin)) {
-      throw new PortcullisError("foreign_origin", `${origin} is not in apiOrigins`);
+      throw new PortcullisError("foreign_origin", origin);
     }
     const attempt = async (token: string) => {
       // A body can be sent once only.

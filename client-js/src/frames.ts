@@ -95,12 +95,3 @@ export function afterClose(code: number): AfterClose {
   return code === 1000 ? "closed" : "reconnect";
 }
 
-const REASONS: { readonly [code: number]: EndReason } = {
-  4002: "account_disabled",
-  4003: "password_changed",
-  4005: "logout",
-  4006: "expired",
-};
-
-/** The reason behind a close of the 40xx, for when its `signed_out` frame was lost on the way. */
-export const reasonOfClose = (code: number): EndReason => REASONS[code] ?? "revoked";

@@ -75,7 +75,7 @@ export async function exchange<Answer>(
 
 /** The error that a refusal says, or whatever a proxy in front said instead. */
 function refusal({ status, headers }: Response, problem: Problem = {}): PortcullisError {
-  const { code = "unexpected_answer", detail = `HTTP ${status}` } = problem;
+  const { code = "unexpected_answer", detail } = problem;
   const seconds = problem.retry_after ?? headers.get("Retry-After");
   return new PortcullisError(code, detail, { ...problem, status, retryAfterMs: Number(seconds) * 1000 || undefined });
 }

@@ -29,10 +29,7 @@ export function createLife(core: Core) {
       const state = isNew ? undefined : snapshot().state;
       const user = withState(live.user, state);
       if (isNew) epoch = undefined;
-      update(
-        { status: "signedIn", sessionId, user, state },
-        isNew ? { signedIn: { user, sessionId }, signedOut: undefined } : {},
-      );
+      update({ status: "signedIn", sessionId, user, state }, isNew ? { signedIn: { user, sessionId } } : undefined);
       if (here) tabs.send("live", live);
       core.connection?.follow(sessionId);
       cancel();
@@ -47,7 +44,7 @@ export function createLife(core: Core) {
       cancel();
       core.connection?.follow();
       if (here && last) tabs.send("ended", last.sessionId, why);
-      update({ ...NOBODY, status: "signedOut" }, { signedIn: undefined, signedOut: why });
+      update({ ...NOBODY, status: "signedOut" }, { signedOut: why });
     },
 
     /** What the hub has decided. `journal` numbered it; `isOwn`: this tab's socket brought it. */
@@ -70,7 +67,5 @@ export type Life = ReturnType<typeof createLife>;
 
 /** The person's record with what the state says newer of it. */
 function withState(user: User, state: AuthState | undefined): User {
-  if (!state || state.version < user.version) return user;
-  const { role: site_role, permissions: _, ...newer } = state;
-  return { ...user, site_role, ...newer };
+  return state && state.version > user.version ? { ...user, site_role: state.role, version: state.version } : user;
 }

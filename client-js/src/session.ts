@@ -12,13 +12,9 @@ import type { Route } from "./http.js";
 import type { EndReason, SocketToken, TokenPair, User } from "./model.js";
 import { pause } from "./platform.js";
 import { shared } from "./shared.js";
-import type { Proof } from "./storage.js";
 
 /** For how long a new tab waits for another one to say who is signed in. */
 const TABS_ANSWER_WITHIN_MS = 50;
-/** A lost answer is asked for again within this time: the hub then gives the same one. */
-const ASK_AGAIN_MS = 400;
-
 /** A live session. It travels between tabs, so it is plain data. */
 export interface Live {
   readonly accessToken: string;
@@ -99,7 +95,10 @@ export function createSession(core: Core) {
   async function spend(asked: number): Promise<Live> {
     const proof = await tokens.present();
     const askedAt = platform.now();
-    const answer = proof ? await sendProof(proof).catch(toError) : new PortcullisError("not_signed_in");
+    // Where no answer comes, the next attempt presents the same token, and the hub answers both alike.
+    const answer = proof
+      ? await send<TokenPair>("POST /api/auth/refresh", proof, { cookie }).catch(toError)
+      : new PortcullisError("not_signed_in");
     // Signed out, or in as somebody else, while the answer was on its way: it comes too late.
     if (asked !== turn) return signedIn();
     if (!(answer instanceof PortcullisError)) {
@@ -115,16 +114,6 @@ export function createSession(core: Core) {
       end({ reason: endOf(answer) });
     }
     throw answer;
-  }
-
-  /** Where no answer came, the same token is presented once more: the hub answers both alike. */
-  function sendProof(proof: Proof): Promise<TokenPair> {
-    const attempt = () => send<TokenPair>("POST /api/auth/refresh", proof, { cookie });
-    return attempt().catch(async (error: PortcullisError) => {
-      if (error.code !== "network") throw error;
-      await pause(platform, platform.random() * ASK_AGAIN_MS);
-      return attempt();
-    });
   }
 
   /** Attempts with an access token, and once more with another one where that was refused. */

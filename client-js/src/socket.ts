@@ -17,7 +17,6 @@ import {
   type ErrorFrame,
   type News,
   type Position,
-  reasonOfClose,
   type ServerFrame,
   SUBPROTOCOL,
   TOKEN_SUBPROTOCOL,
@@ -157,11 +156,11 @@ export function createSocket(
 
   function closed(code: number): void {
     const next = afterClose(code);
-    // Its frame was lost on the way.
-    if (next === "signed_out") return core.session.lost(reasonOfClose(code));
+    // Its frame, which says why, always comes before; this is for a hub that could not write it.
+    if (next === "signed_out") return core.session.lost("revoked");
     if (next === "reconnect") return wait();
     leave({ state: "closed" });
-    if (next === "error") failed(new PortcullisError("socket_closed", `closed with ${code}`, { closeCode: code }));
+    if (next === "error") failed(new PortcullisError("socket_closed", String(code), { closeCode: code }));
   }
 
   /** No token, so no socket. A 401 here does not mean signed out: only one to the refresh does. */
