@@ -99,7 +99,7 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
     who() {
       const live = session.live();
       if (live && platform.now() < live.expiresAt) tabs.send("live", live);
-      connection?.heard.how();
+      connection?.tell();
     },
   };
 

@@ -1,7 +1,6 @@
 /** The connection of this script: a socket of its own, or, where tabs share one, that of the tab that leads. */
 
 import type { Core } from "./core.js";
-import type { Connection } from "./events.js";
 import { createLeader } from "./leader.js";
 import type { OpenSocket } from "./platform.js";
 import { createSocket } from "./socket.js";
@@ -10,9 +9,8 @@ import type { TabMessages } from "./tabs.js";
 /** Where `shared`, and where there are Web Locks, one tab has the socket for all. */
 export function createConnection(core: Core, openSocket: OpenSocket, shared: boolean) {
   const { platform, tabs, life } = core;
-  const { update } = core.present;
+  const { snapshot, update } = core.present;
   let sessionId: string | undefined;
-  let connection: Connection = { state: "idle" };
   /** Tells a tab that was opened later the newest state. */
   let tellState = () => {};
   let forgetWake = () => {};
@@ -30,8 +28,7 @@ export function createConnection(core: Core, openSocket: OpenSocket, shared: boo
       }
       life.told(frame, epoch, true);
     },
-    (next) => {
-      connection = next;
+    (connection) => {
       update({ connection });
       if (leader?.leads()) tabs.send("connection", connection);
     },
@@ -52,26 +49,30 @@ export function createConnection(core: Core, openSocket: OpenSocket, shared: boo
     }
     socket.stop();
     // Somebody else leads, and knows how it is.
-    if (sessionId) tabs.send("how");
+    if (sessionId) tabs.send("who");
   }
 
-  const { isOpen, token, connect } = socket;
   return {
-    isOpen,
-    token,
-    connect,
+    ...socket,
 
     /** Connects for the session `next`, or for nobody. */
     follow(next?: string): void {
       if (next === sessionId) return;
       sessionId = next;
       leader?.stop();
-      socket.reset();
+      socket.stop(true);
       tellState = () => {};
       forgetWake();
       if (!next) return;
       forgetWake = platform.onWake(socket.wake);
-      (leader ? leader.start : connect)();
+      (leader ? leader.start : socket.connect)();
+    },
+
+    /** Tells other tabs how the one socket is, if it is here. */
+    tell(): void {
+      if (!leader?.leads()) return;
+      tabs.send("connection", snapshot().connection);
+      tellState();
     },
 
     /** Does what other tabs ask for. */
@@ -88,13 +89,8 @@ export function createConnection(core: Core, openSocket: OpenSocket, shared: boo
       leading() {
         if (sessionId && follows()) leader?.watch();
       },
-      how() {
-        if (!leader?.leads()) return;
-        tabs.send("connection", connection);
-        tellState();
-      },
-      connection(theirs) {
-        if (follows()) update({ connection: theirs });
+      connection(connection) {
+        if (follows()) update({ connection });
       },
     } satisfies Partial<TabMessages>,
   };

@@ -75,11 +75,11 @@ export type ErrorFacts = Partial<
 /** Why something was not done. Match on `code`; `message` is for people who read logs. */
 export class PortcullisError extends Error {
   override readonly name = "PortcullisError";
-  /** The HTTP status, where there was an answer. */
+  /** The HTTP status; 0 when no answer came. */
   declare readonly status?: number | undefined;
   /** For `validation_failed`: what is wrong with which field. */
   readonly errors: readonly FieldError[] = [];
-  declare readonly retryAfterMs?: number | undefined;
+  readonly retryAfterMs: number = 0;
   /** Finds the request in the hub's log. */
   declare readonly request_id?: string | undefined;
   declare readonly closeCode?: number | undefined;
@@ -95,8 +95,8 @@ export class PortcullisError extends Error {
 
   /** Whether the same call may succeed later: no answer, a limit, a hub that is busy, a portal in between. */
   get isTemporary(): boolean {
-    const { code, status = 400 } = this;
-    return code === "network" || status < 400 || status === 408 || status === 429 || status >= 500;
+    const { status = 400 } = this;
+    return status < 400 || status === 408 || status === 429 || status >= 500;
   }
 }
 

@@ -61,7 +61,6 @@ export interface ErrorFrame {
   readonly id?: number;
   readonly code: ErrorCode;
   readonly detail: string;
-  readonly retry_after_ms?: number;
 }
 
 /** What tabs tell each other as well. */

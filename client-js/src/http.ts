@@ -66,7 +66,7 @@ export async function exchange<Answer>(
     response = await platform.fetch(base + path, { method, signal, ...init });
     text = await response.text();
   } catch (cause) {
-    throw new PortcullisError("network", route, { cause });
+    throw new PortcullisError("network", route, { status: 0, cause });
   }
   const answer = readJson(text);
   if (response.ok && (answer || !text)) return answer as Answer;
@@ -74,8 +74,7 @@ export async function exchange<Answer>(
 }
 
 /** The error that a refusal says, or whatever a proxy in front said instead. */
-function refusal({ status, headers }: Response, problem: Problem = {}): PortcullisError {
-  const { code = "unexpected_answer", detail } = problem;
-  const seconds = problem.retry_after ?? headers.get("Retry-After");
-  return new PortcullisError(code, detail, { ...problem, status, retryAfterMs: Number(seconds) * 1000 || undefined });
+function refusal({ status }: Response, problem: Problem = {}): PortcullisError {
+  const { code = "unexpected_answer", detail, retry_after = 0 } = problem;
+  return new PortcullisError(code, detail, { ...problem, status, retryAfterMs: retry_after * 1000 });
 }

@@ -79,10 +79,11 @@ export function createOAuth({ platform, base, name, tabs, send, session, failed 
       target.sessionStorage.setItem(key, JSON.stringify(attempt));
       target.location.href = address;
       await new Promise<void>((resolve, reject) => {
-        returned = (code) => (code ? reject(new PortcullisError(code)) : resolve());
+        const finish = (code?: ErrorCode) => (code ? reject(new PortcullisError(code)) : resolve());
+        returned = finish;
         const look = () => {
           // A provider may cut the tie between its page and this one: then the popup looks closed, and is in front.
-          if (target.closed && window?.document.hasFocus()) reject(new PortcullisError("popup_closed"));
+          if (target.closed && window?.document.hasFocus()) finish("popup_closed");
           else platform.after(LOOK_EVERY_MS, look);
         };
         if (popup) look();

@@ -36,7 +36,7 @@ export function untilDone(
       if (error) failed(error);
       return;
     }
-    const { retryAfterMs = 0 } = error;
+    const { retryAfterMs } = error;
     notBefore = platform.now() + retryAfterMs;
     cancel = platform.after(retryAfterMs + backoff.next(), run);
     isBusy = false;

@@ -52,16 +52,11 @@ export function createSocket(
   let notBefore = 0;
   let answered: ((frame?: TokenFrame | ErrorFrame) => void) | undefined;
 
-  /** Disconnects and stays so. */
-  function stop(): void {
+  /** Disconnects and stays so; `forgets` where it stopped, or goes on from there the next time. */
+  function stop(forgets?: boolean): void {
     leave({ state: "idle" });
     notBefore = 0;
-  }
-
-  /** Disconnects, and forgets where it stopped. */
-  function reset(): void {
-    stop();
-    position = undefined;
+    if (forgets) position = undefined;
   }
 
   /** Whether what `epoch` has numbered `sequence` is newer than all that was read; then it counts as read. */
@@ -78,14 +73,14 @@ export function createSocket(
     if (isSilent || (state === "waiting" && now >= notBefore)) void connect();
   }
 
-  /** Another access token, or `undefined` where no socket is open. One question at a time. */
-  function token(): Promise<TokenFrame> | undefined {
+  /** Another access token, or `undefined` where no socket gives one. One question at a time. */
+  function token(): Promise<TokenFrame | undefined> | undefined {
     if (state !== "open") return undefined;
     say({ type: "token", id: 1 });
     return new Promise((resolve, reject) => {
       answered = (frame) => {
-        if (frame?.type === "token") resolve(frame);
-        else reject(frame ? errorOf(frame) : new PortcullisError("network"));
+        if (frame?.type === "error") reject(errorOf(frame));
+        else resolve(frame);
       };
       platform.after(ANSWER_WITHIN_MS, answered);
     });
@@ -160,7 +155,7 @@ export function createSocket(
     if (next === "signed_out") return core.session.lost("revoked");
     if (next === "reconnect") return wait();
     leave({ state: "closed" });
-    if (next === "error") failed(new PortcullisError("socket_closed", String(code), { closeCode: code }));
+    if (next === "error") failed(new PortcullisError("socket_closed", undefined, { closeCode: code }));
   }
 
   /** No token, so no socket. A 401 here does not mean signed out: only one to the refresh does. */
@@ -168,7 +163,7 @@ export function createSocket(
     if (error.isTemporary || error.status === 401) {
       const { retryAfterMs } = error;
       // Not all at once who were turned away together.
-      if (retryAfterMs !== undefined) notBefore = platform.now() + retryAfterMs + backoff.next();
+      if (retryAfterMs) notBefore = platform.now() + retryAfterMs + backoff.next();
       return wait();
     }
     leave({ state: "closed" });
@@ -211,9 +206,7 @@ export function createSocket(
     socket?.send(JSON.stringify(frame));
   }
 
-  return { isOpen: () => state === "open", stop, reset, read, wake, token, connect };
+  return { isOpen: () => state === "open", stop, read, wake, token, connect };
 }
 
-function errorOf({ code, detail, retry_after_ms }: ErrorFrame): PortcullisError {
-  return new PortcullisError(code, detail, { retryAfterMs: retry_after_ms });
-}
+const errorOf = ({ code, detail }: ErrorFrame) => new PortcullisError(code, detail);

@@ -30,7 +30,7 @@ export function createTokens(store: KeyValueStore, name: string, cookie: boolean
   async function present(): Promise<Proof | undefined> {
     if (cookie) return (await tombstone()) ? undefined : {};
     const token = await store.getItem(tokenKey);
-    return token === null ? undefined : { refresh_token: token };
+    return token ? { refresh_token: token } : undefined;
   }
 
   async function tombstone(): Promise<Tombstone | undefined> {

@@ -10,7 +10,7 @@ import type { Live } from "./session.js";
 
 /** Each message by its name, with what it brings. */
 export interface TabMessages {
-  /** Is anybody signed in? */
+  /** Is anybody signed in, and how is the connection? */
   who(): void;
   /** Signed in, or another access token. */
   live(live: Live): void;
@@ -21,8 +21,6 @@ export interface TabMessages {
   leads(): void;
   /** It does. */
   leading(): void;
-  /** To that tab: how is the connection? */
-  how(): void;
   connection(connection: Connection): void;
   /** A popup has signed in, or linked; or why not. */
   returned(error?: ErrorCode): void;
