@@ -51,10 +51,7 @@ export function accountCalls({ send, session }: Core): AccountCalls {
 
     user: () => session.user(),
     updateUser: (change) => session.user(`PATCH ${ME}`, change),
-    async deleteUser(password) {
-      await call(`DELETE ${ME}`, { password });
-      session.lost("account_deleted");
-    },
+    deleteUser: (password) => call(`DELETE ${ME}`, { password }).then(() => session.lost("account_deleted")),
     changePassword: (change) => call(`POST ${ME}/password`, change),
     requestEmailChange: (change) => call(`POST ${ME}/email`, change),
     sessions: async () => (await call<List<Session>>(`GET ${ME}/sessions`)).items,

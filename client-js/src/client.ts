@@ -97,8 +97,8 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
     live: session.adopt,
     ended: (sessionId, why) => session.end(why, sessionId, false),
     who() {
-      const live = session.live();
-      if (live && platform.now() < live.expiresAt) tabs.send("live", live);
+      const live = session.held();
+      if (live && platform.now() < live.until) tabs.tell("live", live);
       connection?.tell();
     },
   };
@@ -145,7 +145,7 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
     async signOut({ scope = "session" } = {}) {
       if (scope === "others") return session.call("POST /api/auth/logout", { scope });
       stopRestoring();
-      const token = session.live()?.accessToken;
+      const token = session.held()?.accessToken;
       session.end({ reason: "logout" });
       await tokens.bury(scope);
       await signOut.finish(token);

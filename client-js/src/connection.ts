@@ -22,7 +22,7 @@ export function createConnection(core: Core, openSocket: OpenSocket, shared: boo
       const session = sessionId;
       // An event reaches every tab by its own socket, where it has one.
       if (session && (leader || frame.type !== "event")) {
-        const tell = () => tabs.send("news", session, epoch, frame);
+        const tell = () => tabs.tell("news", session, epoch, frame);
         if (frame.type !== "event") tellState = tell;
         tell();
       }
@@ -30,26 +30,26 @@ export function createConnection(core: Core, openSocket: OpenSocket, shared: boo
     },
     (connection) => {
       update({ connection });
-      if (leader?.leads()) tabs.send("connection", connection);
+      if (leader?.isLeading()) tabs.tell("connection", connection);
     },
   );
 
   /** Whether another tab has the socket. */
-  const follows = () => leader && !leader.leads();
+  const follows = () => leader && !leader.isLeading();
 
   const leader =
-    shared && platform.locks && tabs.isOpen
-      ? createLeader(platform, platform.locks, `${core.name}:socket`, () => tabs.send("leads"), lead)
+    shared && platform.locks
+      ? createLeader(platform, platform.locks, `${core.name}:socket`, () => tabs.tell("leads"), lead)
       : undefined;
 
   function lead(leads: boolean): void {
     if (leads) {
-      tabs.send("leading");
+      tabs.tell("leading");
       return void socket.connect();
     }
     socket.stop();
     // Somebody else leads, and knows how it is.
-    if (sessionId) tabs.send("who");
+    if (sessionId) tabs.tell("who");
   }
 
   return {
@@ -70,8 +70,8 @@ export function createConnection(core: Core, openSocket: OpenSocket, shared: boo
 
     /** Tells other tabs how the one socket is, if it is here. */
     tell(): void {
-      if (!leader?.leads()) return;
-      tabs.send("connection", snapshot().connection);
+      if (!leader?.isLeading()) return;
+      tabs.tell("connection", snapshot().connection);
       tellState();
     },
 
@@ -84,7 +84,7 @@ export function createConnection(core: Core, openSocket: OpenSocket, shared: boo
         if (isNew || frame.type !== "event") life.told(frame, epoch, false);
       },
       leads() {
-        if (leader?.leads()) tabs.send("leading");
+        if (leader?.isLeading()) tabs.tell("leading");
       },
       leading() {
         if (sessionId && follows()) leader?.watch();

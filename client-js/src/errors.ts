@@ -75,22 +75,19 @@ export type ErrorFacts = Partial<
 /** Why something was not done. Match on `code`; `message` is for people who read logs. */
 export class PortcullisError extends Error {
   override readonly name = "PortcullisError";
+  declare readonly code: ErrorCode;
   /** The HTTP status; 0 when no answer came. */
   declare readonly status?: number | undefined;
   /** For `validation_failed`: what is wrong with which field. */
-  readonly errors: readonly FieldError[] = [];
+  declare readonly errors?: readonly FieldError[];
   readonly retryAfterMs: number = 0;
   /** Finds the request in the hub's log. */
   declare readonly request_id?: string | undefined;
   declare readonly closeCode?: number | undefined;
 
-  constructor(
-    readonly code: ErrorCode,
-    message: string = code,
-    facts?: ErrorFacts,
-  ) {
+  constructor(code: ErrorCode, message: string = code, facts?: ErrorFacts) {
     super(message);
-    Object.assign(this, facts);
+    Object.assign(this, { code }, facts);
   }
 
   /** Whether the same call may succeed later: no answer, a limit, a hub that is busy, a portal in between. */

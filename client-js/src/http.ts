@@ -57,13 +57,16 @@ export async function exchange<Answer>(
   route: Route,
   init: RequestInit,
 ): Promise<Answer> {
-  const [method = "", path] = route.split(" ");
+  const [method, path] = route.split(" ") as [string, string];
   let response: Response;
   let text: string;
   try {
-    // React Native has no such signal, and a patience of its own.
-    const signal = AbortSignal.timeout?.(PATIENCE_MS);
-    response = await platform.fetch(base + path, { method, signal, ...init });
+    response = await platform.fetch(base + path, {
+      method,
+      // React Native has no such signal, and a patience of its own.
+      signal: AbortSignal.timeout?.(PATIENCE_MS),
+      ...init,
+    });
     text = await response.text();
   } catch (cause) {
     throw new PortcullisError("network", route, { status: 0, cause });

@@ -74,5 +74,5 @@ export function createLeader(
     changed(next);
   }
 
-  return { leads: () => leads, start, stop, watch };
+  return { isLeading: () => leads, start, stop, watch };
 }

@@ -16,9 +16,9 @@ export function createLife(core: Core) {
   /** Takes a state that is newer; one of another journal is newer whatever its number. */
   function accept(state: AuthState, journal: string): void {
     const { state: mine, user } = snapshot();
-    if (!user || (mine && epoch === journal && state.version <= mine.version)) return;
+    if (mine && epoch === journal && state.version <= mine.version) return;
     epoch = journal;
-    update({ state, user: withState(user, state) });
+    update({ state, user: user && withState(user, state) });
   }
 
   return {
@@ -30,11 +30,11 @@ export function createLife(core: Core) {
       const user = withState(live.user, state);
       if (isNew) epoch = undefined;
       update({ status: "signedIn", sessionId, user, state }, isNew ? { signedIn: { user, sessionId } } : undefined);
-      if (here) tabs.send("live", live);
+      if (here) tabs.tell("live", live);
       core.connection?.follow(sessionId);
       cancel();
       // While the socket is open it replaces the token. When that fails, whoever needs one asks again.
-      cancel = platform.after(live.expiresAt - platform.now(), () => {
+      cancel = platform.after(live.until - platform.now(), () => {
         if (core.connection?.isOpen()) core.session.renew().catch(() => {});
       });
     },
@@ -43,7 +43,7 @@ export function createLife(core: Core) {
     ended(last: Live | undefined, why: SignedOut, here: boolean): void {
       cancel();
       core.connection?.follow();
-      if (here && last) tabs.send("ended", last.sessionId, why);
+      if (here && last) tabs.tell("ended", last.sessionId, why);
       update({ ...NOBODY, status: "signedOut" }, { signedOut: why });
     },
 

@@ -114,17 +114,19 @@ export function createOAuth({ platform, base, name, tabs, send, session, failed 
       if (!code && !error) return;
       const { code_verifier, redirectTo, popup, isLink } = attempt;
       window.history.replaceState(null, "", redirectTo);
+      let why: ErrorCode | undefined;
       try {
         if (error) throw new PortcullisError(error);
         if (isLink) await session.find();
         await (isLink ? call : session.signIn)("POST /api/auth/oauth/exchange", { code, code_verifier });
-        if (popup) tabs.send("returned");
       } catch (thrown) {
         const reason = toError(thrown);
         failed(reason);
-        if (popup) tabs.send("returned", reason.code);
+        why = reason.code;
       }
-      if (popup) window.close();
+      if (!popup) return;
+      tabs.tell("returned", why);
+      window.close();
     },
   };
 }

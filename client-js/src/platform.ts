@@ -94,7 +94,7 @@ export function thisPlatform(): Platform {
     openSocket: window && WebSocket && ((url, protocols) => new WebSocket(url, protocols)),
     // Node's would keep the process alive.
     openChannel: document && BroadcastChannel && ((name) => new BroadcastChannel(name)),
-    locks: navigator?.locks,
+    locks: document && navigator.locks,
     // React Native has a window, and no page in it.
     window: document && window,
     // Node has a localStorage of its own, shared by everybody whom a server serves.

@@ -19,13 +19,13 @@ const TABS_ANSWER_WITHIN_MS = 50;
 export interface Live {
   readonly accessToken: string;
   /** By this machine's clock, a little before the hub's. */
-  readonly expiresAt: number;
+  readonly until: number;
   /** Minted over a socket: good for everything but for opening another one. */
   readonly fromSocket: boolean;
   readonly sessionId: string;
   readonly user: User;
   /** When it was asked for: of two sessions the one that was asked for later counts. */
-  readonly askedAt: number;
+  readonly since: number;
 }
 
 export interface FreshToken {
@@ -47,16 +47,16 @@ export function createSession(core: Core) {
     // What is under way would take the new cookie away when it is refused, or answered.
     await core.signOut.settled();
     await restoring?.catch(() => {});
-    const askedAt = platform.now();
+    const since = platform.now();
     const pair = await send<TokenPair>(route, body, { cookie });
     await tokens.keep(pair);
-    return begin(pair, askedAt).user;
+    return begin(pair, since).user;
   }
 
   /** Who is signed in: another tab knows, or the hub. */
   async function find(): Promise<void> {
-    if (tabs.isOpen && (await tokens.present())) {
-      tabs.send("who");
+    if (await tokens.present()) {
+      tabs.tell("who");
       await pause(platform, TABS_ANSWER_WITHIN_MS);
     }
     if (!live) await restore();
@@ -64,8 +64,8 @@ export function createSession(core: Core) {
 
   /** An access token that is good for a while. */
   async function accessToken(): Promise<string> {
-    const { accessToken, expiresAt } = signedIn();
-    return platform.now() < expiresAt ? accessToken : (await renew()).accessToken;
+    const { accessToken, until } = signedIn();
+    return platform.now() < until ? accessToken : (await renew()).accessToken;
   }
 
   /** Another access token: over the socket where one is open, else by a refresh. */
@@ -94,7 +94,7 @@ export function createSession(core: Core) {
 
   async function spend(asked: number): Promise<Live> {
     const proof = await tokens.present();
-    const askedAt = platform.now();
+    const since = platform.now();
     // Where no answer comes, the next attempt presents the same token, and the hub answers both alike.
     const answer = proof
       ? await send<TokenPair>("POST /api/auth/refresh", proof, { cookie }).catch(toError)
@@ -103,7 +103,7 @@ export function createSession(core: Core) {
     if (asked !== turn) return signedIn();
     if (!(answer instanceof PortcullisError)) {
       await tokens.keep(answer, proof);
-      return begin(answer, askedAt);
+      return begin(answer, since);
     }
     if (answer.status === 401 || !proof) {
       // Another tab has signed in, refreshed or signed out since.
@@ -140,7 +140,7 @@ export function createSession(core: Core) {
 
   /** The socket brought an access token. It is closed as soon as its session is another one. */
   function renewed(fresh: FreshToken): Live {
-    return set({ ...signedIn(), accessToken: fresh.access_token, expiresAt: expiry(fresh), fromSocket: true });
+    return set({ ...signedIn(), accessToken: fresh.access_token, until: expiry(fresh), fromSocket: true });
   }
 
   /** The person's record, asked for, and changed by another `route`. */
@@ -154,8 +154,8 @@ export function createSession(core: Core) {
   function adopt(theirs: Live): void {
     const isNewer =
       live?.sessionId === theirs.sessionId
-        ? theirs.expiresAt >= live.expiresAt
-        : theirs.askedAt > (live?.askedAt ?? endedAt - 1);
+        ? theirs.until >= live.until
+        : theirs.since > (live?.since ?? endedAt - 1);
     if (isNewer) set(theirs, false);
   }
 
@@ -175,9 +175,9 @@ export function createSession(core: Core) {
     end({ reason, message });
   }
 
-  function begin(pair: TokenPair, askedAt: number): Live {
+  function begin(pair: TokenPair, since: number): Live {
     const { access_token: accessToken, session_id: sessionId, user } = pair;
-    return set({ accessToken, expiresAt: expiry(pair), fromSocket: false, sessionId, user, askedAt });
+    return set({ accessToken, until: expiry(pair), fromSocket: false, sessionId, user, since });
   }
 
   function set(next: Live, here = true): Live {
@@ -205,7 +205,7 @@ export function createSession(core: Core) {
   }
 
   return {
-    live: () => live,
+    held: () => live,
     signIn,
     find,
     accessToken,

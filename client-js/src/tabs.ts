@@ -33,14 +33,11 @@ export function createTabs(openChannel: Platform["openChannel"], name: string, h
   const channel = openChannel?.(name);
   if (channel) {
     channel.onmessage = ({ data: [type, ...told] }: MessageEvent<[keyof TabMessages, ...never[]]>) => {
-      const hear: ((...told: never[]) => void) | undefined = heard()[type];
-      hear?.(...told);
+      (heard()[type] as ((...told: never[]) => void) | undefined)?.(...told);
     };
   }
   return {
-    /** Whether there can be others. */
-    isOpen: !!channel,
-    send: (...message: Message) => channel?.postMessage(message),
+    tell: (...message: Message) => channel?.postMessage(message),
     close: () => channel?.close(),
   };
 }
