@@ -146,7 +146,7 @@ interface Holder {
 }
 
 /** The Web Locks of one browser, for one name. */
-class FakeLocks implements LocksLike {
+export class FakeLocks implements LocksLike {
   #holder: Holder | undefined;
   #queue: Holder[] = [];
 
