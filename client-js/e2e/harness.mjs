@@ -27,7 +27,7 @@ async function freePort() {
   return port;
 }
 
-export async function until(what, isSo, ms = 10_000) {
+export async function until(what, isSo, ms = 60_000) {
   const deadline = Date.now() + ms;
   for (;;) {
     if (await isSo()) return;
@@ -59,8 +59,11 @@ export class Hub {
   }
 
   async start() {
-    const env = { ...process.env, PORTCULLIS_HTTP__LISTEN: `127.0.0.1:${this.port}`, PORTCULLIS_LIMITS__ENABLED: "false" };
-    this.process = spawn(process.env.PORTCULLIS_BINARY, ["serve"], { cwd: this.folder, env, stdio: "pipe" });
+    // The hub refuses variables of its prefix that it does not know.
+    const { PORTCULLIS_BINARY, ...env } = process.env;
+    env.PORTCULLIS_HTTP__LISTEN = `127.0.0.1:${this.port}`;
+    env.PORTCULLIS_LIMITS__ENABLED = "false";
+    this.process = spawn(PORTCULLIS_BINARY, ["serve"], { cwd: this.folder, env, stdio: "pipe" });
     for (const stream of [this.process.stdout, this.process.stderr]) {
       createInterface(stream).on("line", (line) => {
         this.log.push(line);
@@ -127,4 +130,4 @@ export const is = (page, status, connection) =>
   until(`${status} ${connection ?? ""}`, async () => {
     const now = await snapshot(page);
     return now.status === status && (!connection || now.connection.state === connection);
-  }, 40_000);
+  });
