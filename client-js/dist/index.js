@@ -1,36 +1,90 @@
+// src/errors.ts
+var PortcullisError = class extends Error {
+  name = "PortcullisError";
+  retryAfterMs = 0;
+  constructor(code, message = code, facts) {
+    super(message);
+    Object.assign(this, { code }, facts);
+  }
+  /** Whether the same call may succeed later: no answer, a limit, a hub that is busy, a portal in between. */
+  get isTemporary() {
+    const { status = 400 } = this;
+    return status < 400 || status === 408 || status === 429 || status >= 500;
+  }
+};
+function toError(thrown) {
+  return thrown instanceof PortcullisError ? thrown : new PortcullisError("unexpected_answer", String(thrown), { cause: thrown });
+}
+
+// src/json.ts
+function readJson(text) {
+  try {
+    return JSON.parse(text) || void 0;
+  } catch {
+    return void 0;
+  }
+}
+
+// src/http.ts
+var PATIENCE_MS = 15e3;
+var segment = encodeURIComponent;
+var trimmed = (url) => url.replace(/\/+$/, "");
+function createSend(base, platform) {
+  return (route, body, { token, cookie } = {}) => {
+    const headers = {};
+    if (body) headers["Content-Type"] = "application/json";
+    if (token) headers["Authorization"] = `Bearer ${token}`;
+    if (cookie) headers["X-Portcullis-Mode"] = "cookie";
+    return exchange(base, platform, route, {
+      headers,
+      credentials: cookie ? "include" : "omit",
+      body: body ? JSON.stringify(body) : null
+    });
+  };
+}
+async function exchange(base, platform, route, init) {
+  const [method, path] = route.split(" ");
+  let response;
+  let text;
+  try {
+    response = await platform.fetch(base + path, {
+      method,
+      // React Native has no such signal, and a patience of its own.
+      signal: AbortSignal.timeout?.(PATIENCE_MS),
+      ...init
+    });
+    text = await response.text();
+  } catch (cause) {
+    throw new PortcullisError("network", route, { status: 0, cause });
+  }
+  const answer = readJson(text);
+  if (response.ok && (answer || !text)) return answer;
+  throw refusal(response, answer);
+}
+function refusal({ status }, problem = {}) {
+  const { code = "unexpected_answer", detail, retry_after = 0 } = problem;
+  return new PortcullisError(code, detail, { ...problem, status, retryAfterMs: retry_after * 1e3 });
+}
+
 // src/account.ts
 var ME = "/api/users/me";
-function accountCalls({ send, call, described, deleted }) {
-  const post = async (path, body) => void await send({ method: "POST", path, body });
-  const asPerson = async (method, path, body) => void await call({ method, path, body });
-  const record = async (request) => {
-    const user = await call(request);
-    described(user);
-    return user;
-  };
-  const segment = encodeURIComponent;
+function accountCalls({ send, session }) {
+  const { call } = session;
   return {
-    signUp: ({ email, password, name }) => post("/api/users", { email, password, name }),
-    resendActivation: (email) => post("/api/auth/activate", { email }),
-    activate: async (token) => void await send({ method: "PATCH", path: `/api/auth/activate/${segment(token)}` }),
-    requestRecovery: (email) => post("/api/auth/recovery", { email }),
-    recover: (token, password) => post(`/api/auth/recovery/${segment(token)}`, { password }),
-    confirmEmailChange: (token) => post(`${ME}/email/${segment(token)}`),
-    undoEmailChange: (token) => post(`/api/users/email-undo/${segment(token)}`),
-    revokeDevice: (token) => post(`/api/auth/device-revoke/${segment(token)}`),
-    user: () => record({ path: ME }),
-    updateUser: ({ name }) => record({ method: "PATCH", path: ME, body: { name } }),
-    async deleteUser(password) {
-      await asPerson("DELETE", ME, { password });
-      deleted();
-    },
-    changePassword: (change) => asPerson("POST", `${ME}/password`, change),
-    requestEmailChange: (change) => asPerson("POST", `${ME}/email`, change),
-    sessions: async () => (await call({ path: `${ME}/sessions` })).items,
-    endSession: (id) => asPerson("DELETE", `${ME}/sessions/${segment(id)}`),
-    endOtherSessions: () => asPerson("DELETE", `${ME}/sessions`),
-    exportData: () => call({ path: `${ME}/export` }),
-    siteRole: () => call({ path: "/api/auth/site_role" })
+    signUp: (account) => send("POST /api/users", account),
+    resendActivation: (email) => send("POST /api/auth/activate", { email }),
+    activate: (token) => send(`PATCH /api/auth/activate/${segment(token)}`),
+    requestRecovery: (email) => send("POST /api/auth/recovery", { email }),
+    recover: (token, password) => send(`POST /api/auth/recovery/${segment(token)}`, { password }),
+    confirmEmailChange: (token) => send(`POST ${ME}/email/${segment(token)}`),
+    user: () => session.user(),
+    updateUser: (change) => session.user(`PATCH ${ME}`, change),
+    deleteUser: (password) => call(`DELETE ${ME}`, { password }).then(() => session.lost("account_deleted")),
+    changePassword: (change) => call(`POST ${ME}/password`, change),
+    requestEmailChange: (change) => call(`POST ${ME}/email`, change),
+    sessions: async () => (await call(`GET ${ME}/sessions`)).items,
+    endSession: (id) => call(`DELETE ${ME}/sessions/${segment(id)}`),
+    call
   };
 }
 
@@ -39,31 +93,13 @@ var ASK_EVERY_MS = 2e3;
 var ANSWER_WITHIN_MS = 500;
 function createLeader(platform, locks, name, ask, changed) {
   let leads = false;
-  let running = false;
   let turn = 0;
   let release = () => {
   };
-  let abort = new AbortController();
   let cancel = () => {
   };
-  function start() {
-    if (running) return;
-    running = true;
-    queue();
-    watch();
-  }
-  function stop() {
-    running = false;
-    cancel();
-    withdraw();
-  }
-  function heard() {
-    if (running && !leads) watch();
-  }
-  function queue(steal = false) {
-    turn += 1;
+  function start(steal = false) {
     const mine = turn;
-    abort = new AbortController();
     const held = () => new Promise((give) => {
       if (mine !== turn) return give();
       release = give;
@@ -72,15 +108,15 @@ function createLeader(platform, locks, name, ask, changed) {
     });
     const lost = () => {
       if (mine !== turn) return;
-      become(false);
-      queue();
-      watch();
+      stop();
+      start();
     };
-    locks.request(name, steal ? { steal } : { signal: abort.signal }, held).then(lost, lost);
+    locks.request(name, { steal }, held).then(lost, lost);
+    watch();
   }
-  function withdraw() {
+  function stop() {
     turn += 1;
-    abort.abort();
+    cancel();
     release();
     become(false);
   }
@@ -90,8 +126,8 @@ function createLeader(platform, locks, name, ask, changed) {
       if (!platform.isVisible()) return watch();
       ask();
       cancel = platform.after(ANSWER_WITHIN_MS * (1 + platform.random()), () => {
-        withdraw();
-        queue(true);
+        stop();
+        start(true);
       });
     });
   }
@@ -100,19 +136,14 @@ function createLeader(platform, locks, name, ask, changed) {
     leads = next;
     changed(next);
   }
-  return {
-    leads: () => leads,
-    start,
-    stop,
-    heard
-  };
+  return { isLeading: () => leads, start, stop, watch };
 }
 
 // src/backoff.ts
 var CALM_MS = 6e4;
 function createBackoff(platform) {
   let failures = 0;
-  let openedAt;
+  let openedAt = Number.POSITIVE_INFINITY;
   let least = 500;
   let most = 2e4;
   return {
@@ -124,8 +155,8 @@ function createBackoff(platform) {
     },
     /** A random time up to a bound that doubles with each failure, and starts over after a minute of calm. */
     next() {
-      if (openedAt !== void 0 && platform.now() - openedAt >= CALM_MS) failures = 0;
-      openedAt = void 0;
+      if (platform.now() - openedAt >= CALM_MS) failures = 0;
+      openedAt = Number.POSITIVE_INFINITY;
       const bound = Math.min(most, least * 2 ** failures);
       failures += 1;
       return platform.random() * bound;
@@ -133,69 +164,21 @@ function createBackoff(platform) {
   };
 }
 
-// src/errors.ts
-var PortcullisError = class extends Error {
-  constructor(code, message, facts = {}) {
-    super(message);
-    this.code = code;
-    Object.assign(this, facts);
-  }
-  code;
-  name = "PortcullisError";
-  /** The HTTP status, where there was an answer. */
-  status;
-  /** For `validation_failed`: what is wrong with which field. */
-  errors = [];
-  retryAfterMs;
-  /** Finds the request in the hub's log. */
-  requestId;
-  closeCode;
-  /** Whether the same call may succeed later: no answer, a limit, a hub that is busy, a portal in between. */
-  get isTemporary() {
-    const { code, status = 0 } = this;
-    const isRefusal = status >= 400 && status < 500 && status !== 408 && status !== 429;
-    return code === "network" || status > 0 && !isRefusal;
-  }
-};
-function toError(thrown) {
-  return thrown instanceof PortcullisError ? thrown : new PortcullisError("unexpected_answer", String(thrown), { cause: thrown });
-}
-
 // src/frames.ts
 var SUBPROTOCOL = "portcullis.v1";
 var TOKEN_SUBPROTOCOL = "portcullis.token.";
-function readFrame(text) {
-  try {
-    const frame = JSON.parse(text);
-    return typeof frame === "object" && frame !== null ? frame : void 0;
-  } catch {
-    return void 0;
-  }
-}
 function afterClose(code) {
-  if (code === 1e3) return "stop";
   const hundred = Math.floor(code / 100);
   if (hundred === 40) return "signed_out";
-  return hundred === 43 ? "report" : "reconnect";
+  if (hundred === 43) return "error";
+  return code === 1e3 ? "closed" : "reconnect";
 }
-function reasonOfClose(code) {
-  const reasons = {
-    4002: "account_disabled",
-    4003: "password_changed",
-    4005: "logout",
-    4006: "expired"
-  };
-  return reasons[code] ?? "revoked";
-}
-
-// src/version.ts
-var VERSION = "0.1.0";
 
 // src/socket.ts
 var READY_WITHIN_MS = 1e4;
 var ANSWER_WITHIN_MS2 = 5e3;
-function createSocket(parts) {
-  const { platform, openSocket, socketToken, version, heard, changed, failed } = parts;
+function createSocket(core, openSocket, heard, changed) {
+  const { platform, failed } = core;
   const backoff = createBackoff(platform);
   let state = "idle";
   let attempt = 0;
@@ -206,16 +189,16 @@ function createSocket(parts) {
   let heardAt = 0;
   let silence = 0;
   let notBefore = 0;
-  let asked = 0;
   let answered;
-  function start(from) {
-    if (state !== "idle" && state !== "closed") return;
-    position = from;
-    void connect();
-  }
-  function stop() {
+  function stop(forgets) {
     leave({ state: "idle" });
     notBefore = 0;
+    if (forgets) position = void 0;
+  }
+  function read(epoch, sequence) {
+    const isNew = epoch !== position?.epoch || sequence > position.sequence;
+    if (isNew) position = { epoch, sequence };
+    return isNew;
   }
   function wake() {
     const now = platform.now();
@@ -224,24 +207,19 @@ function createSocket(parts) {
   }
   function token() {
     if (state !== "open") return void 0;
-    asked += 1;
-    const id = String(asked);
-    say({ type: "token", id });
+    say({ type: "token", id: 1 });
     return new Promise((resolve, reject) => {
       answered = (frame) => {
-        if (frame && frame.id !== id) return;
-        calm();
-        answered = void 0;
-        if (frame?.type === "token") resolve(frame);
-        else reject(frame ? errorOf(frame) : new PortcullisError("network", "the socket gives no token"));
+        if (frame?.type === "error") reject(errorOf(frame));
+        else resolve(frame);
       };
-      const calm = platform.after(ANSWER_WITHIN_MS2, answered);
+      platform.after(ANSWER_WITHIN_MS2, answered);
     });
   }
   async function connect() {
     const mine = leave({ state: "connecting" });
     try {
-      const ticket = await socketToken();
+      const ticket = await core.session.socketToken();
       if (mine === attempt) open(ticket);
     } catch (thrown) {
       if (mine === attempt) refused(toError(thrown));
@@ -251,11 +229,9 @@ function createSocket(parts) {
     const resume = position;
     socket = openSocket(url, resume ? [SUBPROTOCOL] : [SUBPROTOCOL, TOKEN_SUBPROTOCOL + token2]);
     within(READY_WITHIN_MS, wait);
-    socket.onopen = () => {
-      if (resume) say({ type: "hello", token: token2, client: { name: "portcullis-client", version: VERSION }, resume });
-    };
+    if (resume) socket.onopen = () => say({ type: "hello", token: token2, resume });
     socket.onmessage = ({ data }) => {
-      const frame = readFrame(data);
+      const frame = readJson(data);
       if (frame) take(frame);
     };
     socket.onclose = ({ code }) => closed(code);
@@ -278,39 +254,34 @@ function createSocket(parts) {
       case "state":
       case "event": {
         if (!position) return;
-        const { epoch, sequence } = position;
-        if (frame.type === "event" && frame.sequence <= sequence) return;
-        position = { epoch, sequence: Math.max(sequence, frame.sequence) };
-        return heard(frame, epoch);
+        const isNew = read(position.epoch, frame.sequence);
+        if (isNew || frame.type === "state") heard(frame, position.epoch);
+        return;
       }
       case "signed_out":
-        return heard(frame, "");
+        return core.session.lost(frame.reason, frame.message);
       case "reconnect":
         notBefore = now + frame.in_ms;
         return within(frame.in_ms, connect);
       case "ping":
-        return say({ type: "pong", version: version() });
+        return say({ type: "pong", version: core.present.snapshot().state?.version });
       case "token":
         return answered?.(frame);
       case "error":
-        return frame.id === void 0 ? failed(errorOf(frame)) : answered?.(frame);
+        return frame.id ? answered?.(frame) : failed(errorOf(frame));
     }
   }
   function closed(code) {
     const next = afterClose(code);
-    if (next === "signed_out") {
-      return heard({ type: "signed_out", code, reason: reasonOfClose(code), scope: "session" }, "");
-    }
+    if (next === "signed_out") return core.session.lost("revoked");
     if (next === "reconnect") return wait();
     leave({ state: "closed" });
-    if (next === "report") {
-      failed(new PortcullisError("socket_closed", `closed by the hub: ${code}`, { closeCode: code }));
-    }
+    if (next === "error") failed(new PortcullisError("socket_closed", void 0, { closeCode: code }));
   }
   function refused(error) {
     if (error.isTemporary || error.status === 401) {
       const { retryAfterMs } = error;
-      if (retryAfterMs !== void 0) notBefore = platform.now() + retryAfterMs + backoff.next();
+      if (retryAfterMs) notBefore = platform.now() + retryAfterMs + backoff.next();
       return wait();
     }
     leave({ state: "closed" });
@@ -345,745 +316,313 @@ function createSocket(parts) {
   function say(frame) {
     socket?.send(JSON.stringify(frame));
   }
-  return { start, stop, wake, token, reconnect: connect };
+  return { isOpen: () => state === "open", stop, read, wake, token, connect };
 }
-function errorOf({ code, detail, retry_after_ms }) {
-  return new PortcullisError(code, detail, { retryAfterMs: retry_after_ms });
-}
+var errorOf = ({ code, detail }) => new PortcullisError(code, detail);
 
 // src/connection.ts
-function createConnection(parts) {
-  const { platform, tabs, lock } = parts;
+function createConnection(core, openSocket, shared2) {
+  const { platform, tabs, life } = core;
+  const { snapshot, update } = core.present;
   let sessionId;
-  let position;
-  let connection = { state: "idle" };
-  let latest;
-  const socket = createSocket({
-    ...parts,
-    heard(frame, epoch) {
-      if (sessionId !== void 0 && frame.type !== "signed_out" && (leader || frame.type !== "event")) {
-        position = { epoch, sequence: frame.sequence };
-        const news = { type: "news", sessionId, epoch, frame };
-        if (frame.type !== "event") latest = news;
-        tabs.send(news);
+  let tellState = () => {
+  };
+  let forgetWake = () => {
+  };
+  const socket = createSocket(
+    core,
+    openSocket,
+    (frame, epoch) => {
+      const session = sessionId;
+      if (session && (leader || frame.type !== "event")) {
+        const tell = () => tabs.tell("news", session, epoch, frame);
+        if (frame.type !== "event") tellState = tell;
+        tell();
       }
-      parts.heard(frame, epoch, true);
+      life.told(frame, epoch, true);
     },
-    changed(next) {
-      connection = next;
-      parts.changed(next);
-      if (leader?.leads()) tabs.send({ type: "connection", connection });
+    (connection) => {
+      update({ connection });
+      if (leader?.isLeading()) tabs.tell("connection", connection);
     }
-  });
-  const leader = lock !== void 0 && platform.locks && tabs.isOpen ? createLeader(platform, platform.locks, lock, () => tabs.send({ type: "leads?" }), lead) : void 0;
-  const isOwn = () => leader?.leads() ?? true;
-  function follow(next) {
-    if (next === sessionId) return;
-    sessionId = next;
-    position = latest = void 0;
-    socket.stop();
-    if (next === void 0) return leader?.stop();
-    leader?.start();
-    if (isOwn()) socket.start();
-  }
-  function hear(message) {
-    if (message.type === "news") {
-      const { frame, epoch } = message;
-      if (message.sessionId !== sessionId) return;
-      const isOld = epoch === position?.epoch && frame.sequence <= position.sequence;
-      if (!isOwn() && !isOld) position = { epoch, sequence: frame.sequence };
-      if (frame.type !== "event" || !isOwn() && !isOld) parts.heard(frame, epoch, false);
-    } else if (isOwn()) {
-      if (!leader) return;
-      if (message.type === "leads?") tabs.send({ type: "leads" });
-      if (message.type === "ask") {
-        tabs.send({ type: "connection", connection });
-        if (latest) tabs.send(latest);
-      }
-    } else if (message.type === "leads") {
-      leader?.heard();
-    } else if (message.type === "connection") {
-      parts.changed(message.connection);
-    }
-  }
+  );
+  const follows = () => leader && !leader.isLeading();
+  const leader = shared2 && platform.locks ? createLeader(platform, platform.locks, `${core.name}:socket`, () => tabs.tell("leads"), lead) : void 0;
   function lead(leads) {
     if (leads) {
-      tabs.send({ type: "leads" });
-      return socket.start(position);
+      tabs.tell("leading");
+      return void socket.connect();
     }
     socket.stop();
-    if (sessionId !== void 0) tabs.send({ type: "ask" });
+    if (sessionId) tabs.tell("who");
   }
-  return { isOwn, follow, hear, wake: socket.wake, token: socket.token, reconnect: socket.reconnect };
+  return {
+    ...socket,
+    /** Connects for the session `next`, or for nobody. */
+    follow(next) {
+      if (next === sessionId) return;
+      sessionId = next;
+      leader?.stop();
+      socket.stop(true);
+      tellState = () => {
+      };
+      forgetWake();
+      if (!next) return;
+      forgetWake = platform.onWake(socket.wake);
+      (leader ? leader.start : socket.connect)();
+    },
+    /** Tells other tabs how the one socket is, if it is here. */
+    tell() {
+      if (!leader?.isLeading()) return;
+      tabs.tell("connection", snapshot().connection);
+      tellState();
+    },
+    /** Does what other tabs ask for. */
+    heard: {
+      news(session, epoch, frame) {
+        if (session !== sessionId) return;
+        const isNew = follows() && socket.read(epoch, frame.sequence);
+        if (isNew || frame.type !== "event") life.told(frame, epoch, false);
+      },
+      leads() {
+        if (leader?.isLeading()) tabs.tell("leading");
+      },
+      leading() {
+        if (sessionId && follows()) leader?.watch();
+      },
+      connection(connection) {
+        if (follows()) update({ connection });
+      }
+    }
+  };
 }
 
 // src/events.ts
-function guarded(call, value) {
-  try {
-    call(value);
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
-  }
-}
+var NOBODY = { user: void 0, sessionId: void 0, state: void 0 };
+var UNKNOWN = { ...NOBODY, status: "unknown", connection: { state: "idle" } };
 function createPresent() {
-  let snapshot = {
-    status: "unknown",
-    user: void 0,
-    sessionId: void 0,
-    state: void 0,
-    connection: { state: "idle" }
-  };
-  const lasting = { connection: snapshot.connection };
-  const listeners = {};
-  const watchers = /* @__PURE__ */ new Set();
-  function update(change) {
-    const keys = Object.keys(change);
-    const differs = keys.some((key) => JSON.stringify(change[key]) !== JSON.stringify(snapshot[key]));
-    if (!differs) return false;
-    snapshot = Object.freeze({ ...snapshot, ...change });
-    for (const watch2 of [...watchers]) guarded(watch2, void 0);
-    return true;
-  }
-  function watch(call) {
-    const own = () => call();
-    watchers.add(own);
-    return () => void watchers.delete(own);
-  }
-  function tell(type, event) {
-    lasting[type] = event;
-    for (const listener of of(type)) deliver(type, listener);
-  }
-  function over(type) {
-    lasting[type] = void 0;
+  let snapshot = UNKNOWN;
+  let lasting = { connection: snapshot.connection };
+  const listeners = /* @__PURE__ */ new Set();
+  function update(change, events = lasting) {
+    const next = { ...snapshot, ...change };
+    if (JSON.stringify(next) === JSON.stringify(snapshot)) return;
+    snapshot = next;
+    lasting = { ...events, state: next.state, connection: next.connection };
+    happen("change", void 0);
+    listeners.forEach(deliver);
   }
   function happen(type, event) {
-    for (const { call } of of(type)) guarded(call, event);
+    for (const listener of [...listeners]) if (listener.type === type) tell(listener, event);
   }
   function on(type, call) {
-    const mine = listeners[type] ??= /* @__PURE__ */ new Set();
-    const listener = { call, told: void 0, active: true };
-    mine.add(listener);
-    queueMicrotask(() => deliver(type, listener));
-    return () => {
-      listener.active = false;
-      mine.delete(listener);
-    };
+    const listener = { type, call };
+    listeners.add(listener);
+    queueMicrotask(() => deliver(listener));
+    return () => void listeners.delete(listener);
   }
-  function of(type) {
-    const mine = listeners[type];
-    return [...mine ?? []];
-  }
-  function deliver(type, listener) {
-    const event = lasting[type];
-    if (!listener.active || event === void 0 || listener.told === event) return;
+  function deliver(listener) {
+    const event = lasting[listener.type];
+    if (!event || listener.told === event || !listeners.has(listener)) return;
     listener.told = event;
-    guarded(listener.call, event);
+    tell(listener, event);
   }
-  return { snapshot: () => snapshot, update, watch, tell, over, happen, on };
+  function tell(listener, event) {
+    try {
+      listener.call(event);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+  return { snapshot: () => snapshot, update, happen, on };
 }
 
 // src/fetch.ts
-function createFetch({ platform, session, origins }) {
-  const sendWith = (request, token) => {
-    request.headers.set("Authorization", `Bearer ${token}`);
-    return platform.fetch(request);
-  };
+function createFetch({ platform, session }, addresses) {
+  const origins = addresses.map((address) => new URL(address).origin);
   return async (input, init) => {
     const request = new Request(input, init);
     const { origin } = new URL(request.url);
-    if (!origins.has(origin)) {
-      throw new PortcullisError("foreign_origin", `${origin} is not in apiOrigins`);
+    if (origin !== globalThis.location?.origin && !origins.includes(origin)) {
+      throw new PortcullisError("foreign_origin", origin);
     }
-    const again = request.clone();
-    const token = await session.accessToken();
-    const response = await sendWith(request, token);
-    if (response.status !== 401) return response;
-    try {
-      const other = await session.instead(token);
-      void response.body?.cancel();
-      return await sendWith(again, other);
-    } catch (error) {
-      if (error instanceof PortcullisError) return response;
-      throw error;
-    }
+    const attempt = async (token) => {
+      const again = request.clone();
+      again.headers.set("Authorization", `Bearer ${token}`);
+      const response = await platform.fetch(again);
+      if (response.status === 401) throw response;
+      return response;
+    };
+    return session.withToken(attempt).catch((thrown) => {
+      if (thrown instanceof Response) return thrown;
+      throw thrown;
+    });
   };
 }
 
-// src/http.ts
-var PATIENCE_MS = 15e3;
-function createSend(base, platform) {
-  return async ({ method = "GET", path, body, token, cookie = false }) => {
-    const headers = {};
-    const isForm = body instanceof URLSearchParams;
-    if (body !== void 0 && !isForm) headers["Content-Type"] = "application/json";
-    if (token !== void 0) headers["Authorization"] = `Bearer ${token}`;
-    if (cookie) headers["X-Portcullis-Mode"] = "cookie";
-    const patience = new AbortController();
-    const calm = platform.after(PATIENCE_MS, () => patience.abort());
-    try {
-      const response = await platform.fetch(base + path, {
-        method,
-        headers,
-        cache: "no-store",
-        credentials: cookie ? "include" : "omit",
-        signal: patience.signal,
-        ...body !== void 0 && { body: isForm ? body : JSON.stringify(body) }
+// src/life.ts
+function createLife(core) {
+  const { platform, tabs } = core;
+  const { snapshot, update, happen } = core.present;
+  let epoch;
+  let cancel = () => {
+  };
+  function accept(state, journal) {
+    const { state: mine, user } = snapshot();
+    if (mine && epoch === journal && state.version <= mine.version) return;
+    epoch = journal;
+    update({ state, user: user && withState(user, state) });
+  }
+  return {
+    /** The session has begun, changed, or got another access token; `here` unless another tab said so. */
+    lives(live, here) {
+      const { sessionId } = live;
+      const isNew = sessionId !== snapshot().sessionId;
+      const state = isNew ? void 0 : snapshot().state;
+      const user = withState(live.user, state);
+      if (isNew) epoch = void 0;
+      update({ status: "signedIn", sessionId, user, state }, isNew ? { signedIn: { user, sessionId } } : void 0);
+      if (here) tabs.tell("live", live);
+      core.connection?.follow(sessionId);
+      cancel();
+      cancel = platform.after(live.until - platform.now(), () => {
+        if (core.connection?.isOpen()) core.session.renew().catch(() => {
+        });
       });
-      const text = await response.text();
-      if (!response.ok) throw refusal(response, text);
-      return text === "" ? void 0 : parse(text, response.status);
-    } catch (thrown) {
-      if (thrown instanceof PortcullisError) throw thrown;
-      throw new PortcullisError("network", `${method} ${path}: no answer`, { cause: thrown });
+    },
+    /** It has ended, or there is none; `last` is what it was. */
+    ended(last, why, here) {
+      cancel();
+      core.connection?.follow();
+      if (here && last) tabs.tell("ended", last.sessionId, why);
+      update({ ...NOBODY, status: "signedOut" }, { signedOut: why });
+    },
+    /** What the hub has decided. `journal` numbered it; `isOwn`: this tab's socket brought it. */
+    told(frame, journal, isOwn) {
+      if (frame.type === "event") return happen("event", frame);
+      accept(frame.state, journal);
+      if (!isOwn || frame.type !== "state") return;
+      const { session } = core;
+      const { access_token, expires_in, reason } = frame;
+      if (access_token && expires_in) session.renewed({ access_token, expires_in });
+      if (reason === "email_changed") session.user().catch(() => {
+      });
+    },
+    stop: () => cancel()
+  };
+}
+function withState(user, state) {
+  return state && state.version > user.version ? { ...user, site_role: state.role, version: state.version } : user;
+}
+
+// src/oauth.ts
+var LOOK_EVERY_MS = 500;
+var IDENTITIES = "/api/users/me/identities";
+function createOAuth({ platform, base, name, tabs, send, session, failed }) {
+  const { window } = platform;
+  const { call } = session;
+  const key = `${name}:oauth`;
+  let returned = () => {
+  };
+  async function leave({ popup = false, redirectTo }, provider, isLink) {
+    const target = popup ? window?.open("", "", "popup") : window;
+    if (!target) throw new PortcullisError("popup_blocked");
+    const code_verifier = crypto.randomUUID() + crypto.randomUUID();
+    const begin = { redirect_to: redirectTo, code_challenge: await challengeOf(code_verifier) };
+    const path = segment(provider);
+    try {
+      const address = isLink ? (await call(`POST ${IDENTITIES}/${path}`, begin)).url : `${base}/api/auth/oauth/${path}/start?${new URLSearchParams(begin)}`;
+      const attempt = { code_verifier, redirectTo, popup, isLink };
+      target.sessionStorage.setItem(key, JSON.stringify(attempt));
+      target.location.href = address;
+      await new Promise((resolve, reject) => {
+        const finish = (code) => code ? reject(new PortcullisError(code)) : resolve();
+        returned = finish;
+        const look = () => {
+          if (target.closed && window?.document.hasFocus()) finish("popup_closed");
+          else platform.after(LOOK_EVERY_MS, look);
+        };
+        if (popup) look();
+      });
     } finally {
-      calm();
+      if (popup) target.close();
+    }
+  }
+  return {
+    calls: {
+      providers: async () => (await send("GET /api/auth/oauth")).providers,
+      signInWithProvider: (provider, options) => leave(options, provider, false),
+      linkIdentity: (provider, options) => leave(options, provider, true),
+      identities: async () => (await call(`GET ${IDENTITIES}`)).items,
+      unlinkIdentity: (id) => call(`DELETE ${IDENTITIES}/${segment(id)}`)
+    },
+    /** Does what other tabs ask for; a popup is one. */
+    heard: { returned: (code) => returned(code) },
+    /** Finishes what was begun in this window, if it has come back: takes off the address what that has brought. */
+    async resume() {
+      const attempt = readJson(window?.sessionStorage.getItem(key) ?? "");
+      if (!window || !attempt) return;
+      window.sessionStorage.removeItem(key);
+      const { code, error } = Object.fromEntries(new URL(window.location.href).searchParams);
+      if (!code && !error) return;
+      const { code_verifier, redirectTo, popup, isLink } = attempt;
+      window.history.replaceState(null, "", redirectTo);
+      let why;
+      try {
+        if (error) throw new PortcullisError(error);
+        if (isLink) await session.find();
+        await (isLink ? call : session.signIn)("POST /api/auth/oauth/exchange", { code, code_verifier });
+      } catch (thrown) {
+        const reason = toError(thrown);
+        failed(reason);
+        why = reason.code;
+      }
+      if (!popup) return;
+      tabs.tell("returned", why);
+      window.close();
     }
   };
 }
-function parse(text, status) {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new PortcullisError("unexpected_answer", "the answer is not JSON", { status, cause });
-  }
-}
-function refusal(response, text) {
-  const { status, headers } = response;
-  let problem = {};
-  try {
-    problem = JSON.parse(text) ?? {};
-  } catch {
-  }
-  const seconds = problem.retry_after ?? Number(headers.get("Retry-After") ?? Number.NaN);
-  return new PortcullisError(
-    problem.code ?? "unexpected_answer",
-    problem.detail ?? problem.title ?? `HTTP ${status}`,
-    {
-      status,
-      errors: problem.errors ?? [],
-      requestId: problem.request_id ?? headers.get("X-Request-Id") ?? void 0,
-      retryAfterMs: seconds >= 0 ? seconds * 1e3 : void 0
-    }
-  );
+async function challengeOf(verifier) {
+  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier));
+  const text = btoa(String.fromCharCode(...new Uint8Array(hash)));
+  return text.replaceAll("+", "-").replaceAll("/", "_").replace("=", "");
 }
 
 // src/retry.ts
 function untilDone(platform, attempt, failed) {
   const backoff = createBackoff(platform);
-  let running = false;
+  let isBusy = false;
+  let isOver = false;
   let notBefore = 0;
   let cancel = () => {
   };
-  const stop = () => {
-    running = true;
+  function stop() {
+    isOver = true;
     cancel();
     forgetWake();
-  };
-  const run = async () => {
-    if (running || platform.now() < notBefore) return;
-    running = true;
+  }
+  async function run() {
+    if (isBusy || platform.now() < notBefore) return;
+    isBusy = true;
     cancel();
-    try {
-      await attempt();
+    const error = await attempt().then(() => void 0, toError);
+    if (isOver) return;
+    if (!error?.isTemporary) {
       stop();
-    } catch (thrown) {
-      const error = toError(thrown);
-      if (!error.isTemporary) {
-        stop();
-        failed(error);
-        return;
-      }
-      const named = error.retryAfterMs ?? 0;
-      notBefore = platform.now() + named;
-      cancel = platform.after(named + backoff.next(), run);
-      running = false;
+      if (error) failed(error);
+      return;
     }
-  };
+    const { retryAfterMs } = error;
+    notBefore = platform.now() + retryAfterMs;
+    cancel = platform.after(retryAfterMs + backoff.next(), run);
+    isBusy = false;
+  }
   const forgetWake = platform.onWake(run);
   void run();
   return stop;
-}
-
-// src/session.ts
-var ASK_AGAIN_MS = 400;
-function createSession(parts) {
-  const { platform, send, tokens } = parts;
-  let live;
-  let endedAt = 0;
-  let turn = 0;
-  let refreshing;
-  let renewing;
-  async function signIn(request) {
-    await refreshing?.catch(() => {
-    });
-    const askedAt = platform.now();
-    const pair = await send({ ...request, cookie: tokens.cookie });
-    await tokens.keep(pair);
-    return begin(pair, askedAt);
-  }
-  async function accessToken() {
-    const { accessToken: accessToken2, expiresAt } = signedIn();
-    return platform.now() < expiresAt ? accessToken2 : (await renew()).accessToken;
-  }
-  function renew() {
-    renewing ??= startRenewal().finally(() => {
-      renewing = void 0;
-    });
-    return renewing;
-  }
-  async function startRenewal() {
-    const before = live;
-    try {
-      const fresh = await parts.overSocket();
-      if (fresh && before) return renewed(before.sessionId, fresh) ?? signedIn();
-    } catch {
-    }
-    return refresh();
-  }
-  async function refresh() {
-    signedIn();
-    return restore();
-  }
-  function restore() {
-    const asked = turn;
-    refreshing ??= tokens.present().then((proof) => refreshWith(proof, asked)).finally(() => {
-      refreshing = void 0;
-    });
-    return refreshing;
-  }
-  async function refreshWith(proof, asked) {
-    const askedAt = platform.now();
-    try {
-      if (!proof) throw new PortcullisError("authentication_required", "no session is kept", { status: 401 });
-      const pair = await presentToken(proof);
-      if (asked !== turn) return signedIn();
-      await tokens.keep(pair, proof);
-      return begin(pair, askedAt);
-    } catch (thrown) {
-      const error = toError(thrown);
-      if (asked !== turn) return signedIn();
-      if (error.status !== 401) throw error;
-      const stored = await tokens.present();
-      if (stored && proof && stored.refresh_token !== proof.refresh_token) return refreshWith(stored, asked);
-      await tokens.forget(proof);
-      end({ reason: endOf(error), message: void 0 });
-      throw error;
-    }
-  }
-  async function presentToken(proof) {
-    const request = { method: "POST", path: "/api/auth/refresh", body: proof, cookie: tokens.cookie };
-    try {
-      return await send(request);
-    } catch (thrown) {
-      if (toError(thrown).code !== "network") throw thrown;
-      await new Promise((resume) => platform.after(platform.random() * ASK_AGAIN_MS, resume));
-      return send(request);
-    }
-  }
-  async function call(request) {
-    const token = await accessToken();
-    try {
-      return await send({ ...request, token });
-    } catch (thrown) {
-      if (toError(thrown).status !== 401) throw thrown;
-      return send({ ...request, token: await instead(token) });
-    }
-  }
-  async function instead(refused) {
-    const { accessToken: present } = signedIn();
-    return present === refused ? (await refresh()).accessToken : present;
-  }
-  function renewed(sessionId, fresh) {
-    if (live?.sessionId !== sessionId) return void 0;
-    const expiresAt = expiry(fresh);
-    return set({ ...live, accessToken: fresh.access_token, expiresAt, fromSocket: true }, true);
-  }
-  function describe(user) {
-    if (live && live.user.id === user.id) set({ ...live, user }, true);
-  }
-  function adopt(theirs) {
-    const isSame = live?.sessionId === theirs.sessionId;
-    const isNewer = isSame ? theirs.expiresAt >= (live?.expiresAt ?? 0) : theirs.askedAt > (live?.askedAt ?? endedAt - 1);
-    if (isNewer) set(theirs, false);
-  }
-  function end(why, here = true, sessionId) {
-    const last = live;
-    if (sessionId !== void 0 && sessionId !== last?.sessionId) return;
-    live = void 0;
-    turn += 1;
-    endedAt = platform.now();
-    parts.ended(last, why, here);
-  }
-  function begin(pair, askedAt) {
-    const { access_token, session_id, user } = pair;
-    const expiresAt = expiry(pair);
-    return set(
-      { accessToken: access_token, expiresAt, fromSocket: false, sessionId: session_id, user, askedAt },
-      true
-    );
-  }
-  function set(next, here) {
-    if (next.sessionId !== live?.sessionId) turn += 1;
-    live = next;
-    parts.lives(next, here);
-    return next;
-  }
-  function signedIn() {
-    if (live) return live;
-    throw new PortcullisError("not_signed_in", "nobody is signed in");
-  }
-  function expiry({ expires_in }) {
-    return platform.now() + expires_in * 1e3 - Math.min(1e4, expires_in * 200);
-  }
-  function endOf({ code }) {
-    if (code === "authentication_required" && !live) return "none";
-    if (code === "refresh_reused") return "refresh_reused";
-    return code === "session_revoked" ? "revoked" : "expired";
-  }
-  return {
-    live: () => live,
-    signIn,
-    accessToken,
-    renew,
-    refresh,
-    restore,
-    call,
-    instead,
-    renewed,
-    describe,
-    adopt,
-    end
-  };
-}
-
-// src/signout.ts
-function createSignOut({ platform, send, tokens, failed }) {
-  let sending;
-  let stop = () => {
-  };
-  async function finish(token) {
-    try {
-      await once(token);
-    } catch (thrown) {
-      const error = toError(thrown);
-      if (!error.isTemporary) throw error;
-      stop();
-      stop = untilDone(platform, once, failed);
-    }
-  }
-  function once(token) {
-    sending ??= tell(token).finally(() => {
-      sending = void 0;
-    });
-    return sending;
-  }
-  async function tell(token) {
-    const tombstone = await tokens.tombstone();
-    if (!tombstone) return;
-    const { scope, proof } = tombstone;
-    const body = { scope, ...proof };
-    try {
-      await send({ method: "POST", path: "/api/auth/logout", body, token, cookie: tokens.cookie });
-    } catch (thrown) {
-      if (toError(thrown).status !== 401) throw thrown;
-    }
-    await tokens.removeTombstone();
-  }
-  return {
-    finish,
-    /** Waits for a request under way: its answer would take away the cookie of a new sign-in. */
-    settled: () => sending?.catch(() => {
-    }),
-    stop: () => stop()
-  };
-}
-
-// src/storage.ts
-function graveIn(store, name) {
-  const key = `${name}:signed_out`;
-  return {
-    bury: async (tombstone) => void await store.setItem(key, JSON.stringify(tombstone)),
-    async tombstone() {
-      const text = await store.getItem(key);
-      return text === null ? void 0 : JSON.parse(text);
-    },
-    removeTombstone: async () => void await store.removeItem(key)
-  };
-}
-function inCookie(store, name) {
-  const grave = graveIn(store, name);
-  return {
-    ...grave,
-    cookie: true,
-    present: async () => await grave.tombstone() ? void 0 : {},
-    async keep(_pair, spent) {
-      if (!spent) await grave.removeTombstone();
-    },
-    forget: async () => {
-    },
-    bury: (scope) => grave.bury({ scope, proof: {} })
-  };
-}
-function inStore(store, name) {
-  const grave = graveIn(store, name);
-  const key = `${name}:refresh_token`;
-  const isStill = async (spent) => !spent || await store.getItem(key) === spent.refresh_token;
-  return {
-    ...grave,
-    cookie: false,
-    async present() {
-      const token = await store.getItem(key);
-      return token === null ? void 0 : { refresh_token: token };
-    },
-    async keep(pair, spent) {
-      if (pair.refresh_token !== void 0 && await isStill(spent)) {
-        await store.setItem(key, pair.refresh_token);
-      }
-    },
-    async forget(spent) {
-      if (await isStill(spent)) await store.removeItem(key);
-    },
-    async bury(scope) {
-      const token = await store.getItem(key);
-      if (token === null) return;
-      await grave.bury({ scope, proof: { refresh_token: token } });
-      await store.removeItem(key);
-    }
-  };
-}
-
-// src/tabs.ts
-function createTabs(platform, name, heard) {
-  const channel = platform.openChannel?.(name);
-  if (channel) channel.onmessage = ({ data }) => heard(data);
-  return {
-    /** Whether there can be others. */
-    isOpen: channel !== void 0,
-    send: (message) => channel?.postMessage(message),
-    close: () => channel?.close()
-  };
-}
-
-// src/client.ts
-var TABS_ANSWER_WITHIN_MS = 50;
-function createClientOn(platform, options) {
-  const base = options.url.replace(/\/+$/, "");
-  const name = `portcullis:${base}`;
-  const { storage = "cookie", tabs: sharing = "each" } = options;
-  const present = createPresent();
-  const send = createSend(base, platform);
-  const tokens = storage === "cookie" ? inCookie(platform.store, name) : inStore(storage, name);
-  const failed = (error) => present.happen("error", error);
-  const report = (thrown) => failed(toError(thrown));
-  const signOut = createSignOut({ platform, send, tokens, failed });
-  const tabs = createTabs(sharing === "alone" ? { ...platform, openChannel: void 0 } : platform, name, heard);
-  let epoch;
-  let socketIsTooOld = false;
-  let begun = false;
-  let stopRestoring = () => {
-  };
-  let cancelRenewal = () => {
-  };
-  let forgetWake = () => {
-  };
-  const session = createSession({
-    platform,
-    send,
-    tokens,
-    overSocket: () => connection?.token()?.catch((error) => {
-      socketIsTooOld = error.code === "refresh_required";
-      throw error;
-    }),
-    lives(live, here) {
-      const isNew = live.sessionId !== present.snapshot().sessionId;
-      if (isNew) {
-        epoch = void 0;
-        present.over("state");
-        present.over("signedOut");
-      }
-      const state = isNew ? void 0 : present.snapshot().state;
-      const { sessionId } = live;
-      const user = withState(live.user, state);
-      present.update({ status: "signedIn", sessionId, user, state });
-      if (isNew) present.tell("signedIn", { user, sessionId });
-      if (here) tabs.send({ type: "live", live });
-      follow(live);
-    },
-    ended(last, why, here) {
-      if (present.snapshot().status === "signedOut") return;
-      cancelRenewal();
-      epoch = void 0;
-      connection?.follow(void 0);
-      present.over("signedIn");
-      present.over("state");
-      present.update({ status: "signedOut", user: void 0, sessionId: void 0, state: void 0 });
-      if (here && last) tabs.send({ type: "ended", sessionId: last.sessionId, why });
-      present.tell("signedOut", why);
-    }
-  });
-  const connection = options.socket !== false && platform.openSocket ? createConnection({
-    platform,
-    openSocket: platform.openSocket,
-    tabs,
-    lock: sharing === "share" ? `${name}:socket` : void 0,
-    socketToken,
-    failed,
-    version: () => present.snapshot().state?.version,
-    heard: told,
-    changed(now) {
-      if (present.update({ connection: now })) present.tell("connection", now);
-      renewInTime();
-    }
-  }) : void 0;
-  const account = accountCalls({
-    send,
-    call: session.call,
-    described: session.describe,
-    deleted: () => lost("account_deleted")
-  });
-  function follow(live) {
-    connection?.follow(live.sessionId);
-    if (socketIsTooOld && !live.fromSocket) {
-      socketIsTooOld = false;
-      connection?.reconnect();
-    }
-    renewInTime();
-  }
-  function renewInTime() {
-    cancelRenewal();
-    const live = session.live();
-    const isOpen = connection?.isOwn() && present.snapshot().connection.state === "open";
-    if (!live || !isOpen) return;
-    const inMs = Math.max(1e3, live.expiresAt - platform.now());
-    cancelRenewal = platform.after(inMs, () => void session.renew().catch(() => {
-    }));
-  }
-  function told(frame, journal, isOwn) {
-    if (frame.type === "event") {
-      const { name: event, data } = frame;
-      return present.happen("event", { name: event, data });
-    }
-    if (frame.type === "signed_out") return lost(frame.reason, frame.message);
-    accept(frame.state, journal);
-    const live = session.live();
-    if (!isOwn || !live || frame.type !== "state") return;
-    const { access_token, expires_in, reason } = frame;
-    if (access_token !== void 0 && expires_in !== void 0) {
-      session.renewed(live.sessionId, { access_token, expires_in });
-    }
-    if (reason === "email_changed") account.user().catch(() => {
-    });
-  }
-  function lost(reason, message) {
-    tokens.forget().catch(report);
-    session.end({ reason, message });
-  }
-  async function socketToken() {
-    if (session.live()?.fromSocket) await session.refresh();
-    const call = { path: "/api/auth/socket" };
-    try {
-      return await session.call(call);
-    } catch (thrown) {
-      if (toError(thrown).code !== "refresh_required") throw thrown;
-      await session.refresh();
-      return session.call(call);
-    }
-  }
-  function accept(state, journal) {
-    const { state: mine, user } = present.snapshot();
-    if (!user || mine && epoch === journal && state.version <= mine.version) return;
-    epoch = journal;
-    if (present.update({ state, user: withState(user, state) })) present.tell("state", state);
-  }
-  function heard(message) {
-    const live = session.live();
-    if (message.type === "live") session.adopt(message.live);
-    if (message.type === "ended") session.end(message.why, false, message.sessionId);
-    if (message.type === "ask" && live && platform.now() < live.expiresAt) tabs.send({ type: "live", live });
-    connection?.hear(message);
-  }
-  async function restore() {
-    if (tabs.isOpen && await tokens.present()) {
-      tabs.send({ type: "ask" });
-      await new Promise((resume) => platform.after(TABS_ANSWER_WITHIN_MS, resume));
-    }
-    if (session.live()) return;
-    try {
-      await session.restore();
-    } catch (thrown) {
-      if (toError(thrown).status !== 401 && !session.live()) throw thrown;
-    }
-  }
-  function begin() {
-    if (begun) return;
-    begun = true;
-    forgetWake = platform.onWake(() => connection?.wake());
-    signOut.finish().catch(report);
-  }
-  function start() {
-    if (begun) return;
-    begin();
-    stopRestoring = untilDone(platform, restore, (error) => {
-      failed(error);
-      session.end({ reason: "none", message: void 0 });
-    });
-  }
-  if (options.autoStart ?? "window" in globalThis) queueMicrotask(start);
-  return {
-    ...account,
-    start,
-    ready: () => new Promise((resolve) => {
-      const look = () => {
-        if (present.snapshot().status === "unknown") return;
-        forget();
-        resolve(present.snapshot());
-      };
-      const forget = present.watch(look);
-      look();
-    }),
-    close() {
-      begun = true;
-      stopRestoring();
-      cancelRenewal();
-      forgetWake();
-      signOut.stop();
-      connection?.follow(void 0);
-      tabs.close();
-    },
-    snapshot: present.snapshot,
-    subscribe: present.watch,
-    on: present.on,
-    async signIn({ email, password, device }) {
-      begin();
-      await signOut.settled();
-      const body = { email, password, device };
-      return (await session.signIn({ method: "POST", path: "/api/auth", body })).user;
-    },
-    async signOut({ scope = "session" } = {}) {
-      if (scope === "others") {
-        return session.call({ method: "POST", path: "/api/auth/logout", body: { scope } });
-      }
-      stopRestoring();
-      const token = session.live()?.accessToken;
-      session.end({ reason: "logout", message: void 0 });
-      await tokens.bury(scope);
-      await signOut.finish(token);
-    },
-    accessToken: session.accessToken,
-    fetch: createFetch({ platform, session, origins: apiOrigins(base, options.apiOrigins) })
-  };
-}
-function withState(user, state) {
-  if (!state || state.version < user.version) return user;
-  const { role, version, status, email_verified } = state;
-  return { ...user, site_role: role, version, status, email_verified };
-}
-function apiOrigins(base, more = []) {
-  const page = globalThis.location?.origin;
-  const origins = [base, ...more].map((address) => new URL(address).origin);
-  return new Set(page === void 0 ? origins : [page, ...origins]);
 }
 
 // src/platform.ts
@@ -1097,24 +636,28 @@ function memoryStore() {
 }
 function localStore() {
   try {
-    const store = globalThis.localStorage;
-    store.setItem("portcullis", "");
-    store.removeItem("portcullis");
-    return store;
+    return globalThis.localStorage;
   } catch {
-    return memoryStore();
+    return void 0;
   }
 }
+function pause(platform, ms) {
+  return new Promise((resume) => platform.after(ms, resume));
+}
 function thisPlatform() {
-  const { WebSocket, BroadcastChannel, document, navigator } = globalThis;
+  const { WebSocket, BroadcastChannel, document, navigator, window } = globalThis;
+  const isVisible = () => document?.visibilityState !== "hidden";
   return {
-    fetch: (input, init) => globalThis.fetch(input, init),
-    openSocket: WebSocket && ((url, protocols) => new WebSocket(url, protocols)),
+    fetch: (...request) => globalThis.fetch(...request),
+    // Node's says that it is a browser and not of which origin, so hubs refuse it.
+    openSocket: window && WebSocket && ((url, protocols) => new WebSocket(url, protocols)),
     // Node's would keep the process alive.
     openChannel: document && BroadcastChannel && ((name) => new BroadcastChannel(name)),
-    locks: navigator?.locks,
+    locks: document && navigator.locks,
+    // React Native has a window, and no page in it.
+    window: document && window,
     // Node has a localStorage of its own, shared by everybody whom a server serves.
-    store: document ? localStore() : memoryStore(),
+    store: (document && localStore()) ?? memoryStore(),
     now: () => Date.now(),
     random: () => Math.random(),
     after(ms, run) {
@@ -1123,18 +666,327 @@ function thisPlatform() {
     },
     onWake(run) {
       if (!document) return () => void 0;
-      const wake = () => document.visibilityState === "visible" && run();
-      const sources = [
-        [globalThis, "online"],
-        [globalThis, "pageshow"],
-        [document, "visibilitychange"]
-      ];
-      for (const [target, type] of sources) target.addEventListener(type, wake);
-      return () => {
-        for (const [target, type] of sources) target.removeEventListener(type, wake);
-      };
+      const wake = () => isVisible() && run();
+      const forgotten = new AbortController();
+      const listen = (target, type) => target.addEventListener(type, wake, forgotten);
+      listen(window, "online");
+      listen(window, "pageshow");
+      listen(document, "visibilitychange");
+      return () => forgotten.abort();
     },
-    isVisible: () => document?.visibilityState !== "hidden"
+    isVisible
+  };
+}
+
+// src/shared.ts
+function shared(run) {
+  let running;
+  return (...parameters) => running ??= run(...parameters).finally(() => {
+    running = void 0;
+  });
+}
+
+// src/session.ts
+var TABS_ANSWER_WITHIN_MS = 50;
+function createSession(core) {
+  const { platform, send, tokens, tabs } = core;
+  const { cookie } = tokens;
+  let live;
+  let endedAt = 0;
+  let turn = 0;
+  let restoring;
+  async function signIn(route, body) {
+    await core.signOut.settled();
+    await restoring?.catch(() => {
+    });
+    const since = platform.now();
+    const pair = await send(route, body, { cookie });
+    await tokens.keep(pair);
+    return begin(pair, since).user;
+  }
+  async function find() {
+    if (await tokens.present()) {
+      tabs.tell("who");
+      await pause(platform, TABS_ANSWER_WITHIN_MS);
+    }
+    if (!live) await restore();
+  }
+  async function accessToken() {
+    const { accessToken: accessToken2, until } = signedIn();
+    return platform.now() < until ? accessToken2 : (await renew()).accessToken;
+  }
+  const renew = shared(async () => {
+    let isTooOld = false;
+    try {
+      const fresh = await core.connection?.token();
+      if (fresh) return renewed(fresh);
+    } catch (thrown) {
+      isTooOld = thrown.code === "refresh_required";
+    }
+    const next = await refresh();
+    if (isTooOld) void core.connection?.connect();
+    return next;
+  });
+  async function refresh() {
+    signedIn();
+    return restore();
+  }
+  const restore = shared(() => restoring = spend(turn));
+  async function spend(asked) {
+    const proof = await tokens.present();
+    const since = platform.now();
+    const answer = proof ? await send("POST /api/auth/refresh", proof, { cookie }).catch(toError) : new PortcullisError("not_signed_in");
+    if (asked !== turn) return signedIn();
+    if (!(answer instanceof PortcullisError)) {
+      await tokens.keep(answer, proof);
+      return begin(answer, since);
+    }
+    if (answer.status === 401 || !proof) {
+      const stored = await tokens.present();
+      if (stored?.refresh_token !== proof?.refresh_token) return spend(asked);
+      await tokens.forget(proof);
+      end({ reason: endOf(answer) });
+    }
+    throw answer;
+  }
+  async function withToken(attempt) {
+    const token = await accessToken();
+    return attempt(token).catch(async (thrown) => {
+      if (thrown.status !== 401) throw thrown;
+      const { accessToken: other } = signedIn();
+      return attempt(other === token ? (await refresh()).accessToken : other);
+    });
+  }
+  function call(route, body) {
+    return withToken((token) => send(route, body, { token }));
+  }
+  async function socketToken() {
+    if (live?.fromSocket) await refresh();
+    return call("GET /api/auth/socket");
+  }
+  function renewed(fresh) {
+    return set({ ...signedIn(), accessToken: fresh.access_token, until: expiry(fresh), fromSocket: true });
+  }
+  async function user(route = "GET /api/users/me", change) {
+    const record = await call(route, change);
+    if (live?.user.id === record.id) set({ ...live, user: record });
+    return record;
+  }
+  function adopt(theirs) {
+    const isNewer = live?.sessionId === theirs.sessionId ? theirs.until >= live.until : theirs.since > (live?.since ?? endedAt - 1);
+    if (isNewer) set(theirs, false);
+  }
+  function end(why, sessionId = live?.sessionId, here = true) {
+    const last = live;
+    if (sessionId !== last?.sessionId) return;
+    live = void 0;
+    turn += 1;
+    endedAt = platform.now();
+    core.life.ended(last, why, here);
+  }
+  function lost(reason, message) {
+    tokens.forget().catch((thrown) => core.failed(toError(thrown)));
+    end({ reason, message });
+  }
+  function begin(pair, since) {
+    const { access_token: accessToken2, session_id: sessionId, user: user2 } = pair;
+    return set({ accessToken: accessToken2, until: expiry(pair), fromSocket: false, sessionId, user: user2, since });
+  }
+  function set(next, here = true) {
+    if (next.sessionId !== live?.sessionId) turn += 1;
+    live = next;
+    core.life.lives(next, here);
+    return next;
+  }
+  function signedIn() {
+    if (live) return live;
+    throw new PortcullisError("not_signed_in");
+  }
+  function expiry({ expires_in }) {
+    return platform.now() + expires_in * 900;
+  }
+  function endOf({ code }) {
+    if (code === "refresh_reused") return code;
+    if (code === "session_revoked") return "revoked";
+    return live || code === "invalid_token" ? "expired" : "none";
+  }
+  return {
+    held: () => live,
+    signIn,
+    find,
+    accessToken,
+    renew,
+    withToken,
+    call,
+    socketToken,
+    renewed,
+    user,
+    adopt,
+    end,
+    lost
+  };
+}
+
+// src/signout.ts
+function createSignOut({ platform, send, tokens, failed }) {
+  let stop = () => {
+  };
+  const tell = shared(async (token) => {
+    const tombstone = await tokens.tombstone();
+    if (!tombstone) return;
+    await send("POST /api/auth/logout", tombstone, { token, cookie: tokens.cookie }).catch((error) => {
+      if (error.status !== 401) throw error;
+    });
+    await tokens.removeTombstone();
+  });
+  const settled = () => tell().catch(() => {
+  });
+  return {
+    settled,
+    /** Sends what a tombstone says, if there is one; `token`, an access token of that session, proves it as well. */
+    finish(token) {
+      stop();
+      stop = untilDone(platform, () => tell(token), failed);
+      return settled();
+    },
+    stop: () => stop()
+  };
+}
+
+// src/storage.ts
+function createTokens(store, name, cookie) {
+  const tokenKey = `${name}:refresh_token`;
+  const graveKey = `${name}:signed_out`;
+  const isStill = async (spent) => !spent || await store.getItem(tokenKey) === spent.refresh_token;
+  async function present() {
+    if (cookie) return await tombstone() ? void 0 : {};
+    const token = await store.getItem(tokenKey);
+    return token ? { refresh_token: token } : void 0;
+  }
+  async function tombstone() {
+    return readJson(await store.getItem(graveKey) ?? "");
+  }
+  async function removeTombstone() {
+    await store.removeItem(graveKey);
+  }
+  return {
+    /** Whether requests are of cookie mode. */
+    cookie,
+    present,
+    tombstone,
+    removeTombstone,
+    /** Keeps what a sign-in gave, or what a refresh gave for `spent`. */
+    async keep({ refresh_token }, spent) {
+      if (cookie && !spent) await removeTombstone();
+      if (refresh_token && await isStill(spent)) await store.setItem(tokenKey, refresh_token);
+    },
+    /** Forgets a token that the hub does not take any more. */
+    async forget(spent) {
+      if (await isStill(spent)) await store.removeItem(tokenKey);
+    },
+    /** Forgets the session, and notes that the hub has to be told. */
+    async bury(scope) {
+      const proof = await present();
+      if (!proof) return;
+      await store.setItem(graveKey, JSON.stringify({ scope, ...proof }));
+      await store.removeItem(tokenKey);
+    }
+  };
+}
+
+// src/tabs.ts
+function createTabs(openChannel, name, heard) {
+  const channel = openChannel?.(name);
+  if (channel) {
+    channel.onmessage = ({ data: [type, ...told] }) => {
+      heard()[type]?.(...told);
+    };
+  }
+  return {
+    tell: (...message) => channel?.postMessage(message),
+    close: () => channel?.close()
+  };
+}
+
+// src/client.ts
+function createClientOn(platform, options) {
+  const base = trimmed(options.url);
+  const name = `portcullis:${base}`;
+  const { storage, tabs: sharing, socket: openSocket = platform.openSocket } = options;
+  const present = createPresent();
+  const { snapshot, on } = present;
+  const tokens = createTokens(storage ?? platform.store, name, !storage);
+  const failed = (error) => present.happen("error", error);
+  const tabs = createTabs(sharing === "alone" ? void 0 : platform.openChannel, name, () => heard);
+  const core = { platform, base, name, send: createSend(base, platform), tokens, present, failed, tabs };
+  const life = core.life = createLife(core);
+  const session = core.session = createSession(core);
+  const signOut = core.signOut = createSignOut(core);
+  const connection = core.connection = openSocket ? createConnection(core, openSocket, sharing === "share") : void 0;
+  const oauth = createOAuth(core);
+  const known = new Promise((told) => {
+    on("signedIn", told);
+    on("signedOut", told);
+  });
+  let begun = false;
+  let stopRestoring = () => {
+  };
+  const heard = {
+    ...connection?.heard,
+    ...oauth.heard,
+    live: session.adopt,
+    ended: (sessionId, why) => session.end(why, sessionId, false),
+    who() {
+      const live = session.held();
+      if (live && platform.now() < live.until) tabs.tell("live", live);
+      connection?.tell();
+    }
+  };
+  async function restore() {
+    await oauth.resume();
+    try {
+      await session.find();
+    } catch (thrown) {
+      if (snapshot().status === "unknown") throw thrown;
+    }
+  }
+  function start() {
+    if (begun) return;
+    begun = true;
+    void signOut.finish();
+    stopRestoring = untilDone(platform, restore, (error) => {
+      failed(error);
+      session.end({ reason: "none" });
+    });
+  }
+  if (options.autoStart ?? "window" in globalThis) queueMicrotask(start);
+  return {
+    ...accountCalls(core),
+    ...oauth.calls,
+    start,
+    ready: () => known.then(snapshot),
+    close() {
+      begun = true;
+      stopRestoring();
+      life.stop();
+      signOut.stop();
+      connection?.follow();
+      tabs.close();
+    },
+    snapshot,
+    subscribe: (changed) => on("change", changed),
+    on,
+    signIn: (who) => session.signIn("POST /api/auth", who),
+    async signOut({ scope = "session" } = {}) {
+      if (scope === "others") return session.call("POST /api/auth/logout", { scope });
+      stopRestoring();
+      const token = session.held()?.accessToken;
+      session.end({ reason: "logout" });
+      await tokens.bury(scope);
+      await signOut.finish(token);
+    },
+    accessToken: session.accessToken,
+    fetch: createFetch(core, [base, ...options.apiOrigins ?? []])
   };
 }
 

@@ -1,13 +1,12 @@
 // src/react.ts
 import { createContext, createElement, useContext, useEffect, useRef, useSyncExternalStore } from "react";
+
+// src/events.ts
+var NOBODY = { user: void 0, sessionId: void 0, state: void 0 };
+var UNKNOWN = { ...NOBODY, status: "unknown", connection: { state: "idle" } };
+
+// src/react.ts
 var ClientContext = createContext(void 0);
-var UNKNOWN = {
-  status: "unknown",
-  user: void 0,
-  sessionId: void 0,
-  state: void 0,
-  connection: { state: "idle" }
-};
 function PortcullisProvider({ client, children }) {
   return createElement(ClientContext.Provider, { value: client }, children);
 }

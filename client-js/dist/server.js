@@ -41,85 +41,67 @@ function readObject(part) {
 
 // src/errors.ts
 var PortcullisError = class extends Error {
-  constructor(code, message, facts = {}) {
-    super(message);
-    this.code = code;
-    Object.assign(this, facts);
-  }
-  code;
   name = "PortcullisError";
-  /** The HTTP status, where there was an answer. */
-  status;
-  /** For `validation_failed`: what is wrong with which field. */
-  errors = [];
-  retryAfterMs;
-  /** Finds the request in the hub's log. */
-  requestId;
-  closeCode;
+  retryAfterMs = 0;
+  constructor(code, message = code, facts) {
+    super(message);
+    Object.assign(this, { code }, facts);
+  }
   /** Whether the same call may succeed later: no answer, a limit, a hub that is busy, a portal in between. */
   get isTemporary() {
-    const { code, status = 0 } = this;
-    const isRefusal = status >= 400 && status < 500 && status !== 408 && status !== 429;
-    return code === "network" || status > 0 && !isRefusal;
+    const { status = 400 } = this;
+    return status < 400 || status === 408 || status === 429 || status >= 500;
   }
 };
 
+// src/json.ts
+function readJson(text) {
+  try {
+    return JSON.parse(text) || void 0;
+  } catch {
+    return void 0;
+  }
+}
+
 // src/http.ts
 var PATIENCE_MS = 15e3;
+var segment = encodeURIComponent;
+var trimmed = (url) => url.replace(/\/+$/, "");
 function createSend(base, platform) {
-  return async ({ method = "GET", path, body, token, cookie = false }) => {
+  return (route, body, { token, cookie } = {}) => {
     const headers = {};
-    const isForm = body instanceof URLSearchParams;
-    if (body !== void 0 && !isForm) headers["Content-Type"] = "application/json";
-    if (token !== void 0) headers["Authorization"] = `Bearer ${token}`;
+    if (body) headers["Content-Type"] = "application/json";
+    if (token) headers["Authorization"] = `Bearer ${token}`;
     if (cookie) headers["X-Portcullis-Mode"] = "cookie";
-    const patience = new AbortController();
-    const calm = platform.after(PATIENCE_MS, () => patience.abort());
-    try {
-      const response = await platform.fetch(base + path, {
-        method,
-        headers,
-        cache: "no-store",
-        credentials: cookie ? "include" : "omit",
-        signal: patience.signal,
-        ...body !== void 0 && { body: isForm ? body : JSON.stringify(body) }
-      });
-      const text = await response.text();
-      if (!response.ok) throw refusal(response, text);
-      return text === "" ? void 0 : parse(text, response.status);
-    } catch (thrown) {
-      if (thrown instanceof PortcullisError) throw thrown;
-      throw new PortcullisError("network", `${method} ${path}: no answer`, { cause: thrown });
-    } finally {
-      calm();
-    }
+    return exchange(base, platform, route, {
+      headers,
+      credentials: cookie ? "include" : "omit",
+      body: body ? JSON.stringify(body) : null
+    });
   };
 }
-function parse(text, status) {
+async function exchange(base, platform, route, init) {
+  const [method, path] = route.split(" ");
+  let response;
+  let text;
   try {
-    return JSON.parse(text);
+    response = await platform.fetch(base + path, {
+      method,
+      // React Native has no such signal, and a patience of its own.
+      signal: AbortSignal.timeout?.(PATIENCE_MS),
+      ...init
+    });
+    text = await response.text();
   } catch (cause) {
-    throw new PortcullisError("unexpected_answer", "the answer is not JSON", { status, cause });
+    throw new PortcullisError("network", route, { status: 0, cause });
   }
+  const answer = readJson(text);
+  if (response.ok && (answer || !text)) return answer;
+  throw refusal(response, answer);
 }
-function refusal(response, text) {
-  const { status, headers } = response;
-  let problem = {};
-  try {
-    problem = JSON.parse(text) ?? {};
-  } catch {
-  }
-  const seconds = problem.retry_after ?? Number(headers.get("Retry-After") ?? Number.NaN);
-  return new PortcullisError(
-    problem.code ?? "unexpected_answer",
-    problem.detail ?? problem.title ?? `HTTP ${status}`,
-    {
-      status,
-      errors: problem.errors ?? [],
-      requestId: problem.request_id ?? headers.get("X-Request-Id") ?? void 0,
-      retryAfterMs: seconds >= 0 ? seconds * 1e3 : void 0
-    }
-  );
+function refusal({ status }, problem = {}) {
+  const { code = "unexpected_answer", detail, retry_after = 0 } = problem;
+  return new PortcullisError(code, detail, { ...problem, status, retryAfterMs: retry_after * 1e3 });
 }
 
 // src/keys.ts
@@ -133,7 +115,7 @@ function createKeys(send, now) {
   let fetching;
   async function fetchKeys() {
     triedAt = now();
-    const set = await send({ path: "/.well-known/jwks.json" });
+    const set = await send("GET /.well-known/jwks.json");
     const usable = set.keys.filter((key) => key.kty === "OKP" && key.crv === "Ed25519" && key.kid !== void 0);
     keys = new Map(usable.map((key) => [key.kid ?? "", createPublicKey({ key, format: "jwk" })]));
     fetchedAt = triedAt;
@@ -159,19 +141,22 @@ function bearer(header) {
   return /^Bearer +([\w.-]+)$/i.exec(header ?? "")?.[1];
 }
 function createHubOn(platform, { url, internalUrl = url, serviceKey }) {
-  const issuer = url.replace(/\/+$/, "");
-  const send = createSend(internalUrl.replace(/\/+$/, ""), platform);
+  const issuer = trimmed(url);
+  const base = trimmed(internalUrl);
+  const send = createSend(base, platform);
   const keyOf = createKeys(send, platform.now);
-  const segment = encodeURIComponent;
-  async function asService(method, path, body) {
+  function key() {
     if (serviceKey === void 0) throw new TypeError("createHub needs a serviceKey for this call");
-    return send({ method, path, body, token: serviceKey });
+    return serviceKey;
+  }
+  async function asService(route, body) {
+    return send(route, body, { token: key() });
   }
   return {
     async verify(token, { role } = {}) {
       const parts = takeApart(token);
-      const key = parts && await keyOf(parts.kid);
-      const isSigned = key && verify(null, Buffer.from(parts.message), key, parts.signature);
+      const signer = parts && await keyOf(parts.kid);
+      const isSigned = signer && verify(null, Buffer.from(parts.message), signer, parts.signature);
       const claims = isSigned ? readClaims(parts.payload, issuer, platform.now() / 1e3) : void 0;
       if (!claims) throw new PortcullisError("invalid_token", "this is no valid access token", { status: 401 });
       const roles = typeof role === "string" ? [role] : role;
@@ -179,7 +164,10 @@ function createHubOn(platform, { url, internalUrl = url, serviceKey }) {
       return claims;
     },
     async introspect(token, { permission } = {}) {
-      const found = await asService("POST", "/api/auth/introspect", new URLSearchParams({ token }));
+      const found = await exchange(base, platform, "POST /api/auth/introspect", {
+        headers: { Authorization: `Bearer ${key()}` },
+        body: new URLSearchParams({ token })
+      });
       if (!found.active || found.token_type !== "Bearer") {
         throw new PortcullisError("invalid_token", "this token is worth nothing now", { status: 401 });
       }
@@ -193,10 +181,10 @@ function createHubOn(platform, { url, internalUrl = url, serviceKey }) {
       if (wait !== void 0) query.set("wait", wait);
       if (timeoutMs !== void 0) query.set("timeout_ms", String(timeoutMs));
       const body = { ...whose, reason, message, dry_run: dryRun };
-      return asService("POST", `/api/revocations${query.size > 0 ? `?${query}` : ""}`, body);
+      return asService(`POST /api/revocations${query.size > 0 ? `?${query}` : ""}`, body);
     },
-    receipt: (id) => asService("GET", `/api/revocations/${segment(id)}`),
-    assignRole: (id, role) => asService("PUT", `/api/users/${segment(id)}/site_role`, { role })
+    receipt: (id) => asService(`GET /api/revocations/${segment(id)}`),
+    assignRole: (id, role) => asService(`PUT /api/users/${segment(id)}/site_role`, { role })
   };
 }
 function forbidden(missing) {
@@ -214,24 +202,25 @@ function memoryStore() {
 }
 function localStore() {
   try {
-    const store = globalThis.localStorage;
-    store.setItem("portcullis", "");
-    store.removeItem("portcullis");
-    return store;
+    return globalThis.localStorage;
   } catch {
-    return memoryStore();
+    return void 0;
   }
 }
 function thisPlatform() {
-  const { WebSocket, BroadcastChannel, document, navigator } = globalThis;
+  const { WebSocket, BroadcastChannel, document, navigator, window } = globalThis;
+  const isVisible = () => document?.visibilityState !== "hidden";
   return {
-    fetch: (input, init) => globalThis.fetch(input, init),
-    openSocket: WebSocket && ((url, protocols) => new WebSocket(url, protocols)),
+    fetch: (...request) => globalThis.fetch(...request),
+    // Node's says that it is a browser and not of which origin, so hubs refuse it.
+    openSocket: window && WebSocket && ((url, protocols) => new WebSocket(url, protocols)),
     // Node's would keep the process alive.
     openChannel: document && BroadcastChannel && ((name) => new BroadcastChannel(name)),
-    locks: navigator?.locks,
+    locks: document && navigator.locks,
+    // React Native has a window, and no page in it.
+    window: document && window,
     // Node has a localStorage of its own, shared by everybody whom a server serves.
-    store: document ? localStore() : memoryStore(),
+    store: (document && localStore()) ?? memoryStore(),
     now: () => Date.now(),
     random: () => Math.random(),
     after(ms, run) {
@@ -240,18 +229,15 @@ function thisPlatform() {
     },
     onWake(run) {
       if (!document) return () => void 0;
-      const wake = () => document.visibilityState === "visible" && run();
-      const sources = [
-        [globalThis, "online"],
-        [globalThis, "pageshow"],
-        [document, "visibilitychange"]
-      ];
-      for (const [target, type] of sources) target.addEventListener(type, wake);
-      return () => {
-        for (const [target, type] of sources) target.removeEventListener(type, wake);
-      };
+      const wake = () => isVisible() && run();
+      const forgotten = new AbortController();
+      const listen = (target, type) => target.addEventListener(type, wake, forgotten);
+      listen(window, "online");
+      listen(window, "pageshow");
+      listen(document, "visibilitychange");
+      return () => forgotten.abort();
     },
-    isVisible: () => document?.visibilityState !== "hidden"
+    isVisible
   };
 }
 

@@ -1,7 +1,8 @@
 /** What is one request each: accounts, the links of letters, and one's own sessions. */
 
-import type { Call } from "./http.js";
-import type { Session, SiteRole, User } from "./model.js";
+import type { Core } from "./core.js";
+import { type Route, segment } from "./http.js";
+import type { List, Session, User } from "./model.js";
 
 export interface AccountCalls {
   /** Asks for an account; the answer is the same whether or not the address has one. A letter activates it. */
@@ -16,10 +17,6 @@ export interface AccountCalls {
   recover(token: string, password: string): Promise<void>;
   /** Uses up the link that the new address got; every session ends but the one that asked. */
   confirmEmailChange(token: string): Promise<void>;
-  /** Uses up the link that the old address got; every session ends. */
-  undoEmailChange(token: string): Promise<void>;
-  /** "This was not me": uses up the link of a letter about a new device. */
-  revokeDevice(token: string): Promise<void>;
 
   user(): Promise<User>;
   updateUser(change: { readonly name: string | null }): Promise<User>;
@@ -31,62 +28,34 @@ export interface AccountCalls {
   requestEmailChange(change: { readonly email: string; readonly password?: string }): Promise<void>;
   /** The person's sessions, the newest first. */
   sessions(): Promise<readonly Session[]>;
+  /** Ends one; `signOut({ scope: "others" })` ends all the others. */
   endSession(id: string): Promise<void>;
-  endOtherSessions(): Promise<void>;
-  /** All that is stored about the person. */
-  exportData(): Promise<unknown>;
-  /** The present role, asked for; `snapshot().state` is what the socket keeps up to date. */
-  siteRole(): Promise<SiteRole>;
-}
-
-export interface AccountParts {
-  /** Sends as nobody. */
-  send<Answer>(call: Call): Promise<Answer>;
-  /** Sends as the person who is signed in. */
-  call<Answer>(call: Call): Promise<Answer>;
-  /** The person's record as the hub has it now. */
-  described(user: User): void;
-  /** The account is gone. */
-  deleted(): void;
+  /**
+   * Any other route of the hub, such as `GET /api/users/me/export`, or those of management: as the person who is signed
+   * in. The hub's `docs/API.md` has them all.
+   */
+  call<Answer>(route: Route, body?: unknown): Promise<Answer>;
 }
 
 const ME = "/api/users/me";
 
-export function accountCalls({ send, call, described, deleted }: AccountParts): AccountCalls {
-  const post = async (path: string, body?: unknown) => void (await send({ method: "POST", path, body }));
-  const asPerson = async (method: "POST" | "DELETE", path: string, body?: unknown) =>
-    void (await call({ method, path, body }));
-  const record = async (request: Call) => {
-    const user = await call<User>(request);
-    described(user);
-    return user;
-  };
-  const segment = encodeURIComponent;
-
+export function accountCalls({ send, session }: Core): AccountCalls {
+  const { call } = session;
   return {
-    signUp: ({ email, password, name }) => post("/api/users", { email, password, name }),
-    resendActivation: (email) => post("/api/auth/activate", { email }),
-    activate: async (token) =>
-      void (await send({ method: "PATCH", path: `/api/auth/activate/${segment(token)}` })),
-    requestRecovery: (email) => post("/api/auth/recovery", { email }),
-    recover: (token, password) => post(`/api/auth/recovery/${segment(token)}`, { password }),
-    confirmEmailChange: (token) => post(`${ME}/email/${segment(token)}`),
-    undoEmailChange: (token) => post(`/api/users/email-undo/${segment(token)}`),
-    revokeDevice: (token) => post(`/api/auth/device-revoke/${segment(token)}`),
+    signUp: (account) => send("POST /api/users", account),
+    resendActivation: (email) => send("POST /api/auth/activate", { email }),
+    activate: (token) => send(`PATCH /api/auth/activate/${segment(token)}`),
+    requestRecovery: (email) => send("POST /api/auth/recovery", { email }),
+    recover: (token, password) => send(`POST /api/auth/recovery/${segment(token)}`, { password }),
+    confirmEmailChange: (token) => send(`POST ${ME}/email/${segment(token)}`),
 
-    user: () => record({ path: ME }),
-    updateUser: ({ name }) => record({ method: "PATCH", path: ME, body: { name } }),
-    async deleteUser(password) {
-      await asPerson("DELETE", ME, { password });
-      deleted();
-    },
-    changePassword: (change) => asPerson("POST", `${ME}/password`, change),
-    requestEmailChange: (change) => asPerson("POST", `${ME}/email`, change),
-    sessions: async () =>
-      (await call<{ readonly items: readonly Session[] }>({ path: `${ME}/sessions` })).items,
-    endSession: (id) => asPerson("DELETE", `${ME}/sessions/${segment(id)}`),
-    endOtherSessions: () => asPerson("DELETE", `${ME}/sessions`),
-    exportData: () => call({ path: `${ME}/export` }),
-    siteRole: () => call({ path: "/api/auth/site_role" }),
+    user: () => session.user(),
+    updateUser: (change) => session.user(`PATCH ${ME}`, change),
+    deleteUser: (password) => call(`DELETE ${ME}`, { password }).then(() => session.lost("account_deleted")),
+    changePassword: (change) => call(`POST ${ME}/password`, change),
+    requestEmailChange: (change) => call(`POST ${ME}/email`, change),
+    sessions: async () => (await call<List<Session>>(`GET ${ME}/sessions`)).items,
+    endSession: (id) => call(`DELETE ${ME}/sessions/${segment(id)}`),
+    call,
   };
 }

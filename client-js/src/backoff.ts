@@ -6,7 +6,7 @@ const CALM_MS = 60_000;
 
 export function createBackoff(platform: Platform) {
   let failures = 0;
-  let openedAt: number | undefined;
+  let openedAt = Number.POSITIVE_INFINITY;
   let least = 500;
   let most = 20_000;
 
@@ -19,8 +19,8 @@ export function createBackoff(platform: Platform) {
     },
     /** A random time up to a bound that doubles with each failure, and starts over after a minute of calm. */
     next(): number {
-      if (openedAt !== undefined && platform.now() - openedAt >= CALM_MS) failures = 0;
-      openedAt = undefined;
+      if (platform.now() - openedAt >= CALM_MS) failures = 0;
+      openedAt = Number.POSITIVE_INFINITY;
       const bound = Math.min(most, least * 2 ** failures);
       failures += 1;
       return platform.random() * bound;

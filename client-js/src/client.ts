@@ -2,44 +2,46 @@
 
 import { accountCalls, type AccountCalls } from "./account.js";
 import { createConnection } from "./connection.js";
-import { type PortcullisError, toError } from "./errors.js";
+import type { Core } from "./core.js";
+import type { PortcullisError } from "./errors.js";
 import { createPresent, type Events, type Snapshot } from "./events.js";
 import { createFetch } from "./fetch.js";
-import { createSend } from "./http.js";
-import type { News, SignedOutFrame } from "./frames.js";
-import type { AuthState, EndReason, SocketToken, User } from "./model.js";
-import type { KeyValueStore, Platform } from "./platform.js";
+import { createSend, trimmed } from "./http.js";
+import { createLife } from "./life.js";
+import type { User } from "./model.js";
+import { createOAuth, type OAuthCalls } from "./oauth.js";
+import type { KeyValueStore, OpenSocket, Platform } from "./platform.js";
 import { untilDone } from "./retry.js";
-import { createSession, type Live } from "./session.js";
+import { createSession } from "./session.js";
 import { createSignOut } from "./signout.js";
-import { inCookie, inStore } from "./storage.js";
-import { createTabs, type TabMessage } from "./tabs.js";
-
-/** For how long a new tab waits for another one to say who is signed in. */
-const TABS_ANSWER_WITHIN_MS = 50;
+import { createTokens } from "./storage.js";
+import { createTabs, type TabMessages } from "./tabs.js";
 
 export interface ClientOptions {
   /** Where the hub is: its `public_url`. */
   readonly url: string;
   /**
-   * Where the refresh token lives: `"cookie"` (unless set) in an HttpOnly cookie, for pages of the hub's own
-   * site; else a store with `getItem`, `setItem` and `removeItem`.
+   * Where the refresh token lives. Unless set: in an HttpOnly cookie, for pages of the hub's own site; else a store with
+   * `getItem`, `setItem` and `removeItem`.
    */
-  readonly storage?: "cookie" | KeyValueStore;
+  readonly storage?: KeyValueStore;
   /**
    * `"each"` (unless set): every tab has a socket, and they share who is signed in. `"share"`: one tab holds the one
    * socket for all. `"alone"`: tabs tell each other nothing, for a `storage` that they do not share.
    */
   readonly tabs?: "each" | "share" | "alone";
-  /** `false`: no socket; roles and sign-outs are found at the next request. */
-  readonly socket?: boolean;
+  /**
+   * `false`: no socket; roles and sign-outs are found at the next request. A function opens one where that is not done
+   * by the browser's `WebSocket`: on Node, `(url, protocols) => new WebSocket(url, protocols)` with that of `ws`.
+   */
+  readonly socket?: false | OpenSocket;
   /** Origins beside the page's and the hub's that `fetch` may send the access token to. */
   readonly apiOrigins?: readonly string[];
   /** Whether to look at once who is signed in. Unless set: in a browser or an app, not on a server. */
   readonly autoStart?: boolean;
 }
 
-export interface Client extends AccountCalls {
+export interface Client extends AccountCalls, OAuthCalls {
   /** Looks who is signed in, and connects. By itself unless `autoStart` is off. */
   start(): void;
   /** The snapshot, once it is known whether somebody is signed in. */
@@ -68,249 +70,87 @@ export interface Client extends AccountCalls {
 }
 
 export function createClientOn(platform: Platform, options: ClientOptions): Client {
-  const base = options.url.replace(/\/+$/, "");
+  const base = trimmed(options.url);
   const name = `portcullis:${base}`;
-  const { storage = "cookie", tabs: sharing = "each" } = options;
+  const { storage, tabs: sharing, socket: openSocket = platform.openSocket } = options;
   const present = createPresent();
-  const send = createSend(base, platform);
-  const tokens = storage === "cookie" ? inCookie(platform.store, name) : inStore(storage, name);
+  const { snapshot, on } = present;
+  const tokens = createTokens(storage ?? platform.store, name, !storage);
   const failed = (error: PortcullisError) => present.happen("error", error);
-  const report = (thrown: unknown) => failed(toError(thrown));
-  const signOut = createSignOut({ platform, send, tokens, failed });
-  const tabs = createTabs(sharing === "alone" ? { ...platform, openChannel: undefined } : platform, name, heard);
-
-  /** The journal that numbered the state, so that its versions compare. */
-  let epoch: string | undefined;
-  let socketIsTooOld = false;
+  const tabs = createTabs(sharing === "alone" ? undefined : platform.openChannel, name, () => heard);
+  const core = { platform, base, name, send: createSend(base, platform), tokens, present, failed, tabs } as Core;
+  const life = (core.life = createLife(core));
+  const session = (core.session = createSession(core));
+  const signOut = (core.signOut = createSignOut(core));
+  const connection = (core.connection = openSocket ? createConnection(core, openSocket, sharing === "share") : undefined);
+  const oauth = createOAuth(core);
+  const known = new Promise<unknown>((told) => {
+    on("signedIn", told);
+    on("signedOut", told);
+  });
   let begun = false;
   let stopRestoring = () => {};
-  let cancelRenewal = () => {};
-  let forgetWake = () => {};
 
-  const session = createSession({
-    platform,
-    send,
-    tokens,
-    overSocket: () =>
-      connection?.token()?.catch((error: PortcullisError) => {
-        socketIsTooOld = error.code === "refresh_required";
-        throw error;
-      }),
-    lives(live, here) {
-      const isNew = live.sessionId !== present.snapshot().sessionId;
-      if (isNew) {
-        epoch = undefined;
-        present.over("state");
-        present.over("signedOut");
-      }
-      const state = isNew ? undefined : present.snapshot().state;
-      const { sessionId } = live;
-      const user = withState(live.user, state);
-      present.update({ status: "signedIn", sessionId, user, state });
-      if (isNew) present.tell("signedIn", { user, sessionId });
-      if (here) tabs.send({ type: "live", live });
-      follow(live);
+  const heard: Partial<TabMessages> = {
+    ...connection?.heard,
+    ...oauth.heard,
+    live: session.adopt,
+    ended: (sessionId, why) => session.end(why, sessionId, false),
+    who() {
+      const live = session.held();
+      if (live && platform.now() < live.until) tabs.tell("live", live);
+      connection?.tell();
     },
-    ended(last, why, here) {
-      if (present.snapshot().status === "signedOut") return;
-      cancelRenewal();
-      epoch = undefined;
-      connection?.follow(undefined);
-      present.over("signedIn");
-      present.over("state");
-      present.update({ status: "signedOut", user: undefined, sessionId: undefined, state: undefined });
-      if (here && last) tabs.send({ type: "ended", sessionId: last.sessionId, why });
-      present.tell("signedOut", why);
-    },
-  });
+  };
 
-  const connection =
-    options.socket !== false && platform.openSocket
-      ? createConnection({
-          platform,
-          openSocket: platform.openSocket,
-          tabs,
-          lock: sharing === "share" ? `${name}:socket` : undefined,
-          socketToken,
-          failed,
-          version: () => present.snapshot().state?.version,
-          heard: told,
-          changed(now) {
-            if (present.update({ connection: now })) present.tell("connection", now);
-            renewInTime();
-          },
-        })
-      : undefined;
-
-  const account = accountCalls({
-    send,
-    call: session.call,
-    described: session.describe,
-    deleted: () => lost("account_deleted"),
-  });
-
-  /** Connects for a live session, and anew where the socket has become too old to give out tokens. */
-  function follow(live: Live): void {
-    connection?.follow(live.sessionId);
-    if (socketIsTooOld && !live.fromSocket) {
-      socketIsTooOld = false;
-      connection?.reconnect();
-    }
-    renewInTime();
-  }
-
-  /** While the socket is open the access token is replaced before it expires. */
-  function renewInTime(): void {
-    cancelRenewal();
-    const live = session.live();
-    const isOpen = connection?.isOwn() && present.snapshot().connection.state === "open";
-    if (!live || !isOpen) return;
-    const inMs = Math.max(1_000, live.expiresAt - platform.now());
-    // When it fails, whoever needs a token asks again.
-    cancelRenewal = platform.after(inMs, () => void session.renew().catch(() => {}));
-  }
-
-  /** What the hub has decided. `isOwn`: this tab's socket brought it. */
-  function told(frame: News | SignedOutFrame, journal: string, isOwn: boolean): void {
-    if (frame.type === "event") {
-      const { name: event, data } = frame;
-      return present.happen("event", { name: event, data });
-    }
-    if (frame.type === "signed_out") return lost(frame.reason, frame.message);
-    accept(frame.state, journal);
-    const live = session.live();
-    if (!isOwn || !live || frame.type !== "state") return;
-    const { access_token, expires_in, reason } = frame;
-    if (access_token !== undefined && expires_in !== undefined) {
-      session.renewed(live.sessionId, { access_token, expires_in });
-    }
-    // The state does not say which address it is now.
-    if (reason === "email_changed") account.user().catch(() => {});
-  }
-
-  /** The session is over, and the hub knows. */
-  function lost(reason: EndReason, message?: string): void {
-    tokens.forget().catch(report);
-    session.end({ reason, message });
-  }
-
-  async function socketToken(): Promise<SocketToken> {
-    // What was minted over a socket opens none.
-    if (session.live()?.fromSocket) await session.refresh();
-    const call = { path: "/api/auth/socket" };
-    try {
-      return await session.call<SocketToken>(call);
-    } catch (thrown) {
-      if (toError(thrown).code !== "refresh_required") throw thrown;
-      await session.refresh();
-      return session.call<SocketToken>(call);
-    }
-  }
-
-  /** Takes a state that is newer; one of another journal is newer whatever its number. */
-  function accept(state: AuthState, journal: string): void {
-    const { state: mine, user } = present.snapshot();
-    if (!user || (mine && epoch === journal && state.version <= mine.version)) return;
-    epoch = journal;
-    if (present.update({ state, user: withState(user, state) })) present.tell("state", state);
-  }
-
-  function heard(message: TabMessage): void {
-    const live = session.live();
-    if (message.type === "live") session.adopt(message.live);
-    if (message.type === "ended") session.end(message.why, false, message.sessionId);
-    if (message.type === "ask" && live && platform.now() < live.expiresAt) tabs.send({ type: "live", live });
-    connection?.hear(message);
-  }
-
-  /** Who is signed in: another tab knows, or the hub. */
   async function restore(): Promise<void> {
-    if (tabs.isOpen && (await tokens.present())) {
-      tabs.send({ type: "ask" });
-      await new Promise<void>((resume) => platform.after(TABS_ANSWER_WITHIN_MS, resume));
-    }
-    if (session.live()) return;
+    await oauth.resume();
     try {
-      await session.restore();
+      await session.find();
     } catch (thrown) {
-      // Told as `signedOut`, or somebody has signed in meanwhile.
-      if (toError(thrown).status !== 401 && !session.live()) throw thrown;
+      // Else it was told, as `signedOut`, or somebody has signed in meanwhile.
+      if (snapshot().status === "unknown") throw thrown;
     }
-  }
-
-  function begin(): void {
-    if (begun) return;
-    begun = true;
-    forgetWake = platform.onWake(() => connection?.wake());
-    signOut.finish().catch(report);
   }
 
   function start(): void {
     if (begun) return;
-    begin();
+    begun = true;
+    void signOut.finish();
     stopRestoring = untilDone(platform, restore, (error) => {
       failed(error);
-      session.end({ reason: "none", message: undefined });
+      session.end({ reason: "none" });
     });
   }
 
   if (options.autoStart ?? "window" in globalThis) queueMicrotask(start);
 
   return {
-    ...account,
+    ...accountCalls(core),
+    ...oauth.calls,
     start,
-    ready: () =>
-      new Promise((resolve) => {
-        const look = () => {
-          if (present.snapshot().status === "unknown") return;
-          forget();
-          resolve(present.snapshot());
-        };
-        const forget = present.watch(look);
-        look();
-      }),
+    ready: () => known.then(snapshot),
     close() {
       begun = true;
       stopRestoring();
-      cancelRenewal();
-      forgetWake();
+      life.stop();
       signOut.stop();
-      connection?.follow(undefined);
+      connection?.follow();
       tabs.close();
     },
-    snapshot: present.snapshot,
-    subscribe: present.watch,
-    on: present.on,
-    async signIn({ email, password, device }) {
-      begin();
-      await signOut.settled();
-      const body = { email, password, device };
-      return (await session.signIn({ method: "POST", path: "/api/auth", body })).user;
-    },
+    snapshot,
+    subscribe: (changed) => on("change", changed),
+    on,
+    signIn: (who) => session.signIn("POST /api/auth", who),
     async signOut({ scope = "session" } = {}) {
-      if (scope === "others") {
-        return session.call<void>({ method: "POST", path: "/api/auth/logout", body: { scope } });
-      }
+      if (scope === "others") return session.call("POST /api/auth/logout", { scope });
       stopRestoring();
-      const token = session.live()?.accessToken;
-      session.end({ reason: "logout", message: undefined });
+      const token = session.held()?.accessToken;
+      session.end({ reason: "logout" });
       await tokens.bury(scope);
       await signOut.finish(token);
     },
     accessToken: session.accessToken,
-    fetch: createFetch({ platform, session, origins: apiOrigins(base, options.apiOrigins) }),
+    fetch: createFetch(core, [base, ...(options.apiOrigins ?? [])]),
   };
-}
-
-/** The person's record with what the state says newer of it. */
-function withState(user: User, state: AuthState | undefined): User {
-  if (!state || state.version < user.version) return user;
-  const { role, version, status, email_verified } = state;
-  return { ...user, site_role: role, version, status, email_verified };
-}
-
-function apiOrigins(base: string, more: readonly string[] = []): ReadonlySet<string> {
-  const page = globalThis.location?.origin;
-  const origins = [base, ...more].map((address) => new URL(address).origin);
-  return new Set(page === undefined ? origins : [page, ...origins]);
 }

@@ -1,106 +1,99 @@
 /** The connection of this script: a socket of its own, or, where tabs share one, that of the tab that leads. */
 
-import type { PortcullisError } from "./errors.js";
-import type { Connection } from "./events.js";
-import type { News, Position, SignedOutFrame } from "./frames.js";
+import type { Core } from "./core.js";
 import { createLeader } from "./leader.js";
-import type { SocketToken } from "./model.js";
-import type { Platform, SocketLike } from "./platform.js";
+import type { OpenSocket } from "./platform.js";
 import { createSocket } from "./socket.js";
-import type { TabMessage, Tabs } from "./tabs.js";
+import type { TabMessages } from "./tabs.js";
 
-export interface ConnectionParts {
-  readonly platform: Platform;
-  readonly openSocket: (url: string, protocols: string[]) => SocketLike;
-  readonly tabs: Tabs;
-  /** The name of the lock; without one, or without Web Locks, every tab has a socket of its own. */
-  readonly lock: string | undefined;
-  readonly socketToken: () => Promise<SocketToken>;
-  readonly version: () => number | undefined;
-  /** `epoch` is that of the journal that numbered the frame; `isOwn` unless another tab's socket brought it. */
-  readonly heard: (frame: News | SignedOutFrame, epoch: string, isOwn: boolean) => void;
-  readonly changed: (connection: Connection) => void;
-  readonly failed: (error: PortcullisError) => void;
-}
-
-export function createConnection(parts: ConnectionParts) {
-  const { platform, tabs, lock } = parts;
+/** Where `shared`, and where there are Web Locks, one tab has the socket for all. */
+export function createConnection(core: Core, openSocket: OpenSocket, shared: boolean) {
+  const { platform, tabs, life } = core;
+  const { snapshot, update } = core.present;
   let sessionId: string | undefined;
-  let position: Position | undefined;
-  let connection: Connection = { state: "idle" };
-  /** The newest state, for a tab that was opened later. */
-  let latest: TabMessage | undefined;
+  /** Tells a tab that was opened later the newest state. */
+  let tellState = () => {};
+  let forgetWake = () => {};
 
-  const socket = createSocket({
-    ...parts,
-    heard(frame, epoch) {
-      // A sign-out is told as the end of the session; an event reaches every tab by its own socket, if it has one.
-      if (sessionId !== undefined && frame.type !== "signed_out" && (leader || frame.type !== "event")) {
-        position = { epoch, sequence: frame.sequence };
-        const news: TabMessage = { type: "news", sessionId, epoch, frame };
-        if (frame.type !== "event") latest = news;
-        tabs.send(news);
+  const socket = createSocket(
+    core,
+    openSocket,
+    (frame, epoch) => {
+      const session = sessionId;
+      // An event reaches every tab by its own socket, where it has one.
+      if (session && (leader || frame.type !== "event")) {
+        const tell = () => tabs.tell("news", session, epoch, frame);
+        if (frame.type !== "event") tellState = tell;
+        tell();
       }
-      parts.heard(frame, epoch, true);
+      life.told(frame, epoch, true);
     },
-    changed(next) {
-      connection = next;
-      parts.changed(next);
-      if (leader?.leads()) tabs.send({ type: "connection", connection });
+    (connection) => {
+      update({ connection });
+      if (leader?.isLeading()) tabs.tell("connection", connection);
     },
-  });
+  );
+
+  /** Whether another tab has the socket. */
+  const follows = () => leader && !leader.isLeading();
 
   const leader =
-    lock !== undefined && platform.locks && tabs.isOpen
-      ? createLeader(platform, platform.locks, lock, () => tabs.send({ type: "leads?" }), lead)
+    shared && platform.locks
+      ? createLeader(platform, platform.locks, `${core.name}:socket`, () => tabs.tell("leads"), lead)
       : undefined;
-
-  /** Whether the socket is this tab's own. */
-  const isOwn = () => leader?.leads() ?? true;
-
-  /** Connects for the session `next`, or for nobody. */
-  function follow(next: string | undefined): void {
-    if (next === sessionId) return;
-    sessionId = next;
-    position = latest = undefined;
-    socket.stop();
-    if (next === undefined) return leader?.stop();
-    leader?.start();
-    if (isOwn()) socket.start();
-  }
-
-  /** What other tabs say, or ask. */
-  function hear(message: TabMessage): void {
-    if (message.type === "news") {
-      const { frame, epoch } = message;
-      if (message.sessionId !== sessionId) return;
-      // Two tabs may think that they lead, for as long as it takes a frozen one to wake up.
-      const isOld = epoch === position?.epoch && frame.sequence <= position.sequence;
-      if (!isOwn() && !isOld) position = { epoch, sequence: frame.sequence };
-      if (frame.type !== "event" || (!isOwn() && !isOld)) parts.heard(frame, epoch, false);
-    } else if (isOwn()) {
-      if (!leader) return;
-      if (message.type === "leads?") tabs.send({ type: "leads" });
-      if (message.type === "ask") {
-        tabs.send({ type: "connection", connection });
-        if (latest) tabs.send(latest);
-      }
-    } else if (message.type === "leads") {
-      leader?.heard();
-    } else if (message.type === "connection") {
-      parts.changed(message.connection);
-    }
-  }
 
   function lead(leads: boolean): void {
     if (leads) {
-      tabs.send({ type: "leads" });
-      return socket.start(position);
+      tabs.tell("leading");
+      return void socket.connect();
     }
     socket.stop();
     // Somebody else leads, and knows how it is.
-    if (sessionId !== undefined) tabs.send({ type: "ask" });
+    if (sessionId) tabs.tell("who");
   }
 
-  return { isOwn, follow, hear, wake: socket.wake, token: socket.token, reconnect: socket.reconnect };
+  return {
+    ...socket,
+
+    /** Connects for the session `next`, or for nobody. */
+    follow(next?: string): void {
+      if (next === sessionId) return;
+      sessionId = next;
+      leader?.stop();
+      socket.stop(true);
+      tellState = () => {};
+      forgetWake();
+      if (!next) return;
+      forgetWake = platform.onWake(socket.wake);
+      (leader ? leader.start : socket.connect)();
+    },
+
+    /** Tells other tabs how the one socket is, if it is here. */
+    tell(): void {
+      if (!leader?.isLeading()) return;
+      tabs.tell("connection", snapshot().connection);
+      tellState();
+    },
+
+    /** Does what other tabs ask for. */
+    heard: {
+      news(session, epoch, frame) {
+        if (session !== sessionId) return;
+        // Two tabs may think that they lead, for as long as it takes a frozen one to wake up.
+        const isNew = follows() && socket.read(epoch, frame.sequence);
+        if (isNew || frame.type !== "event") life.told(frame, epoch, false);
+      },
+      leads() {
+        if (leader?.isLeading()) tabs.tell("leading");
+      },
+      leading() {
+        if (sessionId && follows()) leader?.watch();
+      },
+      connection(connection) {
+        if (follows()) update({ connection });
+      },
+    } satisfies Partial<TabMessages>,
+  };
 }
+
+export type Connect = ReturnType<typeof createConnection>;

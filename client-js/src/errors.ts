@@ -41,12 +41,23 @@ export type ClientCode =
   | "not_signed_in"
   /** No answer came: no network, no such host, or not in time. */
   | "network"
+  /** The window of the provider could not be opened: call from the listener of a click. */
+  | "popup_blocked"
+  /** The person has closed the window of the provider. */
+  | "popup_closed"
   /** The socket ended for a reason that trying again would not change; `closeCode` has it. */
   | "socket_closed"
   /** Something answered that is not the hub. */
   | "unexpected_answer";
 
-export type ErrorCode = ServerCode | ClientCode;
+/** What an address brings back from a provider as `?error=`. */
+export type ProviderCode =
+  /** The person, or the provider, has said no. */
+  | "access_denied"
+  /** The provider has not verified the person's address. */
+  | "email_unverified";
+
+export type ErrorCode = ServerCode | ClientCode | ProviderCode;
 
 /** What is wrong with one field of a request. */
 export interface FieldError {
@@ -58,35 +69,31 @@ export interface FieldError {
 
 /** What is known beside the code. */
 export type ErrorFacts = Partial<
-  Pick<PortcullisError, "status" | "errors" | "retryAfterMs" | "requestId" | "closeCode" | "cause">
+  Pick<PortcullisError, "status" | "errors" | "retryAfterMs" | "request_id" | "closeCode" | "cause">
 >;
 
 /** Why something was not done. Match on `code`; `message` is for people who read logs. */
 export class PortcullisError extends Error {
   override readonly name = "PortcullisError";
-  /** The HTTP status, where there was an answer. */
-  readonly status?: number | undefined;
+  declare readonly code: ErrorCode;
+  /** The HTTP status; 0 when no answer came. */
+  declare readonly status?: number | undefined;
   /** For `validation_failed`: what is wrong with which field. */
-  readonly errors: readonly FieldError[] = [];
-  readonly retryAfterMs?: number | undefined;
+  declare readonly errors?: readonly FieldError[];
+  readonly retryAfterMs: number = 0;
   /** Finds the request in the hub's log. */
-  readonly requestId?: string | undefined;
-  readonly closeCode?: number | undefined;
+  declare readonly request_id?: string | undefined;
+  declare readonly closeCode?: number | undefined;
 
-  constructor(
-    readonly code: ErrorCode,
-    message: string,
-    facts: ErrorFacts = {},
-  ) {
+  constructor(code: ErrorCode, message: string = code, facts?: ErrorFacts) {
     super(message);
-    Object.assign(this, facts);
+    Object.assign(this, { code }, facts);
   }
 
   /** Whether the same call may succeed later: no answer, a limit, a hub that is busy, a portal in between. */
   get isTemporary(): boolean {
-    const { code, status = 0 } = this;
-    const isRefusal = status >= 400 && status < 500 && status !== 408 && status !== 429;
-    return code === "network" || (status > 0 && !isRefusal);
+    const { status = 400 } = this;
+    return status < 400 || status === 408 || status === 429 || status >= 500;
   }
 }
 

@@ -27,12 +27,14 @@ export interface SignedOut {
   /** `none`: nobody was signed in when the page was opened. */
   readonly reason: EndReason | "none";
   /** For the person, where whoever ended the session left one. */
-  readonly message: string | undefined;
+  readonly message?: string | undefined;
 }
 
 export interface HubEvent {
   /** `session.created`, `session.revoked` …: the hub's `docs/PROTOCOL.md` lists them. */
   readonly name: string;
+  /** Grows. */
+  readonly sequence: number;
   readonly data: Readonly<Record<string, unknown>>;
 }
 
@@ -55,94 +57,76 @@ export interface Snapshot {
   readonly connection: Connection;
 }
 
-type Type = keyof Events;
-
-interface Listener<T extends Type> {
-  readonly call: (event: Events[T]) => void;
-  told: Events[T] | undefined;
-  active: boolean;
+/** Beside the events: `change`, after each change of the snapshot. */
+interface Told extends Events {
+  change: undefined;
 }
 
-/** A listener that throws must not keep the others from hearing. */
-function guarded<T>(call: (value: T) => void, value: T): void {
-  try {
-    call(value);
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
-  }
+type Type = keyof Told;
+
+interface Listener {
+  readonly type: Type;
+  call(event: unknown): void;
+  told?: unknown;
 }
+
+/** What is known of nobody. */
+export const NOBODY = { user: undefined, sessionId: undefined, state: undefined };
+
+/** Before anything is known. */
+export const UNKNOWN: Snapshot = { ...NOBODY, status: "unknown", connection: { state: "idle" } };
 
 export function createPresent() {
-  let snapshot: Snapshot = {
-    status: "unknown",
-    user: undefined,
-    sessionId: undefined,
-    state: undefined,
-    connection: { state: "idle" },
-  };
-  const lasting: { [T in Type]?: Events[T] | undefined } = { connection: snapshot.connection };
-  const listeners: { [T in Type]?: Set<Listener<T>> } = {};
-  const watchers = new Set<() => void>();
+  let snapshot = UNKNOWN;
+  let lasting: { [T in Type]?: Told[T] | undefined } = { connection: snapshot.connection };
+  const listeners = new Set<Listener>();
 
-  /** Replaces what differs, then tells whoever watches. */
-  function update(change: Partial<Snapshot>): boolean {
-    const keys = Object.keys(change) as (keyof Snapshot)[];
-    const differs = keys.some((key) => JSON.stringify(change[key]) !== JSON.stringify(snapshot[key]));
-    if (!differs) return false;
-    snapshot = Object.freeze({ ...snapshot, ...change });
-    for (const watch of [...watchers]) guarded(watch, undefined);
-    return true;
-  }
-
-  function watch(call: () => void): () => void {
-    // One who watches twice is called twice.
-    const own = () => call();
-    watchers.add(own);
-    return () => void watchers.delete(own);
-  }
-
-  /** What is so from now on: told to all, and to those who come later until it is over. */
-  function tell<T extends Type>(type: T, event: Events[T]): void {
-    (lasting as Record<T, Events[T]>)[type] = event;
-    for (const listener of of(type)) deliver(type, listener);
-  }
-
-  /** What is not so any more. */
-  function over(type: Type): void {
-    lasting[type] = undefined;
+  /**
+   * Replaces what differs, then tells of it. `events` are so from now on, as state and connection are: told to all, and
+   * to those who come later, until an update brings others.
+   */
+  function update(change: Partial<Snapshot>, events: typeof lasting = lasting): void {
+    const next = { ...snapshot, ...change };
+    if (JSON.stringify(next) === JSON.stringify(snapshot)) return;
+    snapshot = next;
+    lasting = { ...events, state: next.state, connection: next.connection };
+    happen("change", undefined);
+    listeners.forEach(deliver);
   }
 
   /** What happens once: told to those who listen now. */
-  function happen<T extends Type>(type: T, event: Events[T]): void {
-    for (const { call } of of(type)) guarded(call, event);
+  function happen<T extends Type>(type: T, event: Told[T]): void {
+    for (const listener of [...listeners]) if (listener.type === type) tell(listener, event);
   }
 
-  function on<T extends Type>(type: T, call: (event: Events[T]) => void): () => void {
-    const mine = ((listeners as Record<T, Set<Listener<T>>>)[type] ??= new Set());
-    const listener: Listener<T> = { call, told: undefined, active: true };
-    mine.add(listener);
+  function on<T extends Type>(type: T, call: (event: Told[T]) => void): () => void {
+    const listener: Listener = { type, call };
+    listeners.add(listener);
     // Not at once: the caller has not stored the result yet.
-    queueMicrotask(() => deliver(type, listener));
-    return () => {
-      listener.active = false;
-      mine.delete(listener);
-    };
-  }
-
-  function of<T extends Type>(type: T): Listener<T>[] {
-    const mine: Set<Listener<T>> | undefined = listeners[type];
-    return [...(mine ?? [])];
+    queueMicrotask(() => deliver(listener));
+    return () => void listeners.delete(listener);
   }
 
   /** An earlier listener may have changed what is so: then that has been told, or will be, and not this. */
-  function deliver<T extends Type>(type: T, listener: Listener<T>): void {
-    const event: Events[T] | undefined = lasting[type];
-    if (!listener.active || event === undefined || listener.told === event) return;
+  function deliver(listener: Listener): void {
+    const event = lasting[listener.type];
+    if (!event || listener.told === event || !listeners.has(listener)) return;
     listener.told = event;
-    guarded(listener.call, event);
+    tell(listener, event);
   }
 
-  return { snapshot: () => snapshot, update, watch, tell, over, happen, on };
+  /** A listener that throws must not keep the others from hearing. */
+  function tell(listener: Listener, event: unknown): void {
+    try {
+      listener.call(event);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+
+  return { snapshot: () => snapshot, update, happen, on };
 }
+
+export type Present = ReturnType<typeof createPresent>;

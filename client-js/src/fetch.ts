@@ -1,41 +1,29 @@
 /** `fetch` with the access token, for the application's own backends. */
 
+import type { Core } from "./core.js";
 import { PortcullisError } from "./errors.js";
-import type { Platform } from "./platform.js";
-import type { Session } from "./session.js";
 
-export interface FetchParts {
-  readonly platform: Platform;
-  readonly session: Session;
-  /** Nobody else gets the token. */
-  readonly origins: ReadonlySet<string>;
-}
-
-export function createFetch({ platform, session, origins }: FetchParts): typeof globalThis.fetch {
-  const sendWith = (request: Request, token: string) => {
-    request.headers.set("Authorization", `Bearer ${token}`);
-    return platform.fetch(request);
-  };
+/** Beside the page's own origin, those of `addresses` get the token. Nobody else does. */
+export function createFetch({ platform, session }: Core, addresses: readonly string[]): typeof globalThis.fetch {
+  const origins = addresses.map((address) => new URL(address).origin);
 
   return async (input, init) => {
     const request = new Request(input, init);
     const { origin } = new URL(request.url);
-    if (!origins.has(origin)) {
-      throw new PortcullisError("foreign_origin", `${origin} is not in apiOrigins`);
+    if (origin !== globalThis.location?.origin && !origins.includes(origin)) {
+      throw new PortcullisError("foreign_origin", origin);
     }
-    // Its body can be sent once only.
-    const again = request.clone();
-    const token = await session.accessToken();
-    const response = await sendWith(request, token);
-    if (response.status !== 401) return response;
-    try {
-      const other = await session.instead(token);
-      void response.body?.cancel();
-      return await sendWith(again, other);
-    } catch (error) {
-      // Signed out, or no answer: then this 401 is what there is to say.
-      if (error instanceof PortcullisError) return response;
-      throw error;
-    }
+    const attempt = async (token: string) => {
+      // A body can be sent once only.
+      const again = request.clone();
+      again.headers.set("Authorization", `Bearer ${token}`);
+      const response = await platform.fetch(again);
+      if (response.status === 401) throw response;
+      return response;
+    };
+    return session.withToken(attempt).catch((thrown: unknown) => {
+      if (thrown instanceof Response) return thrown;
+      throw thrown;
+    });
   };
 }

@@ -51,17 +51,16 @@ export interface SignedOutFrame {
 
 export interface TokenFrame {
   readonly type: "token";
-  readonly id: string | number;
+  readonly id: number;
   readonly access_token: string;
   readonly expires_in: number;
 }
 
 export interface ErrorFrame {
   readonly type: "error";
-  readonly id?: string | number;
+  readonly id?: number;
   readonly code: ErrorCode;
   readonly detail: string;
-  readonly retry_after_ms?: number;
 }
 
 /** What tabs tell each other as well. */
@@ -79,40 +78,19 @@ export type ClientFrame =
   | {
       readonly type: "hello";
       readonly token: string;
-      readonly client: { readonly name: string; readonly version: string };
       readonly resume?: Position;
     }
   | { readonly type: "pong"; readonly version: number | undefined }
-  | { readonly type: "token"; readonly id: string };
-
-/** The frame in `text`; `undefined` for what is none. Types that are not known are left to fall through. */
-export function readFrame(text: unknown): ServerFrame | undefined {
-  try {
-    const frame: unknown = JSON.parse(text as string);
-    return typeof frame === "object" && frame !== null ? (frame as ServerFrame) : undefined;
-  } catch {
-    return undefined;
-  }
-}
+  | { readonly type: "token"; readonly id: number };
 
 /** What a client does after a close. */
-export type AfterClose = "signed_out" | "reconnect" | "stop" | "report";
+export type AfterClose = "signed_out" | "reconnect" | "closed" | "error";
 
 /** The hundred decides; every attempt to reconnect asks for a new token first, so 41xx and 42xx are one. */
 export function afterClose(code: number): AfterClose {
-  if (code === 1000) return "stop";
   const hundred = Math.floor(code / 100);
   if (hundred === 40) return "signed_out";
-  return hundred === 43 ? "report" : "reconnect";
+  if (hundred === 43) return "error";
+  return code === 1000 ? "closed" : "reconnect";
 }
 
-/** The reason behind a close of the 40xx, for when its `signed_out` frame was lost on the way. */
-export function reasonOfClose(code: number): EndReason {
-  const reasons: Record<number, EndReason> = {
-    4002: "account_disabled",
-    4003: "password_changed",
-    4005: "logout",
-    4006: "expired",
-  };
-  return reasons[code] ?? "revoked";
-}

@@ -1,90 +1,83 @@
 /** One request to the hub: JSON in, JSON or a `PortcullisError` out. */
 
 import { type ErrorCode, type FieldError, PortcullisError } from "./errors.js";
+import { readJson } from "./json.js";
 import type { Platform } from "./platform.js";
 
 /** After so long without an answer there is none: a request that hangs must not hang a sign-in. */
 const PATIENCE_MS = 15_000;
 
-export interface Call {
-  readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-  readonly path: string;
-  /** Sent as JSON, but for a form. */
-  readonly body?: unknown;
+/** A method and a path, such as `POST /api/auth`. */
+export type Route = `${"GET" | "POST" | "PUT" | "PATCH" | "DELETE"} /${string}`;
+
+export interface Credentials {
+  /** An access token or a service key. */
   readonly token?: string | undefined;
   /** The refresh token travels in its cookie (`X-Portcullis-Mode: cookie`). */
   readonly cookie?: boolean;
 }
 
-export type Send = <Answer>(call: Call) => Promise<Answer>;
+/** `body` is sent as JSON. */
+export type Send = <Answer>(route: Route, body?: unknown, credentials?: Credentials) => Promise<Answer>;
 
+/** What a refusal says (RFC 9457). */
 interface Problem {
   readonly code?: ErrorCode;
-  readonly title?: string;
   readonly detail?: string;
   readonly errors?: readonly FieldError[];
   readonly request_id?: string;
   readonly retry_after?: number;
 }
 
+/** The part of a segment of a path that is a secret or an id. */
+export const segment = encodeURIComponent;
+
+/** An address without slashes at its end. */
+export const trimmed = (url: string) => url.replace(/\/+$/, "");
+
 /** Sends to the hub at `base`, an address without a slash at its end. */
 export function createSend(base: string, platform: Platform): Send {
-  return async <Answer>({ method = "GET", path, body, token, cookie = false }: Call) => {
+  return (route, body, { token, cookie } = {}) => {
     const headers: Record<string, string> = {};
-    const isForm = body instanceof URLSearchParams;
-    if (body !== undefined && !isForm) headers["Content-Type"] = "application/json";
-    if (token !== undefined) headers["Authorization"] = `Bearer ${token}`;
+    if (body) headers["Content-Type"] = "application/json";
+    if (token) headers["Authorization"] = `Bearer ${token}`;
     if (cookie) headers["X-Portcullis-Mode"] = "cookie";
-
-    const patience = new AbortController();
-    const calm = platform.after(PATIENCE_MS, () => patience.abort());
-    try {
-      const response = await platform.fetch(base + path, {
-        method,
-        headers,
-        cache: "no-store",
-        credentials: cookie ? "include" : "omit",
-        signal: patience.signal,
-        ...(body !== undefined && { body: isForm ? body : JSON.stringify(body) }),
-      });
-      const text = await response.text();
-      if (!response.ok) throw refusal(response, text);
-      return (text === "" ? undefined : parse(text, response.status)) as Answer;
-    } catch (thrown) {
-      if (thrown instanceof PortcullisError) throw thrown;
-      throw new PortcullisError("network", `${method} ${path}: no answer`, { cause: thrown });
-    } finally {
-      calm();
-    }
+    return exchange(base, platform, route, {
+      headers,
+      credentials: cookie ? "include" : "omit",
+      body: body ? JSON.stringify(body) : null,
+    });
   };
 }
 
-function parse(text: string, status: number): unknown {
+/** Sends to the hub at `base` in any form, and reads its answer. */
+export async function exchange<Answer>(
+  base: string,
+  platform: Platform,
+  route: Route,
+  init: RequestInit,
+): Promise<Answer> {
+  const [method, path] = route.split(" ") as [string, string];
+  let response: Response;
+  let text: string;
   try {
-    return JSON.parse(text);
+    response = await platform.fetch(base + path, {
+      method,
+      // React Native has no such signal, and a patience of its own.
+      signal: AbortSignal.timeout?.(PATIENCE_MS),
+      ...init,
+    });
+    text = await response.text();
   } catch (cause) {
-    throw new PortcullisError("unexpected_answer", "the answer is not JSON", { status, cause });
+    throw new PortcullisError("network", route, { status: 0, cause });
   }
+  const answer = readJson(text);
+  if (response.ok && (answer || !text)) return answer as Answer;
+  throw refusal(response, answer as Problem | undefined);
 }
 
-/** The error that a refusal (RFC 9457) says, or whatever a proxy in front said instead. */
-function refusal(response: Response, text: string): PortcullisError {
-  const { status, headers } = response;
-  let problem: Problem = {};
-  try {
-    problem = (JSON.parse(text) ?? {}) as Problem;
-  } catch {
-    // A page of a proxy. Its status still tells whether to come back.
-  }
-  const seconds = problem.retry_after ?? Number(headers.get("Retry-After") ?? Number.NaN);
-  return new PortcullisError(
-    problem.code ?? "unexpected_answer",
-    problem.detail ?? problem.title ?? `HTTP ${status}`,
-    {
-      status,
-      errors: problem.errors ?? [],
-      requestId: problem.request_id ?? headers.get("X-Request-Id") ?? undefined,
-      retryAfterMs: seconds >= 0 ? seconds * 1000 : undefined,
-    },
-  );
+/** The error that a refusal says, or whatever a proxy in front said instead. */
+function refusal({ status }: Response, problem: Problem = {}): PortcullisError {
+  const { code = "unexpected_answer", detail, retry_after = 0 } = problem;
+  return new PortcullisError(code, detail, { ...problem, status, retryAfterMs: retry_after * 1000 });
 }

@@ -6,7 +6,7 @@
 import { verify } from "node:crypto";
 import { type Claims, readClaims, takeApart } from "./claims.js";
 import { PortcullisError } from "./errors.js";
-import { createSend } from "./http.js";
+import { createSend, exchange, type Route, segment, trimmed } from "./http.js";
 import { createKeys } from "./keys.js";
 import type { SiteRole } from "./model.js";
 import type { Platform } from "./platform.js";
@@ -92,21 +92,25 @@ export function bearer(header: string | null | undefined): string | undefined {
 }
 
 export function createHubOn(platform: Platform, { url, internalUrl = url, serviceKey }: HubOptions): Hub {
-  const issuer = url.replace(/\/+$/, "");
-  const send = createSend(internalUrl.replace(/\/+$/, ""), platform);
+  const issuer = trimmed(url);
+  const base = trimmed(internalUrl);
+  const send = createSend(base, platform);
   const keyOf = createKeys(send, platform.now);
-  const segment = encodeURIComponent;
 
-  async function asService<Answer>(method: "GET" | "POST" | "PUT", path: string, body?: unknown): Promise<Answer> {
+  function key(): string {
     if (serviceKey === undefined) throw new TypeError("createHub needs a serviceKey for this call");
-    return send<Answer>({ method, path, body, token: serviceKey });
+    return serviceKey;
+  }
+
+  async function asService<Answer>(route: Route, body?: unknown): Promise<Answer> {
+    return send<Answer>(route, body, { token: key() });
   }
 
   return {
     async verify(token, { role } = {}) {
       const parts = takeApart(token);
-      const key = parts && (await keyOf(parts.kid));
-      const isSigned = key && verify(null, Buffer.from(parts.message), key, parts.signature);
+      const signer = parts && (await keyOf(parts.kid));
+      const isSigned = signer && verify(null, Buffer.from(parts.message), signer, parts.signature);
       const claims = isSigned ? readClaims(parts.payload, issuer, platform.now() / 1000) : undefined;
       if (!claims) throw new PortcullisError("invalid_token", "this is no valid access token", { status: 401 });
       const roles = typeof role === "string" ? [role] : role;
@@ -114,7 +118,10 @@ export function createHubOn(platform: Platform, { url, internalUrl = url, servic
       return claims;
     },
     async introspect(token, { permission } = {}) {
-      const found = await asService<Introspection>("POST", "/api/auth/introspect", new URLSearchParams({ token }));
+      const found = await exchange<Introspection>(base, platform, "POST /api/auth/introspect", {
+        headers: { Authorization: `Bearer ${key()}` },
+        body: new URLSearchParams({ token }),
+      });
       if (!found.active || found.token_type !== "Bearer") {
         throw new PortcullisError("invalid_token", "this token is worth nothing now", { status: 401 });
       }
@@ -128,10 +135,10 @@ export function createHubOn(platform: Platform, { url, internalUrl = url, servic
       if (wait !== undefined) query.set("wait", wait);
       if (timeoutMs !== undefined) query.set("timeout_ms", String(timeoutMs));
       const body = { ...whose, reason, message, dry_run: dryRun };
-      return asService("POST", `/api/revocations${query.size > 0 ? `?${query}` : ""}`, body);
+      return asService(`POST /api/revocations${query.size > 0 ? `?${query}` : ""}`, body);
     },
-    receipt: (id) => asService("GET", `/api/revocations/${segment(id)}`),
-    assignRole: (id, role) => asService("PUT", `/api/users/${segment(id)}/site_role`, { role }),
+    receipt: (id) => asService(`GET /api/revocations/${segment(id)}`),
+    assignRole: (id, role) => asService(`PUT /api/users/${segment(id)}/site_role`, { role }),
   };
 }
 

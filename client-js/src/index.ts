@@ -12,7 +12,7 @@ export { PortcullisError } from "./errors.js";
 export { memoryStore } from "./platform.js";
 export type { AccountCalls } from "./account.js";
 export type { Client, ClientOptions } from "./client.js";
-export type { ClientCode, ErrorCode, FieldError, ServerCode } from "./errors.js";
+export type { ClientCode, ErrorCode, FieldError, ProviderCode, ServerCode } from "./errors.js";
 export type {
   Connection,
   ConnectionState,
@@ -22,5 +22,7 @@ export type {
   SignedOut,
   Snapshot,
 } from "./events.js";
-export type { AuthState, EndReason, Session, SiteRole, User } from "./model.js";
-export type { KeyValueStore } from "./platform.js";
+export type { Route } from "./http.js";
+export type { AuthState, EndReason, Identity, Provider, Session, SiteRole, User } from "./model.js";
+export type { OAuthCalls, ProviderOptions } from "./oauth.js";
+export type { KeyValueStore, OpenSocket, SocketLike } from "./platform.js";

@@ -21,7 +21,7 @@ export function createKeys(send: Send, now: () => number) {
 
   async function fetchKeys(): Promise<void> {
     triedAt = now();
-    const set = await send<KeySet>({ path: "/.well-known/jwks.json" });
+    const set = await send<KeySet>("GET /.well-known/jwks.json");
     const usable = set.keys.filter((key) => key.kty === "OKP" && key.crv === "Ed25519" && key.kid !== undefined);
     keys = new Map(usable.map((key) => [key.kid ?? "", createPublicKey({ key, format: "jwk" })]));
     fetchedAt = triedAt;

@@ -13,7 +13,7 @@ const ANSWER_WITHIN_MS = 500;
 
 /**
  * Takes part in the election for the lock `name`. `ask` asks the other tabs whether one leads: where one does, it
- * answers, and `heard` is called. `changed` tells whether this tab leads.
+ * answers, and then `watch` is to be called. `changed` tells whether this tab leads.
  */
 export function createLeader(
   platform: Platform,
@@ -23,34 +23,13 @@ export function createLeader(
   changed: (leads: boolean) => void,
 ) {
   let leads = false;
-  let running = false;
+  /** Grows when this tab withdraws: a lock that it gets for an earlier turn goes on to the next tab at once. */
   let turn = 0;
   let release = () => {};
-  let abort = new AbortController();
   let cancel = () => {};
 
-  function start(): void {
-    if (running) return;
-    running = true;
-    queue();
-    watch();
-  }
-
-  function stop(): void {
-    running = false;
-    cancel();
-    withdraw();
-  }
-
-  /** The tab that leads has answered. */
-  function heard(): void {
-    if (running && !leads) watch();
-  }
-
-  function queue(steal = false): void {
-    turn += 1;
+  function start(steal = false): void {
     const mine = turn;
-    abort = new AbortController();
     const held = () =>
       new Promise<void>((give) => {
         if (mine !== turn) return give();
@@ -58,20 +37,19 @@ export function createLeader(
         cancel();
         become(true);
       });
-    // Rejected: withdrawn, or taken by another tab while this one was frozen.
+    // Rejected: taken by another tab while this one was frozen.
     const lost = () => {
       if (mine !== turn) return;
-      become(false);
-      queue();
-      watch();
+      stop();
+      start();
     };
-    // A lock that is stolen cannot be waited for as well.
-    locks.request(name, steal ? { steal } : { signal: abort.signal }, held).then(lost, lost);
+    locks.request(name, { steal }, held).then(lost, lost);
+    watch();
   }
 
-  function withdraw(): void {
+  function stop(): void {
     turn += 1;
-    abort.abort();
+    cancel();
     release();
     become(false);
   }
@@ -84,8 +62,8 @@ export function createLeader(
       if (!platform.isVisible()) return watch();
       ask();
       cancel = platform.after(ANSWER_WITHIN_MS * (1 + platform.random()), () => {
-        withdraw();
-        queue(true);
+        stop();
+        start(true);
       });
     });
   }
@@ -96,10 +74,5 @@ export function createLeader(
     changed(next);
   }
 
-  return {
-    leads: () => leads,
-    start,
-    stop,
-    heard,
-  };
+  return { isLeading: () => leads, start, stop, watch };
 }

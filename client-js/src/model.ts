@@ -47,6 +47,27 @@ export interface Session {
   }[];
 }
 
+/** An account at a provider that signs in to this one. */
+export interface Identity {
+  readonly id: string;
+  readonly provider: string;
+  readonly email: string | null;
+  readonly created_at: string;
+}
+
+/** One can sign in by it. */
+export interface Provider {
+  readonly id: string;
+  /** For a button. */
+  readonly name: string;
+  /** Where its sign-in begins; `signInWithProvider` goes there. */
+  readonly start: string;
+}
+
+export interface List<Item> {
+  readonly items: readonly Item[];
+}
+
 export interface TokenPair {
   readonly access_token: string;
   readonly token_type: "Bearer";

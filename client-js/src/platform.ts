@@ -13,8 +13,22 @@ export interface KeyValueStore {
 /** The part of `WebSocket` that is used. */
 export type SocketLike = Pick<WebSocket, "onopen" | "onmessage" | "onclose" | "send" | "close">;
 
+export type OpenSocket = (url: string, protocols: string[]) => SocketLike;
+
 /** The part of `BroadcastChannel` that is used. */
 export type ChannelLike = Pick<BroadcastChannel, "onmessage" | "postMessage" | "close">;
+
+/** The part of a page's window, or of its popup's, that is used. */
+export interface WindowLike {
+  readonly location: { href: string };
+  readonly history: Pick<History, "state" | "replaceState">;
+  /** Kept for this window alone, whatever address it goes to and comes back from. */
+  readonly sessionStorage: Pick<Storage, "getItem" | "setItem" | "removeItem">;
+  readonly document: Pick<Document, "hasFocus">;
+  readonly closed: boolean;
+  open(address: string, target: string, features: string): WindowLike | null;
+  close(): void;
+}
 
 /** The part of the Web Locks that is used. */
 export interface LocksLike {
@@ -28,9 +42,11 @@ export interface LocksLike {
 export interface Platform {
   readonly fetch: typeof globalThis.fetch;
   /** `undefined` where there are no sockets. */
-  readonly openSocket: ((url: string, protocols: string[]) => SocketLike) | undefined;
+  readonly openSocket: OpenSocket | undefined;
   readonly openChannel: ((name: string) => ChannelLike) | undefined;
   readonly locks: LocksLike | undefined;
+  /** `undefined` where there is no page. */
+  readonly window: WindowLike | undefined;
   /** What the tabs of a page share and a reload keeps. */
   readonly store: KeyValueStore;
   /** Milliseconds; only differences count. */
@@ -54,29 +70,35 @@ export function memoryStore(): KeyValueStore {
   };
 }
 
-/** Browsers throw at the mere mention of it where storage is forbidden, or when nothing fits in. */
-function localStore(): KeyValueStore {
+/** What the tabs of a page share, where that is not forbidden: then its mere mention throws. */
+function localStore(): KeyValueStore | undefined {
   try {
-    const store = globalThis.localStorage;
-    store.setItem("portcullis", "");
-    store.removeItem("portcullis");
-    return store;
+    return globalThis.localStorage;
   } catch {
-    return memoryStore();
+    return undefined;
   }
+}
+
+/** Goes on after `ms`. */
+export function pause(platform: Platform, ms: number): Promise<void> {
+  return new Promise((resume) => platform.after(ms, resume));
 }
 
 /** The surroundings of this script: a browser's, or as much of them as there is. */
 export function thisPlatform(): Platform {
-  const { WebSocket, BroadcastChannel, document, navigator } = globalThis;
+  const { WebSocket, BroadcastChannel, document, navigator, window } = globalThis;
+  const isVisible = () => document?.visibilityState !== "hidden";
   return {
-    fetch: (input, init) => globalThis.fetch(input, init),
-    openSocket: WebSocket && ((url, protocols) => new WebSocket(url, protocols)),
+    fetch: (...request) => globalThis.fetch(...request),
+    // Node's says that it is a browser and not of which origin, so hubs refuse it.
+    openSocket: window && WebSocket && ((url, protocols) => new WebSocket(url, protocols)),
     // Node's would keep the process alive.
     openChannel: document && BroadcastChannel && ((name) => new BroadcastChannel(name)),
-    locks: navigator?.locks,
+    locks: document && navigator.locks,
+    // React Native has a window, and no page in it.
+    window: document && window,
     // Node has a localStorage of its own, shared by everybody whom a server serves.
-    store: document ? localStore() : memoryStore(),
+    store: (document && localStore()) ?? memoryStore(),
     now: () => Date.now(),
     random: () => Math.random(),
     after(ms, run) {
@@ -85,17 +107,14 @@ export function thisPlatform(): Platform {
     },
     onWake(run) {
       if (!document) return () => undefined;
-      const wake = () => document.visibilityState === "visible" && run();
-      const sources = [
-        [globalThis, "online"],
-        [globalThis, "pageshow"],
-        [document, "visibilitychange"],
-      ] as const;
-      for (const [target, type] of sources) target.addEventListener(type, wake);
-      return () => {
-        for (const [target, type] of sources) target.removeEventListener(type, wake);
-      };
+      const wake = () => isVisible() && run();
+      const forgotten = new AbortController();
+      const listen = (target: EventTarget, type: string) => target.addEventListener(type, wake, forgotten);
+      listen(window, "online");
+      listen(window, "pageshow");
+      listen(document, "visibilitychange");
+      return () => forgotten.abort();
     },
-    isVisible: () => document?.visibilityState !== "hidden",
+    isVisible,
   };
 }

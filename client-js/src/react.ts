@@ -2,18 +2,9 @@
 
 import { createContext, createElement, type ReactNode, useContext, useEffect, useRef, useSyncExternalStore } from "react";
 import type { Client } from "./client.js";
-import type { Events, Snapshot } from "./events.js";
+import { type Events, type Snapshot, UNKNOWN } from "./events.js";
 
 const ClientContext = createContext<Client | undefined>(undefined);
-
-/** What a server renders: nothing is known yet. A constant, so that it keeps its identity. */
-const UNKNOWN: Snapshot = {
-  status: "unknown",
-  user: undefined,
-  sessionId: undefined,
-  state: undefined,
-  connection: { state: "idle" },
-};
 
 /** Gives `client` to everything inside. */
 export function PortcullisProvider({ client, children }: { readonly client: Client; readonly children?: ReactNode }) {

@@ -14,34 +14,34 @@ export function untilDone(
   failed: (error: PortcullisError) => void,
 ): () => void {
   const backoff = createBackoff(platform);
-  let running = false;
+  let isBusy = false;
+  let isOver = false;
   let notBefore = 0;
   let cancel = () => {};
-  const stop = () => {
-    running = true; // and stays so: nothing begins any more
+
+  function stop(): void {
+    isOver = true;
     cancel();
     forgetWake();
-  };
-  const run = async () => {
-    if (running || platform.now() < notBefore) return;
-    running = true;
+  }
+
+  async function run(): Promise<void> {
+    if (isBusy || platform.now() < notBefore) return;
+    isBusy = true;
     cancel();
-    try {
-      await attempt();
+    const error = await attempt().then(() => undefined, toError);
+    if (isOver) return;
+    if (!error?.isTemporary) {
       stop();
-    } catch (thrown) {
-      const error = toError(thrown);
-      if (!error.isTemporary) {
-        stop();
-        failed(error);
-        return;
-      }
-      const named = error.retryAfterMs ?? 0;
-      notBefore = platform.now() + named;
-      cancel = platform.after(named + backoff.next(), run);
-      running = false;
+      if (error) failed(error);
+      return;
     }
-  };
+    const { retryAfterMs } = error;
+    notBefore = platform.now() + retryAfterMs;
+    cancel = platform.after(retryAfterMs + backoff.next(), run);
+    isBusy = false;
+  }
+
   const forgetWake = platform.onWake(run);
   void run();
   return stop;

@@ -5,27 +5,27 @@
  * same token. What one has got the others adopt.
  */
 
+import type { Core } from "./core.js";
 import { PortcullisError, toError } from "./errors.js";
 import type { SignedOut } from "./events.js";
-import type { Call, Send } from "./http.js";
-import type { TokenPair, User } from "./model.js";
-import type { Platform } from "./platform.js";
-import type { Proof, RefreshTokens } from "./storage.js";
+import type { Route } from "./http.js";
+import type { EndReason, SocketToken, TokenPair, User } from "./model.js";
+import { pause } from "./platform.js";
+import { shared } from "./shared.js";
 
-/** A lost answer is asked for again within this time: the hub then gives the same one. */
-const ASK_AGAIN_MS = 400;
-
+/** For how long a new tab waits for another one to say who is signed in. */
+const TABS_ANSWER_WITHIN_MS = 50;
 /** A live session. It travels between tabs, so it is plain data. */
 export interface Live {
   readonly accessToken: string;
   /** By this machine's clock, a little before the hub's. */
-  readonly expiresAt: number;
+  readonly until: number;
   /** Minted over a socket: good for everything but for opening another one. */
   readonly fromSocket: boolean;
   readonly sessionId: string;
   readonly user: User;
   /** When it was asked for: of two sessions the one that was asked for later counts. */
-  readonly askedAt: number;
+  readonly since: number;
 }
 
 export interface FreshToken {
@@ -33,61 +33,54 @@ export interface FreshToken {
   readonly expires_in: number;
 }
 
-export interface SessionParts {
-  readonly platform: Platform;
-  readonly send: Send;
-  readonly tokens: RefreshTokens;
-  /** A new access token over the socket, or `undefined` where none is open. */
-  overSocket(): Promise<FreshToken> | undefined;
-  /** The session has begun, changed, or got another access token; `here` unless another tab said so. */
-  lives(live: Live, here: boolean): void;
-  /** It has ended, or there is none; `last` is what it was. */
-  ended(last: Live | undefined, why: SignedOut, here: boolean): void;
-}
-
-export function createSession(parts: SessionParts) {
-  const { platform, send, tokens } = parts;
+export function createSession(core: Core) {
+  const { platform, send, tokens, tabs } = core;
+  const { cookie } = tokens;
   let live: Live | undefined;
   let endedAt = 0;
   /** Grows when one session gives way to another, or to none: an answer to an earlier turn is not heard. */
   let turn = 0;
-  let refreshing: Promise<Live> | undefined;
-  let renewing: Promise<Live> | undefined;
+  let restoring: Promise<Live> | undefined;
 
-  /** Signs in by `call`, whose answer is a token pair. */
-  async function signIn(request: Call): Promise<Live> {
-    // A refusal that comes later would take the new cookie away.
-    await refreshing?.catch(() => {});
-    const askedAt = platform.now();
-    const pair = await send<TokenPair>({ ...request, cookie: tokens.cookie });
+  /** Signs in by a route whose answer is a token pair. */
+  async function signIn(route: Route, body: object): Promise<User> {
+    // What is under way would take the new cookie away when it is refused, or answered.
+    await core.signOut.settled();
+    await restoring?.catch(() => {});
+    const since = platform.now();
+    const pair = await send<TokenPair>(route, body, { cookie });
     await tokens.keep(pair);
-    return begin(pair, askedAt);
+    return begin(pair, since).user;
+  }
+
+  /** Who is signed in: another tab knows, or the hub. */
+  async function find(): Promise<void> {
+    if (await tokens.present()) {
+      tabs.tell("who");
+      await pause(platform, TABS_ANSWER_WITHIN_MS);
+    }
+    if (!live) await restore();
   }
 
   /** An access token that is good for a while. */
   async function accessToken(): Promise<string> {
-    const { accessToken, expiresAt } = signedIn();
-    return platform.now() < expiresAt ? accessToken : (await renew()).accessToken;
+    const { accessToken, until } = signedIn();
+    return platform.now() < until ? accessToken : (await renew()).accessToken;
   }
 
   /** Another access token: over the socket where one is open, else by a refresh. */
-  function renew(): Promise<Live> {
-    renewing ??= startRenewal().finally(() => {
-      renewing = undefined;
-    });
-    return renewing;
-  }
-
-  async function startRenewal(): Promise<Live> {
-    const before = live;
+  const renew = shared(async (): Promise<Live> => {
+    let isTooOld = false;
     try {
-      const fresh = await parts.overSocket();
-      if (fresh && before) return renewed(before.sessionId, fresh) ?? signedIn();
-    } catch {
-      // Over HTTP, then.
+      const fresh = await core.connection?.token();
+      if (fresh) return renewed(fresh);
+    } catch (thrown) {
+      isTooOld = (thrown as PortcullisError).code === "refresh_required";
     }
-    return refresh();
-  }
+    const next = await refresh();
+    if (isTooOld) void core.connection?.connect();
+    return next;
+  });
 
   /** Spends the refresh token. */
   async function refresh(): Promise<Live> {
@@ -96,147 +89,135 @@ export function createSession(parts: SessionParts) {
     return restore();
   }
 
-  /** Spends the refresh token, if there is one. Whoever calls meanwhile gets the same answer. */
-  function restore(): Promise<Live> {
-    const asked = turn;
-    refreshing ??= tokens
-      .present()
-      .then((proof) => refreshWith(proof, asked))
-      .finally(() => {
-        refreshing = undefined;
-      });
-    return refreshing;
-  }
+  /** Spends the refresh token, if there is one. */
+  const restore = shared((): Promise<Live> => (restoring = spend(turn)));
 
-  async function refreshWith(proof: Proof | undefined, asked: number): Promise<Live> {
-    const askedAt = platform.now();
-    try {
-      if (!proof) throw new PortcullisError("authentication_required", "no session is kept", { status: 401 });
-      const pair = await presentToken(proof);
-      // Signed out, or in as somebody else, while the answer was on its way: it comes too late.
-      if (asked !== turn) return signedIn();
-      await tokens.keep(pair, proof);
-      return begin(pair, askedAt);
-    } catch (thrown) {
-      const error = toError(thrown);
-      if (asked !== turn) return signedIn();
-      if (error.status !== 401) throw error;
+  async function spend(asked: number): Promise<Live> {
+    const proof = await tokens.present();
+    const since = platform.now();
+    // Where no answer comes, the next attempt presents the same token, and the hub answers both alike.
+    const answer = proof
+      ? await send<TokenPair>("POST /api/auth/refresh", proof, { cookie }).catch(toError)
+      : new PortcullisError("not_signed_in");
+    // Signed out, or in as somebody else, while the answer was on its way: it comes too late.
+    if (asked !== turn) return signedIn();
+    if (!(answer instanceof PortcullisError)) {
+      await tokens.keep(answer, proof);
+      return begin(answer, since);
+    }
+    if (answer.status === 401 || !proof) {
+      // Another tab has signed in, refreshed or signed out since.
       const stored = await tokens.present();
-      // Another tab has signed in, or refreshed, since.
-      if (stored && proof && stored.refresh_token !== proof.refresh_token) return refreshWith(stored, asked);
+      if (stored?.refresh_token !== proof?.refresh_token) return spend(asked);
       await tokens.forget(proof);
       // Only here does somebody count as signed out without having been told so.
-      end({ reason: endOf(error), message: undefined });
-      throw error;
+      end({ reason: endOf(answer) });
     }
+    throw answer;
   }
 
-  /** Where no answer came, the same token is presented once more: the hub answers both alike. */
-  async function presentToken(proof: Proof): Promise<TokenPair> {
-    const request: Call = { method: "POST", path: "/api/auth/refresh", body: proof, cookie: tokens.cookie };
-    try {
-      return await send<TokenPair>(request);
-    } catch (thrown) {
-      if (toError(thrown).code !== "network") throw thrown;
-      await new Promise<void>((resume) => platform.after(platform.random() * ASK_AGAIN_MS, resume));
-      return send<TokenPair>(request);
-    }
-  }
-
-  /** Sends as the person who is signed in; a token that is refused is replaced once. */
-  async function call<Answer>(request: Call): Promise<Answer> {
+  /** Attempts with an access token, and once more with another one where that was refused. */
+  async function withToken<Result>(attempt: (token: string) => Promise<Result>): Promise<Result> {
     const token = await accessToken();
-    try {
-      return await send<Answer>({ ...request, token });
-    } catch (thrown) {
-      if (toError(thrown).status !== 401) throw thrown;
-      return send<Answer>({ ...request, token: await instead(token) });
-    }
+    return attempt(token).catch(async (thrown: { readonly status?: number }) => {
+      if (thrown.status !== 401) throw thrown;
+      const { accessToken: other } = signedIn();
+      // Another one may have come meanwhile.
+      return attempt(other === token ? (await refresh()).accessToken : other);
+    });
   }
 
-  /** An access token in place of `refused`: what has come meanwhile, or what a refresh gives. */
-  async function instead(refused: string): Promise<string> {
-    const { accessToken: present } = signedIn();
-    return present === refused ? (await refresh()).accessToken : present;
+  /** Sends as the person who is signed in. */
+  function call<Answer>(route: Route, body?: unknown): Promise<Answer> {
+    return withToken((token) => send<Answer>(route, body, { token }));
   }
 
-  /** The socket brought an access token for the session `sessionId`. */
-  function renewed(sessionId: string, fresh: FreshToken): Live | undefined {
-    if (live?.sessionId !== sessionId) return undefined;
-    const expiresAt = expiry(fresh);
-    return set({ ...live, accessToken: fresh.access_token, expiresAt, fromSocket: true }, true);
+  /** A socket token. What was minted over a socket gives none. */
+  async function socketToken(): Promise<SocketToken> {
+    if (live?.fromSocket) await refresh();
+    return call("GET /api/auth/socket");
   }
 
-  /** The person's record is another one now. */
-  function describe(user: User): void {
-    if (live && live.user.id === user.id) set({ ...live, user }, true);
+  /** The socket brought an access token. It is closed as soon as its session is another one. */
+  function renewed(fresh: FreshToken): Live {
+    return set({ ...signedIn(), accessToken: fresh.access_token, until: expiry(fresh), fromSocket: true });
+  }
+
+  /** The person's record, asked for, and changed by another `route`. */
+  async function user(route: Route = "GET /api/users/me", change?: object): Promise<User> {
+    const record = await call<User>(route, change);
+    if (live?.user.id === record.id) set({ ...live, user: record });
+    return record;
   }
 
   /** Another tab has this session. */
   function adopt(theirs: Live): void {
-    const isSame = live?.sessionId === theirs.sessionId;
-    const isNewer = isSame
-      ? theirs.expiresAt >= (live?.expiresAt ?? 0)
-      : theirs.askedAt > (live?.askedAt ?? endedAt - 1);
+    const isNewer =
+      live?.sessionId === theirs.sessionId
+        ? theirs.until >= live.until
+        : theirs.since > (live?.since ?? endedAt - 1);
     if (isNewer) set(theirs, false);
   }
 
   /** Signs out here; `sessionId`, where given, says which session is meant. */
-  function end(why: SignedOut, here = true, sessionId?: string): void {
+  function end(why: SignedOut, sessionId = live?.sessionId, here = true): void {
     const last = live;
-    if (sessionId !== undefined && sessionId !== last?.sessionId) return;
+    if (sessionId !== last?.sessionId) return;
     live = undefined;
     turn += 1;
     endedAt = platform.now();
-    parts.ended(last, why, here);
+    core.life.ended(last, why, here);
   }
 
-  function begin(pair: TokenPair, askedAt: number): Live {
-    const { access_token, session_id, user } = pair;
-    const expiresAt = expiry(pair);
-    return set(
-      { accessToken: access_token, expiresAt, fromSocket: false, sessionId: session_id, user, askedAt },
-      true,
-    );
+  /** The session is over, and the hub knows. */
+  function lost(reason: EndReason, message?: string): void {
+    tokens.forget().catch((thrown: unknown) => core.failed(toError(thrown)));
+    end({ reason, message });
   }
 
-  function set(next: Live, here: boolean): Live {
+  function begin(pair: TokenPair, since: number): Live {
+    const { access_token: accessToken, session_id: sessionId, user } = pair;
+    return set({ accessToken, until: expiry(pair), fromSocket: false, sessionId, user, since });
+  }
+
+  function set(next: Live, here = true): Live {
     if (next.sessionId !== live?.sessionId) turn += 1;
     live = next;
-    parts.lives(next, here);
+    core.life.lives(next, here);
     return next;
   }
 
   function signedIn(): Live {
     if (live) return live;
-    throw new PortcullisError("not_signed_in", "nobody is signed in");
+    throw new PortcullisError("not_signed_in");
   }
 
-  /** A fifth of the life early, ten seconds at most, so that it is still good when it arrives. */
+  /** A tenth of the life early, so that it is still good when it arrives. */
   function expiry({ expires_in }: FreshToken): number {
-    return platform.now() + expires_in * 1000 - Math.min(10_000, expires_in * 200);
+    return platform.now() + expires_in * 900;
   }
 
   /** What a refused refresh says about the end of the session. */
   function endOf({ code }: PortcullisError): SignedOut["reason"] {
-    if (code === "authentication_required" && !live) return "none";
-    if (code === "refresh_reused") return "refresh_reused";
-    return code === "session_revoked" ? "revoked" : "expired";
+    if (code === "refresh_reused") return code;
+    if (code === "session_revoked") return "revoked";
+    return live || code === "invalid_token" ? "expired" : "none";
   }
 
   return {
-    live: () => live,
+    held: () => live,
     signIn,
+    find,
     accessToken,
     renew,
-    refresh,
-    restore,
+    withToken,
     call,
-    instead,
+    socketToken,
     renewed,
-    describe,
+    user,
     adopt,
     end,
+    lost,
   };
 }
 

@@ -1,60 +1,37 @@
 /** Telling the hub that somebody has signed out, now or when it can be reached. */
 
-import { type PortcullisError, toError } from "./errors.js";
-import type { Send } from "./http.js";
-import type { Platform } from "./platform.js";
+import type { Core } from "./core.js";
+import type { PortcullisError } from "./errors.js";
 import { untilDone } from "./retry.js";
-import type { RefreshTokens } from "./storage.js";
+import { shared } from "./shared.js";
 
-export interface SignOutParts {
-  readonly platform: Platform;
-  readonly send: Send;
-  readonly tokens: RefreshTokens;
-  failed(error: PortcullisError): void;
-}
-
-export function createSignOut({ platform, send, tokens, failed }: SignOutParts) {
-  let sending: Promise<void> | undefined;
+export function createSignOut({ platform, send, tokens, failed }: Core) {
   let stop = () => {};
 
-  /** Sends what a tombstone says, if there is one; `token`, an access token of that session, proves it as well. */
-  async function finish(token?: string): Promise<void> {
-    try {
-      await once(token);
-    } catch (thrown) {
-      const error = toError(thrown);
-      if (!error.isTemporary) throw error;
-      stop();
-      stop = untilDone(platform, once, failed);
-    }
-  }
-
-  function once(token?: string): Promise<void> {
-    sending ??= tell(token).finally(() => {
-      sending = undefined;
-    });
-    return sending;
-  }
-
-  async function tell(token?: string): Promise<void> {
+  const tell = shared(async (token?: string) => {
     // Read anew each time: a sign-in in another tab makes it void.
     const tombstone = await tokens.tombstone();
     if (!tombstone) return;
-    const { scope, proof } = tombstone;
-    const body = { scope, ...proof };
-    try {
-      await send({ method: "POST", path: "/api/auth/logout", body, token, cookie: tokens.cookie });
-    } catch (thrown) {
+    await send("POST /api/auth/logout", tombstone, { token, cookie: tokens.cookie }).catch((error: PortcullisError) => {
       // Nothing is left that could be signed out.
-      if (toError(thrown).status !== 401) throw thrown;
-    }
+      if (error.status !== 401) throw error;
+    });
     await tokens.removeTombstone();
-  }
+  });
+
+  /** Waits for an answer: one that came after a sign-in would take away its cookie. */
+  const settled = () => tell().catch(() => {});
 
   return {
-    finish,
-    /** Waits for a request under way: its answer would take away the cookie of a new sign-in. */
-    settled: () => sending?.catch(() => {}),
+    settled,
+    /** Sends what a tombstone says, if there is one; `token`, an access token of that session, proves it as well. */
+    finish(token?: string): Promise<void> {
+      stop();
+      stop = untilDone(platform, () => tell(token), failed);
+      return settled();
+    },
     stop: () => stop(),
   };
 }
+
+export type SignOut = ReturnType<typeof createSignOut>;

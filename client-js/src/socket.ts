@@ -8,6 +8,7 @@
  */
 
 import { createBackoff } from "./backoff.js";
+import type { Core } from "./core.js";
 import { PortcullisError, toError } from "./errors.js";
 import type { Connection } from "./events.js";
 import {
@@ -16,38 +17,28 @@ import {
   type ErrorFrame,
   type News,
   type Position,
-  readFrame,
-  reasonOfClose,
   type ServerFrame,
-  type SignedOutFrame,
   SUBPROTOCOL,
   TOKEN_SUBPROTOCOL,
   type TokenFrame,
 } from "./frames.js";
+import { readJson } from "./json.js";
 import type { SocketToken } from "./model.js";
-import type { Platform, SocketLike } from "./platform.js";
-import { VERSION } from "./version.js";
+import type { OpenSocket, SocketLike } from "./platform.js";
 
 /** From the opening of the socket to `ready`. */
 const READY_WITHIN_MS = 10_000;
 /** For the answer to a `token` frame. */
 const ANSWER_WITHIN_MS = 5_000;
 
-export interface SocketParts {
-  readonly platform: Platform;
-  readonly openSocket: (url: string, protocols: string[]) => SocketLike;
-  /** A socket token; signing in anew, where that helps, is the caller's. */
-  readonly socketToken: () => Promise<SocketToken>;
-  /** The version of the state that the client holds. */
-  readonly version: () => number | undefined;
-  /** What the hub has decided, in its own words; each event once. */
-  readonly heard: (frame: News | SignedOutFrame, epoch: string) => void;
-  readonly changed: (connection: Connection) => void;
-  readonly failed: (error: PortcullisError) => void;
-}
-
-export function createSocket(parts: SocketParts) {
-  const { platform, openSocket, socketToken, version, heard, changed, failed } = parts;
+/** `heard` is told what the hub has decided, each event once; `changed` how the socket is. */
+export function createSocket(
+  core: Core,
+  openSocket: OpenSocket,
+  heard: (frame: News, epoch: string) => void,
+  changed: (connection: Connection) => void,
+) {
+  const { platform, failed } = core;
   const backoff = createBackoff(platform);
   let state: Connection["state"] = "idle";
   let attempt = 0;
@@ -59,20 +50,20 @@ export function createSocket(parts: SocketParts) {
   let silence = 0;
   /** The time that the hub named for the next attempt. */
   let notBefore = 0;
-  let asked = 0;
   let answered: ((frame?: TokenFrame | ErrorFrame) => void) | undefined;
 
-  /** Connects, unless it is connected or about to be; goes on where another tab's socket stopped. */
-  function start(from?: Position): void {
-    if (state !== "idle" && state !== "closed") return;
-    position = from;
-    void connect();
-  }
-
-  /** Disconnects and stays so. */
-  function stop(): void {
+  /** Disconnects and stays so; `forgets` where it stopped, or goes on from there the next time. */
+  function stop(forgets?: boolean): void {
     leave({ state: "idle" });
     notBefore = 0;
+    if (forgets) position = undefined;
+  }
+
+  /** Whether what `epoch` has numbered `sequence` is newer than all that was read; then it counts as read. */
+  function read(epoch: string, sequence: number): boolean {
+    const isNew = epoch !== position?.epoch || sequence > position.sequence;
+    if (isNew) position = { epoch, sequence };
+    return isNew;
   }
 
   /** The network or the person is back: no reason to wait any longer, unless the hub asked for it. */
@@ -82,29 +73,24 @@ export function createSocket(parts: SocketParts) {
     if (isSilent || (state === "waiting" && now >= notBefore)) void connect();
   }
 
-  /** Another access token, or `undefined` where no socket is open. One question at a time. */
-  function token(): Promise<TokenFrame> | undefined {
+  /** Another access token, or `undefined` where no socket gives one. One question at a time. */
+  function token(): Promise<TokenFrame | undefined> | undefined {
     if (state !== "open") return undefined;
-    asked += 1;
-    const id = String(asked);
-    say({ type: "token", id });
-    return new Promise<TokenFrame>((resolve, reject) => {
+    say({ type: "token", id: 1 });
+    return new Promise((resolve, reject) => {
       answered = (frame) => {
-        if (frame && frame.id !== id) return;
-        calm();
-        answered = undefined;
-        if (frame?.type === "token") resolve(frame);
-        else reject(frame ? errorOf(frame) : new PortcullisError("network", "the socket gives no token"));
+        if (frame?.type === "error") reject(errorOf(frame));
+        else resolve(frame);
       };
-      const calm = platform.after(ANSWER_WITHIN_MS, answered);
+      platform.after(ANSWER_WITHIN_MS, answered);
     });
   }
 
-  /** Connects anew at once, and resumes. */
+  /** Connects, anew where need be, and goes on where it, or another tab's socket, stopped. */
   async function connect(): Promise<void> {
     const mine = leave({ state: "connecting" });
     try {
-      const ticket = await socketToken();
+      const ticket = await core.session.socketToken();
       if (mine === attempt) open(ticket);
     } catch (thrown) {
       if (mine === attempt) refused(toError(thrown));
@@ -116,11 +102,10 @@ export function createSocket(parts: SocketParts) {
     const resume = position;
     socket = openSocket(url, resume ? [SUBPROTOCOL] : [SUBPROTOCOL, TOKEN_SUBPROTOCOL + token]);
     within(READY_WITHIN_MS, wait);
-    socket.onopen = () => {
-      if (resume) say({ type: "hello", token, client: { name: "portcullis-client", version: VERSION }, resume });
-    };
+    if (resume) socket.onopen = () => say({ type: "hello", token, resume });
     socket.onmessage = ({ data }) => {
-      const frame = readFrame(data);
+      // Types that are not known fall through.
+      const frame = readJson(data as string) as ServerFrame | undefined;
       if (frame) take(frame);
     };
     socket.onclose = ({ code }) => closed(code);
@@ -145,37 +130,32 @@ export function createSocket(parts: SocketParts) {
       case "state":
       case "event": {
         if (!position) return;
-        const { epoch, sequence } = position;
-        // Told before, by the socket of the tab that led until now.
-        if (frame.type === "event" && frame.sequence <= sequence) return;
-        position = { epoch, sequence: Math.max(sequence, frame.sequence) };
-        return heard(frame, epoch);
+        // An event may have been told before, by the socket of the tab that led until now.
+        const isNew = read(position.epoch, frame.sequence);
+        if (isNew || frame.type === "state") heard(frame, position.epoch);
+        return;
       }
       case "signed_out":
-        return heard(frame, "");
+        return core.session.lost(frame.reason, frame.message);
       case "reconnect":
         notBefore = now + frame.in_ms;
         return within(frame.in_ms, connect);
       case "ping":
-        return say({ type: "pong", version: version() });
+        return say({ type: "pong", version: core.present.snapshot().state?.version });
       case "token":
         return answered?.(frame);
       case "error":
-        return frame.id === undefined ? failed(errorOf(frame)) : answered?.(frame);
+        return frame.id ? answered?.(frame) : failed(errorOf(frame));
     }
   }
 
   function closed(code: number): void {
     const next = afterClose(code);
-    if (next === "signed_out") {
-      // Its frame was lost on the way.
-      return heard({ type: "signed_out", code, reason: reasonOfClose(code), scope: "session" }, "");
-    }
+    // Its frame, which says why, always comes before; this is for a hub that could not write it.
+    if (next === "signed_out") return core.session.lost("revoked");
     if (next === "reconnect") return wait();
     leave({ state: "closed" });
-    if (next === "report") {
-      failed(new PortcullisError("socket_closed", `closed by the hub: ${code}`, { closeCode: code }));
-    }
+    if (next === "error") failed(new PortcullisError("socket_closed", undefined, { closeCode: code }));
   }
 
   /** No token, so no socket. A 401 here does not mean signed out: only one to the refresh does. */
@@ -183,7 +163,7 @@ export function createSocket(parts: SocketParts) {
     if (error.isTemporary || error.status === 401) {
       const { retryAfterMs } = error;
       // Not all at once who were turned away together.
-      if (retryAfterMs !== undefined) notBefore = platform.now() + retryAfterMs + backoff.next();
+      if (retryAfterMs) notBefore = platform.now() + retryAfterMs + backoff.next();
       return wait();
     }
     leave({ state: "closed" });
@@ -226,9 +206,7 @@ export function createSocket(parts: SocketParts) {
     socket?.send(JSON.stringify(frame));
   }
 
-  return { start, stop, wake, token, reconnect: connect };
+  return { isOpen: () => state === "open", stop, read, wake, token, connect };
 }
 
-function errorOf({ code, detail, retry_after_ms }: ErrorFrame): PortcullisError {
-  return new PortcullisError(code, detail, { retryAfterMs: retry_after_ms });
-}
+const errorOf = ({ code, detail }: ErrorFrame) => new PortcullisError(code, detail);

@@ -3,8 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { afterClose, reasonOfClose } from "../src/frames.js";
-import { VERSION } from "../src/version.js";
+import { afterClose } from "../src/frames.js";
 
 const read = (path: string) => readFileSync(path, "utf8");
 const words = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(([, word]) => word).sort();
@@ -19,10 +18,8 @@ test("the reasons of a sign-out are those of the hub", () => {
   const [, union = ""] = /export type EndReason =([^;]+);/.exec(read("src/model.ts")) ?? [];
   const section = read("../docs/PROTOCOL.md").split("### `signed_out`")[1]?.split("###")[0] ?? "";
   assert.deepEqual(words(union, /"(\w+)"/g), words(section, /^\| `(\w+)` \| \d/gm));
-  for (const [, reason, code] of section.matchAll(/^\| `(\w+)` \| (\d+) \|/gm)) {
+  for (const [, , code] of section.matchAll(/^\| `(\w+)` \| (\d+) \|/gm)) {
     assert.equal(afterClose(Number(code)), "signed_out");
-    const shared = ["refresh_reused", "account_deleted", "email_changed"];
-    if (!shared.includes(reason ?? "")) assert.equal(reasonOfClose(Number(code)), reason);
   }
 });
 
@@ -30,23 +27,22 @@ test("every close code of the hub is answered as its table says", () => {
   const table = read("../docs/PROTOCOL.md").split("## Close codes")[1]?.split("\n## ")[0] ?? "";
   const codes = [...table.matchAll(/^\| (\d{4}) \|/gm)].map(([, code]) => Number(code));
   assert.ok(codes.length >= 20);
-  const expected: Record<number, string> = { 40: "signed_out", 41: "reconnect", 42: "reconnect", 43: "report", 10: "reconnect" };
+  const expected: Record<number, string> = { 40: "signed_out", 41: "reconnect", 42: "reconnect", 43: "error", 10: "reconnect" };
   for (const code of codes) assert.equal(afterClose(code), expected[Math.floor(code / 100)], String(code));
   for (const code of [1001, 1006, 1011, 1012, 1013]) assert.equal(afterClose(code), "reconnect");
-  assert.equal(afterClose(1000), "stop");
+  assert.equal(afterClose(1000), "closed");
 });
 
 test("every route that is called is in the hub's documents", () => {
   const documented = read("../docs/API.md").replaceAll(/\{\w+\}/g, "{}");
+  let count = 0;
   for (const file of ["account", "client", "session", "signout", "hub", "keys"]) {
     const source = read(`src/${file}.ts`).replaceAll("${ME}", "/api/users/me");
-    for (const [, path = ""] of source.matchAll(/["`](\/(?:api|\.well-known)\/[^"`]*)["`]/g)) {
+    for (const [, path = ""] of source.matchAll(/["`][A-Z]+ (\/(?:api|\.well-known)\/[^"`?]*)["`]/g)) {
       const route = path.replaceAll(/\$\{segment\(\w+\)\}/g, "{}").replace(/\$\{query.*$/, "");
       assert.ok(documented.includes(`\`${route}\``), route);
+      count += 1;
     }
   }
-});
-
-test("the version is the package's", () => {
-  assert.equal(VERSION, (JSON.parse(read("package.json")) as { version: string }).version);
+  assert.ok(count > 20, "the routes were found");
 });

@@ -69,11 +69,11 @@ test("what another tab says late of a session that is over is not believed", asy
   const { client } = await signedIn(world);
   await client.signOut();
   const channel = world.tab().platform.openChannel?.("portcullis:https://hub.example.org");
-  const live = { accessToken: "stale", expiresAt: world.time + 1e6, fromSocket: false, sessionId: "s1", user: USER, askedAt: world.time - 1_000 };
-  channel?.postMessage({ type: "live", live });
+  const live = { accessToken: "stale", until: world.time + 1e6, fromSocket: false, sessionId: "s1", user: USER, since: world.time - 1_000 };
+  channel?.postMessage(["live", live]);
   await settle();
   assert.equal(client.snapshot().status, "signedOut");
-  channel?.postMessage({ type: "live", live: { ...live, sessionId: "s2", askedAt: world.time + 1 } });
+  channel?.postMessage(["live", { ...live, sessionId: "s2", since: world.time + 1 }]);
   await settle();
   assert.equal(client.snapshot().sessionId, "s2");
 });

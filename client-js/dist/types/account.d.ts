@@ -1,6 +1,7 @@
 /** What is one request each: accounts, the links of letters, and one's own sessions. */
-import type { Call } from "./http.js";
-import type { Session, SiteRole, User } from "./model.js";
+import type { Core } from "./core.js";
+import { type Route } from "./http.js";
+import type { Session, User } from "./model.js";
 export interface AccountCalls {
     /** Asks for an account; the answer is the same whether or not the address has one. A letter activates it. */
     signUp(account: {
@@ -18,10 +19,6 @@ export interface AccountCalls {
     recover(token: string, password: string): Promise<void>;
     /** Uses up the link that the new address got; every session ends but the one that asked. */
     confirmEmailChange(token: string): Promise<void>;
-    /** Uses up the link that the old address got; every session ends. */
-    undoEmailChange(token: string): Promise<void>;
-    /** "This was not me": uses up the link of a letter about a new device. */
-    revokeDevice(token: string): Promise<void>;
     user(): Promise<User>;
     updateUser(change: {
         readonly name: string | null;
@@ -40,21 +37,12 @@ export interface AccountCalls {
     }): Promise<void>;
     /** The person's sessions, the newest first. */
     sessions(): Promise<readonly Session[]>;
+    /** Ends one; `signOut({ scope: "others" })` ends all the others. */
     endSession(id: string): Promise<void>;
-    endOtherSessions(): Promise<void>;
-    /** All that is stored about the person. */
-    exportData(): Promise<unknown>;
-    /** The present role, asked for; `snapshot().state` is what the socket keeps up to date. */
-    siteRole(): Promise<SiteRole>;
+    /**
+     * Any other route of the hub, such as `GET /api/users/me/export`, or those of management: as the person who is signed
+     * in. The hub's `docs/API.md` has them all.
+     */
+    call<Answer>(route: Route, body?: unknown): Promise<Answer>;
 }
-export interface AccountParts {
-    /** Sends as nobody. */
-    send<Answer>(call: Call): Promise<Answer>;
-    /** Sends as the person who is signed in. */
-    call<Answer>(call: Call): Promise<Answer>;
-    /** The person's record as the hub has it now. */
-    described(user: User): void;
-    /** The account is gone. */
-    deleted(): void;
-}
-export declare function accountCalls({ send, call, described, deleted }: AccountParts): AccountCalls;
+export declare function accountCalls({ send, session }: Core): AccountCalls;

@@ -2,28 +2,32 @@
 import { type AccountCalls } from "./account.js";
 import { type Events, type Snapshot } from "./events.js";
 import type { User } from "./model.js";
-import type { KeyValueStore, Platform } from "./platform.js";
+import { type OAuthCalls } from "./oauth.js";
+import type { KeyValueStore, OpenSocket, Platform } from "./platform.js";
 export interface ClientOptions {
     /** Where the hub is: its `public_url`. */
     readonly url: string;
     /**
-     * Where the refresh token lives: `"cookie"` (unless set) in an HttpOnly cookie, for pages of the hub's own
-     * site; else a store with `getItem`, `setItem` and `removeItem`.
+     * Where the refresh token lives. Unless set: in an HttpOnly cookie, for pages of the hub's own site; else a store with
+     * `getItem`, `setItem` and `removeItem`.
      */
-    readonly storage?: "cookie" | KeyValueStore;
+    readonly storage?: KeyValueStore;
     /**
      * `"each"` (unless set): every tab has a socket, and they share who is signed in. `"share"`: one tab holds the one
      * socket for all. `"alone"`: tabs tell each other nothing, for a `storage` that they do not share.
      */
     readonly tabs?: "each" | "share" | "alone";
-    /** `false`: no socket; roles and sign-outs are found at the next request. */
-    readonly socket?: boolean;
+    /**
+     * `false`: no socket; roles and sign-outs are found at the next request. A function opens one where that is not done
+     * by the browser's `WebSocket`: on Node, `(url, protocols) => new WebSocket(url, protocols)` with that of `ws`.
+     */
+    readonly socket?: false | OpenSocket;
     /** Origins beside the page's and the hub's that `fetch` may send the access token to. */
     readonly apiOrigins?: readonly string[];
     /** Whether to look at once who is signed in. Unless set: in a browser or an app, not on a server. */
     readonly autoStart?: boolean;
 }
-export interface Client extends AccountCalls {
+export interface Client extends AccountCalls, OAuthCalls {
     /** Looks who is signed in, and connects. By itself unless `autoStart` is off. */
     start(): void;
     /** The snapshot, once it is known whether somebody is signed in. */

@@ -1,28 +1,24 @@
 /** The connection of this script: a socket of its own, or, where tabs share one, that of the tab that leads. */
-import type { PortcullisError } from "./errors.js";
-import type { Connection } from "./events.js";
-import type { News, SignedOutFrame } from "./frames.js";
-import type { SocketToken } from "./model.js";
-import type { Platform, SocketLike } from "./platform.js";
-import type { TabMessage, Tabs } from "./tabs.js";
-export interface ConnectionParts {
-    readonly platform: Platform;
-    readonly openSocket: (url: string, protocols: string[]) => SocketLike;
-    readonly tabs: Tabs;
-    /** The name of the lock; without one, or without Web Locks, every tab has a socket of its own. */
-    readonly lock: string | undefined;
-    readonly socketToken: () => Promise<SocketToken>;
-    readonly version: () => number | undefined;
-    /** `epoch` is that of the journal that numbered the frame; `isOwn` unless another tab's socket brought it. */
-    readonly heard: (frame: News | SignedOutFrame, epoch: string, isOwn: boolean) => void;
-    readonly changed: (connection: Connection) => void;
-    readonly failed: (error: PortcullisError) => void;
-}
-export declare function createConnection(parts: ConnectionParts): {
-    isOwn: () => boolean;
-    follow: (next: string | undefined) => void;
-    hear: (message: TabMessage) => void;
+import type { Core } from "./core.js";
+import type { OpenSocket } from "./platform.js";
+/** Where `shared`, and where there are Web Locks, one tab has the socket for all. */
+export declare function createConnection(core: Core, openSocket: OpenSocket, shared: boolean): {
+    isOpen: () => boolean;
+    stop: (forgets?: boolean) => void;
+    read: (epoch: string, sequence: number) => boolean;
     wake: () => void;
-    token: () => Promise<import("./frames.js").TokenFrame> | undefined;
-    reconnect: () => Promise<void>;
+    token: () => Promise<import("./frames.js").TokenFrame | undefined> | undefined;
+    connect: () => Promise<void>;
+    /** Connects for the session `next`, or for nobody. */
+    follow(next?: string): void;
+    /** Tells other tabs how the one socket is, if it is here. */
+    tell(): void;
+    /** Does what other tabs ask for. */
+    heard: {
+        news(session: string, epoch: string, frame: import("./frames.js").News): void;
+        leads(): void;
+        leading(): void;
+        connection(connection: import("./events.js").Connection): void;
+    };
 };
+export type Connect = ReturnType<typeof createConnection>;

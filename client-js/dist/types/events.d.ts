@@ -22,11 +22,13 @@ export interface SignedOut {
     /** `none`: nobody was signed in when the page was opened. */
     readonly reason: EndReason | "none";
     /** For the person, where whoever ended the session left one. */
-    readonly message: string | undefined;
+    readonly message?: string | undefined;
 }
 export interface HubEvent {
     /** `session.created`, `session.revoked` …: the hub's `docs/PROTOCOL.md` lists them. */
     readonly name: string;
+    /** Grows. */
+    readonly sequence: number;
     readonly data: Readonly<Record<string, unknown>>;
 }
 export interface Events {
@@ -46,14 +48,32 @@ export interface Snapshot {
     readonly state: AuthState | undefined;
     readonly connection: Connection;
 }
-type Type = keyof Events;
+/** Beside the events: `change`, after each change of the snapshot. */
+interface Told extends Events {
+    change: undefined;
+}
+type Type = keyof Told;
+/** What is known of nobody. */
+export declare const NOBODY: {
+    user: undefined;
+    sessionId: undefined;
+    state: undefined;
+};
+/** Before anything is known. */
+export declare const UNKNOWN: Snapshot;
 export declare function createPresent(): {
     snapshot: () => Snapshot;
-    update: (change: Partial<Snapshot>) => boolean;
-    watch: (call: () => void) => () => void;
-    tell: <T extends Type>(type: T, event: Events[T]) => void;
-    over: (type: Type) => void;
-    happen: <T extends Type>(type: T, event: Events[T]) => void;
-    on: <T extends Type>(type: T, call: (event: Events[T]) => void) => () => void;
+    update: (change: Partial<Snapshot>, events?: {
+        change?: undefined;
+        connection?: Connection | undefined;
+        error?: PortcullisError | undefined;
+        event?: HubEvent | undefined;
+        signedIn?: SignedIn | undefined;
+        signedOut?: SignedOut | undefined;
+        state?: AuthState | undefined;
+    }) => void;
+    happen: <T extends Type>(type: T, event: Told[T]) => void;
+    on: <T extends Type>(type: T, call: (event: Told[T]) => void) => () => void;
 };
+export type Present = ReturnType<typeof createPresent>;
 export {};

@@ -49,16 +49,15 @@ export interface SignedOutFrame {
 }
 export interface TokenFrame {
     readonly type: "token";
-    readonly id: string | number;
+    readonly id: number;
     readonly access_token: string;
     readonly expires_in: number;
 }
 export interface ErrorFrame {
     readonly type: "error";
-    readonly id?: string | number;
+    readonly id?: number;
     readonly code: ErrorCode;
     readonly detail: string;
-    readonly retry_after_ms?: number;
 }
 /** What tabs tell each other as well. */
 export type News = Ready | StateFrame | EventFrame;
@@ -73,23 +72,15 @@ export type ServerFrame = News | SignedOutFrame | {
 export type ClientFrame = {
     readonly type: "hello";
     readonly token: string;
-    readonly client: {
-        readonly name: string;
-        readonly version: string;
-    };
     readonly resume?: Position;
 } | {
     readonly type: "pong";
     readonly version: number | undefined;
 } | {
     readonly type: "token";
-    readonly id: string;
+    readonly id: number;
 };
-/** The frame in `text`; `undefined` for what is none. Types that are not known are left to fall through. */
-export declare function readFrame(text: unknown): ServerFrame | undefined;
 /** What a client does after a close. */
-export type AfterClose = "signed_out" | "reconnect" | "stop" | "report";
+export type AfterClose = "signed_out" | "reconnect" | "closed" | "error";
 /** The hundred decides; every attempt to reconnect asks for a new token first, so 41xx and 42xx are one. */
 export declare function afterClose(code: number): AfterClose;
-/** The reason behind a close of the 40xx, for when its `signed_out` frame was lost on the way. */
-export declare function reasonOfClose(code: number): EndReason;

@@ -1,14 +1,20 @@
 /** One request to the hub: JSON in, JSON or a `PortcullisError` out. */
 import type { Platform } from "./platform.js";
-export interface Call {
-    readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-    readonly path: string;
-    /** Sent as JSON, but for a form. */
-    readonly body?: unknown;
+/** A method and a path, such as `POST /api/auth`. */
+export type Route = `${"GET" | "POST" | "PUT" | "PATCH" | "DELETE"} /${string}`;
+export interface Credentials {
+    /** An access token or a service key. */
     readonly token?: string | undefined;
     /** The refresh token travels in its cookie (`X-Portcullis-Mode: cookie`). */
     readonly cookie?: boolean;
 }
-export type Send = <Answer>(call: Call) => Promise<Answer>;
+/** `body` is sent as JSON. */
+export type Send = <Answer>(route: Route, body?: unknown, credentials?: Credentials) => Promise<Answer>;
+/** The part of a segment of a path that is a secret or an id. */
+export declare const segment: typeof encodeURIComponent;
+/** An address without slashes at its end. */
+export declare const trimmed: (url: string) => string;
 /** Sends to the hub at `base`, an address without a slash at its end. */
 export declare function createSend(base: string, platform: Platform): Send;
+/** Sends to the hub at `base` in any form, and reads its answer. */
+export declare function exchange<Answer>(base: string, platform: Platform, route: Route, init: RequestInit): Promise<Answer>;

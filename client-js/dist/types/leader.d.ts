@@ -8,11 +8,11 @@
 import type { LocksLike, Platform } from "./platform.js";
 /**
  * Takes part in the election for the lock `name`. `ask` asks the other tabs whether one leads: where one does, it
- * answers, and `heard` is called. `changed` tells whether this tab leads.
+ * answers, and then `watch` is to be called. `changed` tells whether this tab leads.
  */
 export declare function createLeader(platform: Platform, locks: LocksLike, name: string, ask: () => void, changed: (leads: boolean) => void): {
-    leads: () => boolean;
-    start: () => void;
+    isLeading: () => boolean;
+    start: (steal?: boolean) => void;
     stop: () => void;
-    heard: () => void;
+    watch: () => void;
 };

@@ -10,8 +10,22 @@ export interface KeyValueStore {
 }
 /** The part of `WebSocket` that is used. */
 export type SocketLike = Pick<WebSocket, "onopen" | "onmessage" | "onclose" | "send" | "close">;
+export type OpenSocket = (url: string, protocols: string[]) => SocketLike;
 /** The part of `BroadcastChannel` that is used. */
 export type ChannelLike = Pick<BroadcastChannel, "onmessage" | "postMessage" | "close">;
+/** The part of a page's window, or of its popup's, that is used. */
+export interface WindowLike {
+    readonly location: {
+        href: string;
+    };
+    readonly history: Pick<History, "state" | "replaceState">;
+    /** Kept for this window alone, whatever address it goes to and comes back from. */
+    readonly sessionStorage: Pick<Storage, "getItem" | "setItem" | "removeItem">;
+    readonly document: Pick<Document, "hasFocus">;
+    readonly closed: boolean;
+    open(address: string, target: string, features: string): WindowLike | null;
+    close(): void;
+}
 /** The part of the Web Locks that is used. */
 export interface LocksLike {
     request(name: string, options: {
@@ -22,9 +36,11 @@ export interface LocksLike {
 export interface Platform {
     readonly fetch: typeof globalThis.fetch;
     /** `undefined` where there are no sockets. */
-    readonly openSocket: ((url: string, protocols: string[]) => SocketLike) | undefined;
+    readonly openSocket: OpenSocket | undefined;
     readonly openChannel: ((name: string) => ChannelLike) | undefined;
     readonly locks: LocksLike | undefined;
+    /** `undefined` where there is no page. */
+    readonly window: WindowLike | undefined;
     /** What the tabs of a page share and a reload keeps. */
     readonly store: KeyValueStore;
     /** Milliseconds; only differences count. */
@@ -39,5 +55,7 @@ export interface Platform {
 }
 /** A store that a reload empties, for where there is no other. */
 export declare function memoryStore(): KeyValueStore;
+/** Goes on after `ms`. */
+export declare function pause(platform: Platform, ms: number): Promise<void>;
 /** The surroundings of this script: a browser's, or as much of them as there is. */
 export declare function thisPlatform(): Platform;

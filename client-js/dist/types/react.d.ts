@@ -1,7 +1,7 @@
 /** `portcullis-client/react`: what components need, over `useSyncExternalStore`. */
 import { type ReactNode } from "react";
 import type { Client } from "./client.js";
-import type { Events, Snapshot } from "./events.js";
+import { type Events, type Snapshot } from "./events.js";
 /** Gives `client` to everything inside. */
 export declare function PortcullisProvider({ client, children }: {
     readonly client: Client;

@@ -11,27 +11,22 @@ import type { KeyValueStore } from "./platform.js";
 export type Proof = {
     readonly refresh_token?: string;
 };
-export type EndScope = "session" | "all";
-export interface Tombstone {
-    readonly scope: EndScope;
-    readonly proof: Proof;
+/** The body of the sign-out that the hub is still to be told of. */
+export interface Tombstone extends Proof {
+    readonly scope: "session" | "all";
 }
-export interface RefreshTokens {
+/** `cookie`: the refresh token is in a cookie that no script can read, and `store` holds the tombstone alone. */
+export declare function createTokens(store: KeyValueStore, name: string, cookie: boolean): {
     /** Whether requests are of cookie mode. */
-    readonly cookie: boolean;
-    /** The proof of the present session, or `undefined` where there is certainly none. */
-    present(): Promise<Proof | undefined>;
+    cookie: boolean;
+    present: () => Promise<Proof | undefined>;
+    tombstone: () => Promise<Tombstone | undefined>;
+    removeTombstone: () => Promise<void>;
     /** Keeps what a sign-in gave, or what a refresh gave for `spent`. */
-    keep(pair: TokenPair, spent?: Proof): Promise<void>;
+    keep({ refresh_token }: TokenPair, spent?: Proof): Promise<void>;
     /** Forgets a token that the hub does not take any more. */
     forget(spent?: Proof): Promise<void>;
     /** Forgets the session, and notes that the hub has to be told. */
-    bury(scope: EndScope): Promise<void>;
-    tombstone(): Promise<Tombstone | undefined>;
-    /** The hub has been told. */
-    removeTombstone(): Promise<void>;
-}
-/** In a cookie that no script can read. `store` holds the tombstone alone. */
-export declare function inCookie(store: KeyValueStore, name: string): RefreshTokens;
-/** In `store`, for applications that are not pages and for pages of another site than the hub's. */
-export declare function inStore(store: KeyValueStore, name: string): RefreshTokens;
+    bury(scope: Tombstone["scope"]): Promise<void>;
+};
+export type Tokens = ReturnType<typeof createTokens>;

@@ -1,46 +1,35 @@
 /**
  * What the tabs of one origin tell each other. Nothing depends on it: a message that is lost costs a request.
  */
+import type { ErrorCode } from "./errors.js";
 import type { Connection, SignedOut } from "./events.js";
 import type { News } from "./frames.js";
 import type { Platform } from "./platform.js";
 import type { Live } from "./session.js";
-export type TabMessage = 
-/** Is anybody signed in, and how is the connection? */
-{
-    readonly type: "ask";
+/** Each message by its name, with what it brings. */
+export interface TabMessages {
+    /** Is anybody signed in, and how is the connection? */
+    who(): void;
+    /** Signed in, or another access token. */
+    live(live: Live): void;
+    ended(sessionId: string, why: SignedOut): void;
+    /** A socket has brought this; `epoch` is that of the journal that numbered it. */
+    news(sessionId: string, epoch: string, frame: News): void;
+    /** To the tab that holds the one socket: does it still run? */
+    leads(): void;
+    /** It does. */
+    leading(): void;
+    connection(connection: Connection): void;
+    /** A popup has signed in, or linked; or why not. */
+    returned(error?: ErrorCode): void;
 }
-/** Signed in, or another access token. */
- | {
-    readonly type: "live";
-    readonly live: Live;
-} | {
-    readonly type: "ended";
-    readonly sessionId: string;
-    readonly why: SignedOut;
-}
-/** A socket has brought this. */
- | {
-    readonly type: "news";
-    readonly sessionId: string;
-    readonly epoch: string;
-    readonly frame: News;
-}
-/** From the tab that holds the one socket, as the next. */
- | {
-    readonly type: "connection";
-    readonly connection: Connection;
-} | {
-    readonly type: "leads";
-}
-/** Does that tab still run? */
- | {
-    readonly type: "leads?";
-};
-export declare function createTabs(platform: Platform, name: string, heard: (message: TabMessage) => void): {
-    /** Whether there can be others. */
-    isOpen: boolean;
-    send: (message: TabMessage) => void | undefined;
+type Message = {
+    [Name in keyof TabMessages]: [Name, ...Parameters<TabMessages[Name]>];
+}[keyof TabMessages];
+/** `heard` does what the messages of other tabs ask for. Without `openChannel` there is nobody to tell. */
+export declare function createTabs(openChannel: Platform["openChannel"], name: string, heard: () => Partial<TabMessages>): {
+    tell: (...message: Message) => void | undefined;
     close: () => void | undefined;
 };
 export type Tabs = ReturnType<typeof createTabs>;
+export {};

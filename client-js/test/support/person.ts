@@ -2,6 +2,7 @@
 
 import { type Client, type ClientOptions, createClientOn } from "../../src/client.js";
 import type { Events } from "../../src/events.js";
+import type { FakeWindow } from "./window.js";
 import { settle, type Tab, type World } from "./world.js";
 
 export type Told = { [T in keyof Events]: [T, Events[T]] }[keyof Events];
@@ -14,8 +15,8 @@ export interface Person {
   of<T extends keyof Events>(type: T): Events[T][];
 }
 
-export async function open(world: World, options: Partial<ClientOptions> = {}): Promise<Person> {
-  const tab = world.tab();
+export async function open(world: World, options: Partial<ClientOptions> = {}, window?: FakeWindow): Promise<Person> {
+  const tab = world.tab(window);
   const client = createClientOn(tab.platform, { url: "https://hub.example.org", ...options });
   const told: Told[] = [];
   const listen = <T extends keyof Events>(type: T) => {

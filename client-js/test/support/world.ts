@@ -4,10 +4,21 @@ import type { KeyValueStore, LocksLike, Platform } from "../../src/platform.js";
 import { memoryStore } from "../../src/platform.js";
 import { FakeHub } from "./hub.js";
 import { FakeSocket } from "./socket.js";
+import { FakeWindow } from "./window.js";
 
 /** Lets everything run that waits for nothing but its turn. */
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 12; turn += 1) await new Promise((resume) => setImmediate(resume));
+}
+
+/** Lets everything run until `isSo`: for what a thread of its own does, such as hashing. */
+export async function eventually(isSo: () => boolean): Promise<void> {
+  const deadline = Date.now() + 5_000;
+  while (!isSo()) {
+    if (Date.now() > deadline) throw new Error("this was to happen");
+    await new Promise((resume) => setImmediate(resume));
+  }
+  await settle();
 }
 
 interface Timer {
@@ -27,8 +38,8 @@ export class World {
   #timers: Timer[] = [];
 
   /** A tab: its platform shares the store, the channel and the locks with the others. */
-  tab(): Tab {
-    const tab = new Tab(this);
+  tab(window = new FakeWindow()): Tab {
+    const tab = new Tab(this, window);
     this.tabs.push(tab);
     return tab;
   }
@@ -66,7 +77,10 @@ export class Tab {
   #wakers = new Set<() => void>();
   #channels: { readonly name: string; onmessage: ((event: MessageEvent) => unknown) | null }[] = [];
 
-  constructor(world: World) {
+  constructor(
+    world: World,
+    readonly window: FakeWindow,
+  ) {
     this.platform = {
       fetch: async (input, init) => {
         const request = new Request(input, init);
@@ -94,6 +108,7 @@ export class Tab {
         return channel;
       },
       locks: world.locks,
+      window: this.window,
       store: world.store,
       now: () => world.time,
       random: () => world.chance,
@@ -131,7 +146,7 @@ interface Holder {
 }
 
 /** The Web Locks of one browser, for one name. */
-class FakeLocks implements LocksLike {
+export class FakeLocks implements LocksLike {
   #holder: Holder | undefined;
   #queue: Holder[] = [];
 
