@@ -15,9 +15,9 @@ const SOURCES = fileURLToPath(new URL("../src/", import.meta.url));
  * file that comes of it.
  */
 const PRIVATE = `
-  adopt after base bury calls changed connect cookie end failed find finish follow happen heard held isLeading isOpen
-  isVisible keep life lives lost next onWake openChannel openSocket opened platform present read removeTombstone renew
-  renewed session settled socketToken stop store tell told tokens tombstone update wake watch withToken
+  adopt after base bury calls changed connect cookie end failed find finish follow forget happen heard held isLeading
+  isOpen isVisible keep life lives lost next onWake openChannel openSocket opened platform present read removeTombstone
+  renew renewed session settled socketToken stop store tell told tokens tombstone update wake watch withToken
 `.trim().split(/\s+/);
 
 /** Where names are written that others read as well. */
@@ -39,11 +39,19 @@ export async function minified(source) {
     format: "esm",
     mangleProps: new RegExp(`^(${PRIVATE.join("|")})$`),
   });
-  const compress = { passes: 3, unsafe_arrows: true, unsafe_methods: true, hoist_props: true, pure_getters: true };
+  const compress = {
+    passes: 10,
+    unsafe_arrows: true,
+    unsafe_methods: true,
+    hoist_funs: true,
+    hoist_props: true,
+    keep_fargs: false,
+    pure_getters: true,
+  };
   const reduced = await reduce(bundle.outputFiles[0].text, { module: true, ecma: 2022, compress, mangle: false });
   const renamed = await rename(reduced.code, {
     module: true,
-    compress: { passes: 3, ecma: 2022, unsafe_arrows: true, unsafe_methods: true },
+    compress: { passes: 3, ecma: 2022, unsafe_arrows: true, unsafe_methods: true, hoist_funs: true },
     mangle: { toplevel: true },
   });
   return renamed.code;
