@@ -692,7 +692,7 @@ function createSession(core) {
   const { platform, send, tokens, tabs } = core;
   const { cookie } = tokens;
   let live;
-  let endedAt = 0;
+  let ended;
   let turn = 0;
   let restoring;
   async function signIn(route, body) {
@@ -773,7 +773,7 @@ function createSession(core) {
     return record;
   }
   function adopt(theirs) {
-    const isNewer = live?.sessionId === theirs.sessionId ? theirs.until >= live.until : theirs.since > (live?.since ?? endedAt - 1);
+    const isNewer = !live ? theirs.sessionId !== ended : live.sessionId === theirs.sessionId ? theirs.until >= live.until : theirs.since > live.since;
     if (isNewer) set(theirs, false);
   }
   function end(why, sessionId = live?.sessionId, here = true) {
@@ -781,7 +781,7 @@ function createSession(core) {
     if (sessionId !== last?.sessionId) return;
     live = void 0;
     turn += 1;
-    endedAt = platform.now();
+    ended = last?.sessionId ?? ended;
     core.life.ended(last, why, here);
   }
   function lost(reason, message) {

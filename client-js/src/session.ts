@@ -37,7 +37,8 @@ export function createSession(core: Core) {
   const { platform, send, tokens, tabs } = core;
   const { cookie } = tokens;
   let live: Live | undefined;
-  let endedAt = 0;
+  /** The session that was over last: what another tab says of it is late. */
+  let ended: string | undefined;
   /** Grows when one session gives way to another, or to none: an answer to an earlier turn is not heard. */
   let turn = 0;
   let restoring: Promise<Live> | undefined;
@@ -152,10 +153,11 @@ export function createSession(core: Core) {
 
   /** Another tab has this session. */
   function adopt(theirs: Live): void {
-    const isNewer =
-      live?.sessionId === theirs.sessionId
+    const isNewer = !live
+      ? theirs.sessionId !== ended
+      : live.sessionId === theirs.sessionId
         ? theirs.until >= live.until
-        : theirs.since > (live?.since ?? endedAt - 1);
+        : theirs.since > live.since;
     if (isNewer) set(theirs, false);
   }
 
@@ -165,7 +167,7 @@ export function createSession(core: Core) {
     if (sessionId !== last?.sessionId) return;
     live = undefined;
     turn += 1;
-    endedAt = platform.now();
+    ended = last?.sessionId ?? ended;
     core.life.ended(last, why, here);
   }
 

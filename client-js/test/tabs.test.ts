@@ -52,6 +52,21 @@ test("a refreshed token and a newer state reach the other tabs; an older state c
   }
 });
 
+test("a sign-in that was under way when a new tab was refused reaches it", async () => {
+  const world = new World();
+  const first = await open(world);
+  let answer = () => {};
+  const held = new Promise<undefined>((resume) => (answer = () => resume(undefined)));
+  world.hub.script(({ path }) => (path === "/api/auth" ? held : undefined));
+  const signingIn = first.client.signIn({ email: USER.email, password: "correct horse" });
+  const second = await open(world);
+  assert.equal(second.client.snapshot().status, "signedOut");
+  answer();
+  await signingIn;
+  await settle();
+  assert.equal(second.client.snapshot().status, "signedIn");
+});
+
 test("signing in as somebody else in one tab changes all", async () => {
   const world = new World();
   const first = await signedIn(world);
