@@ -70,7 +70,7 @@ impl Accounts {
     }
 
     /// DELETE /api/users/{id}: ends every session of the user, and erases the person. What stays names the
-    /// id alone: see [`users::erase`](crate::store::users::erase).
+    /// id alone: see [`users::erase`].
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::LastAdmin`]; [`Error::Lacking`] where the user holds a permission that
