@@ -210,7 +210,7 @@ impl Roles {
                 return Err(Error::Lacking(missing));
             }
         }
-        if found.is_some_and(|user| user.status == users::Status::Pending && !user.vouched) {
+        if found.is_some_and(|user| user.is_bare_claim()) {
             // The password that its activation puts into effect is whoever's registered the address last.
             let detail = "nobody has proven this address yet: give the role once the account is activated";
             return Err(Error::Conflict(detail));

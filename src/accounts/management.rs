@@ -10,9 +10,6 @@ use crate::store::sessions::EndReason;
 use crate::store::users::{self, Filter, Status, User};
 use crate::store::{self, Page, Tx};
 
-/// The most users that one call lists.
-const MAX_PAGE: u32 = 200;
-
 /// Another name, or none.
 #[derive(Clone, Debug)]
 pub enum NameChange {
@@ -39,7 +36,7 @@ impl Accounts {
         limit: u32,
     ) -> Result<Page<User, UserId>, Error> {
         let mut tx = self.cx.db.read().await?;
-        Ok(users::list(&mut tx, which, cursor, limit.min(MAX_PAGE)).await?)
+        Ok(users::list(&mut tx, which, cursor, limit.min(store::page::MAX)).await?)
     }
 
     /// Changes an account: all that was asked for, or nothing. Disabling ends every session and every mailed

@@ -7,11 +7,9 @@ use super::{Error, Sessions};
 use crate::hub::presence::Live;
 use crate::ids::{SessionId, UserId};
 use crate::store::sessions::{Listed, find_live, list_live};
-use crate::store::{Page, users};
+use crate::store::{Page, page, users};
 
-/// The most sessions that one call lists.
-const MAX_PAGE: u32 = 200;
-/// How many of them are looked at for one page of sessions without a connection.
+/// How many whole pages are looked at for one page of sessions without a connection.
 const MOST_PAGES: usize = 10;
 /// The most sessions of one user that are listed: the newest.
 const MAX_OF_USER: u32 = 1_000;
@@ -57,7 +55,7 @@ impl Sessions {
         cursor: Option<SessionId>,
         limit: u32,
     ) -> Result<Page<Shown, SessionId>, Error> {
-        let limit = limit.min(MAX_PAGE);
+        let limit = limit.min(page::MAX);
         match which.connected {
             Some(true) => self.list_connected(which.user, cursor, limit).await,
             Some(false) => self.list_without(which.user, cursor, limit).await,
@@ -106,7 +104,7 @@ impl Sessions {
     ) -> Result<Page<Shown, SessionId>, Error> {
         let mut found = Vec::new();
         for _ in 0..MOST_PAGES {
-            let page = self.read_page(user, cursor, MAX_PAGE).await?;
+            let page = self.read_page(user, cursor, page::MAX).await?;
             let shown = self.show(page.items).await;
             found.extend(shown.into_iter().filter(|shown| shown.connections.is_empty()));
             cursor = page.next;

@@ -29,7 +29,7 @@ pub async fn sign_in(
     language: Language,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let values = whither(&app, &edge, query.as_deref());
+    let values = destination(&app, &edge, query.as_deref());
     edge.pages.render("sign_in.html", language, values)
 }
 
@@ -47,7 +47,7 @@ pub async fn sign_up(
     language: Language,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let values = whither(&app, &edge, query.as_deref());
+    let values = destination(&app, &edge, query.as_deref());
     edge.pages.render("sign_up.html", language, values)
 }
 
@@ -65,7 +65,7 @@ pub async fn forgot(
     language: Language,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let values = whither(&app, &edge, query.as_deref());
+    let values = destination(&app, &edge, query.as_deref());
     edge.pages.render("forgot.html", language, values)
 }
 
@@ -84,7 +84,7 @@ pub async fn account(Extension(edge): Extension<Arc<Edge>>, language: Language) 
 }
 
 /// Where to go after a sign-in, and the query that takes the wish along.
-fn whither(app: &App, edge: &Edge, query: Option<&str>) -> Value {
+fn destination(app: &App, edge: &Edge, query: Option<&str>) -> Value {
     let listed = app.cx.config.links.return_to.as_deref();
     let asked = return_to::asked(query, listed.unwrap_or_default());
     context! {
