@@ -15,6 +15,8 @@ mod device;
 mod email_change;
 mod email_undo;
 mod export;
+mod federation;
+mod identities;
 mod import;
 mod letters;
 mod management;
@@ -45,6 +47,7 @@ use crate::store::users;
 use crate::store::{self, Tx};
 
 pub use export::Export;
+pub use federation::{Admitted, Claim};
 pub use import::{ImportOutcome, ImportRow, ImportedUser};
 pub use management::{AccountChange, NameChange};
 pub use operator::NewUser;
@@ -73,6 +76,15 @@ pub enum Error {
     NotFound,
     #[error("{0}")]
     Conflict(&'static str),
+    #[error("the account is disabled")]
+    AccountDisabled,
+    /// Of a provider, about somebody who has no identity here.
+    #[error("the provider does not vouch for the address")]
+    EmailUnverified,
+    #[error("the identity belongs to another account")]
+    IdentityTaken,
+    #[error("this is the only way to sign in that the account has")]
+    LastCredential,
     #[error("this would leave nobody with the role `admin`")]
     LastAdmin,
     #[error("the caller's session has ended")]
@@ -101,12 +113,16 @@ pub enum Error {
 impl Error {
     /// The code that the audit log keeps; `None` for what says nothing about an account (limits, typing
     /// errors, faults of the server) and would let a stranger fill the log. Only managers name accounts by ids.
-    const fn audited(&self) -> Option<Code> {
+    pub const fn audited(&self) -> Option<Code> {
         match self {
             Self::RegistrationClosed => Some(Code::RegistrationClosed),
             Self::TokenSpent => Some(Code::TokenSpent),
             Self::NotFound => Some(Code::NotFound),
             Self::Conflict(_) => Some(Code::Conflict),
+            Self::AccountDisabled => Some(Code::AccountDisabled),
+            Self::EmailUnverified => Some(Code::EmailUnverified),
+            Self::IdentityTaken => Some(Code::IdentityTaken),
+            Self::LastCredential => Some(Code::LastCredential),
             Self::LastAdmin => Some(Code::LastAdmin),
             Self::SessionEnded => Some(Code::SessionRevoked),
             Self::WrongPassword => Some(Code::WrongPassword),

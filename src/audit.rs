@@ -113,6 +113,8 @@ actions! {
     ActivationResend = "activation.resend",
     RecoveryRequest = "recovery.request",
     RecoveryComplete = "recovery.complete",
+    IdentityLink = "identity.link",
+    IdentityUnlink = "identity.unlink",
     SessionCreate = "session.create",
     SessionRefresh = "session.refresh",
     SessionReuse = "session.reuse",

@@ -73,6 +73,18 @@ codes! {
     AccountInactive = "account_inactive",
     /// The account was disabled.
     AccountDisabled = "account_disabled",
+    /// OAuth: the person, or the provider for them, said no.
+    AccessDenied = "access_denied",
+    /// OAuth: the provider cannot be reached, or fails.
+    ProviderUnavailable = "provider_unavailable",
+    /// OAuth: what the provider answered is not what it should be, and nothing of it is believed.
+    ProviderRefused = "provider_refused",
+    /// OAuth: the provider does not vouch for an address, so there is no account to sign in to.
+    EmailUnverified = "email_unverified",
+    /// OAuth: the identity at the provider belongs to another account.
+    IdentityTaken = "identity_taken",
+    /// It is the only way to sign in that the account has.
+    LastCredential = "last_credential",
     /// The mailed token is unknown, used or expired.
     TokenSpent = "token_spent",
     /// The request contradicts the present state.

@@ -91,6 +91,10 @@ id!(
     ServiceKeyId
 );
 id!(
+    /// A person as a provider knows them.
+    IdentityId
+);
+id!(
     /// One mail in the outbox.
     MailId
 );

@@ -5,6 +5,7 @@
 //! session in SQL). Called by `http`, `socket` and `jobs`.
 
 mod access_token;
+mod beginning;
 mod checks;
 mod device;
 mod introspection;
@@ -44,6 +45,7 @@ use crate::store::users::{AuthState, User};
 use crate::store::{self, Tx};
 
 pub use access_token::CLIENT_ID;
+pub use beginning::Begun;
 pub use trusted_browser::LIFETIME as TRUST_LIFETIME;
 
 use access_token::Known;

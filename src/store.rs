@@ -15,6 +15,7 @@
 pub mod audit;
 mod backend;
 mod error;
+pub mod identities;
 pub mod journal;
 pub mod known_devices;
 pub mod mailbox;
@@ -23,6 +24,7 @@ pub mod mails;
 pub mod meta;
 pub mod migrate;
 pub mod nodes;
+pub mod oauth_flows;
 pub mod page;
 #[cfg(test)]
 mod plans;

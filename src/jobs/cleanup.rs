@@ -1,7 +1,7 @@
 //! Erases what has served its time, every ten minutes. Spawned by `serve`, on every node: each statement
 //! can run any number of times.
 //!
-//! Erased are: mailed tokens and set-up tokens that expired, mails that were sent or given up a week ago,
+//! Erased are: mailed tokens, set-up tokens and sign-ins through a provider that expired, mails that were sent or given up a week ago,
 //! all but the newest 500 mails of the development mailbox, journal rows older than a day, nodes that
 //! died an hour ago, spent socket tokens that expired, sessions that ended and signing keys that verified last
 //! 30 days ago, devices that were not used for a year, lines of the audit log older than 400 days, and the
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::context::Context;
 use crate::limits::Limits;
 use crate::store::{
-    self, audit, journal, known_devices, mailbox, mailed_tokens, mails, nodes, sessions, setup_tokens,
+    self, audit, journal, known_devices, mailbox, mailed_tokens, mails, nodes, oauth_flows, sessions, setup_tokens,
     signing_keys, socket_tokens,
 };
 
@@ -62,6 +62,7 @@ async fn purge(cx: &Context) -> Result<u64, store::Error> {
     let mut rows = 0;
     rows += mailed_tokens::purge(&mut cx.db.single().await?, now).await?;
     rows += setup_tokens::purge(&mut cx.db.single().await?, now).await?;
+    rows += oauth_flows::purge(&mut cx.db.single().await?, now).await?;
     rows += mails::purge(&mut cx.db.single().await?, now - MAILS).await?;
     rows += mailbox::purge(&mut cx.db.single().await?, MAILBOX).await?;
     rows += journal::purge(&mut cx.db.single().await?, now - JOURNAL).await?;

@@ -46,6 +46,10 @@ pub enum Letter {
     },
     /// You said that it was not you; choose another password. The link is that of a recovery.
     Secured { name: Option<String>, token: PlainToken },
+    /// Your account can be signed in to by way of this provider from now on.
+    IdentityLinked { name: Option<String>, provider: String },
+    /// Your account cannot be signed in to by way of this provider any more.
+    IdentityUnlinked { name: Option<String>, provider: String },
     /// Your account was deleted.
     AccountDeleted { name: Option<String> },
     /// An old refresh token of yours was used again; the session was ended.
@@ -81,7 +85,7 @@ impl Page {
 
 impl Letter {
     /// Every kind there is.
-    pub(super) const KINDS: [&'static str; 12] = [
+    pub(super) const KINDS: [&'static str; 14] = [
         "activation",
         "already_registered",
         "recovery",
@@ -92,6 +96,8 @@ impl Letter {
         "email_changed",
         "new_device",
         "secured",
+        "identity_linked",
+        "identity_unlinked",
         "account_deleted",
         "token_reuse",
     ];
@@ -110,6 +116,8 @@ impl Letter {
             Self::EmailChanged { .. } => "email_changed",
             Self::NewDevice { .. } => "new_device",
             Self::Secured { .. } => "secured",
+            Self::IdentityLinked { .. } => "identity_linked",
+            Self::IdentityUnlinked { .. } => "identity_unlinked",
             Self::AccountDeleted { .. } => "account_deleted",
             Self::TokenReuse { .. } => "token_reuse",
         }
@@ -138,6 +146,8 @@ impl Letter {
             | Self::EmailChanged { name, .. }
             | Self::NewDevice { name, .. }
             | Self::Secured { name, .. }
+            | Self::IdentityLinked { name, .. }
+            | Self::IdentityUnlinked { name, .. }
             | Self::AccountDeleted { name }
             | Self::TokenReuse { name, .. } => name.as_deref(),
         }
@@ -157,6 +167,14 @@ impl Letter {
     pub(super) fn wanted(&self) -> Option<&Email> {
         match self {
             Self::EmailChangeAsked { wanted, .. } | Self::EmailChanged { wanted, .. } => Some(wanted),
+            _ => None,
+        }
+    }
+
+    /// What the provider is called that it tells of.
+    pub(super) fn provider(&self) -> Option<&str> {
+        match self {
+            Self::IdentityLinked { provider, .. } | Self::IdentityUnlinked { provider, .. } => Some(provider),
             _ => None,
         }
     }
@@ -196,6 +214,8 @@ impl Letter {
             Self::AlreadyRegistered { .. }
             | Self::PasswordChanged { .. }
             | Self::EmailChange { token: None, .. }
+            | Self::IdentityLinked { .. }
+            | Self::IdentityUnlinked { .. }
             | Self::AccountDeleted { .. }
             | Self::TokenReuse { .. } => None,
         }
@@ -250,6 +270,14 @@ impl Letter {
             Self::Secured {
                 name: named(),
                 token: token(),
+            },
+            Self::IdentityLinked {
+                name: named(),
+                provider: "GitHub".to_owned(),
+            },
+            Self::IdentityUnlinked {
+                name: named(),
+                provider: "GitHub".to_owned(),
             },
             Self::AccountDeleted { name: named() },
             Self::TokenReuse {

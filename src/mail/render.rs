@@ -123,6 +123,7 @@ impl Filling {
             device => device.filter(|device| is_presentable(device)),
             ip,
             wanted => letter.wanted().map(Email::as_str),
+            provider => letter.provider(),
             one_stays => letter.one_stays(),
             link => link.as_deref(),
             site => site.url().host_str().unwrap_or_default(),

@@ -2,53 +2,25 @@
 //!
 //! Nobody learns whether an address has an account (T09): every branch reads once, hashes once and
 //! writes one line of the audit log. That an account is pending or disabled is told only to who knows
-//! its password.
+//! its password. How the session then begins: `beginning.rs`.
 
-use std::time::Duration;
-
-use super::access_token::Grant;
+use super::beginning::Start;
 use super::device::{self, Standing};
-use super::rotation::{FIRST_GENERATION, PREFIX};
 use super::trusted_browser::TrustedBrowser;
-use super::{
-    Error, Kept, LogoutProof, LogoutScope, MAX_DEVICE, MAX_USER_AGENT, Sessions, SignIn, SignedIn, TokenPair,
-};
+use super::{Error, Sessions, SignIn, SignedIn, TokenPair};
 use crate::audit::{self, Action, Origin, Record};
-use crate::clock::Timestamp;
 use crate::email::Email;
 use crate::error::Code;
-use crate::ids::SessionId;
 use crate::limits::{Attempt, Place};
 use crate::metric;
-use crate::secret::PlainToken;
-use crate::store::journal::{Change, Entry, NewEntry};
 use crate::store::known_devices::Device;
-use crate::store::sessions::{Candidate, NewSession};
+use crate::store::sessions::Candidate;
 use crate::store::users::{Status, User};
-use crate::store::{self, Tx, journal, refresh_tokens, users};
+use crate::store::{self, users};
 
 /// How often a password is verified when the hash changes under it: by another sign-in that hashes it
 /// anew, or by a change of password.
 const VERIFICATIONS: usize = 3;
-/// A password was typed (RFC 8176).
-const PASSWORD: &str = "pwd";
-
-/// How a session is to begin.
-struct Start<'a> {
-    /// What to call the device.
-    device: Option<&'a str>,
-    standing: Standing,
-    by: &'a Origin,
-}
-
-/// A session that has begun, before anybody was told.
-struct Started {
-    session: NewSession,
-    refresh_token: PlainToken,
-    entry: Entry,
-    /// The owner is written to.
-    mailed: bool,
-}
 
 /// One of [`metric::SIGN_IN_OUTCOMES`].
 fn outcome(error: &Error) -> &'static str {
@@ -79,10 +51,7 @@ impl Sessions {
         let result = self.try_sign_in(&who, by).await;
         let outcome = result.as_ref().err().map_or("ok", outcome);
         metrics::counter!(metric::SIGN_INS, "outcome" => outcome).increment(1);
-        let pair = result?;
-        self.end_replaced(who.kept, &pair, by).await;
-        let browser = self.trust_browser(&pair.user);
-        Ok(SignedIn { pair, browser })
+        Ok(self.welcome(result?, who.kept, by).await)
     }
 
     async fn try_sign_in(&self, who: &SignIn, by: &Origin) -> Result<TokenPair, Error> {
@@ -95,17 +64,6 @@ impl Sessions {
         let result = self.decide(who, from, browser, &mut attempt, by).await;
         self.limits.settle(attempt).await;
         result
-    }
-
-    /// Ends the sessions whose refresh tokens gave way to the new one's. The sign-in stands, whatever becomes
-    /// of that.
-    async fn end_replaced(&self, kept: Kept, new: &TokenPair, by: &Origin) {
-        for token in kept.replaced {
-            let ended = self.log_out(LogoutProof::Refresh(token), LogoutScope::Session, by);
-            if let Err(error) = ended.await {
-                tracing::warn!(%error, session = %new.session_id, "a session that was replaced lives on");
-            }
-        }
     }
 
     /// A sign-in without the beginning and the end of its `attempt`.
@@ -164,6 +122,7 @@ impl Sessions {
                 Ok((user, rehashed)) => {
                     let start = Start {
                         device: who.device.as_deref(),
+                        provider: None,
                         standing,
                         by,
                     };
@@ -234,91 +193,10 @@ impl Sessions {
         if let (Some(old), Some(new)) = (&user.password_hash, rehashed) {
             users::rehash(&mut tx, user.id, old, new).await?;
         }
-        let started = self.start(&mut tx, &user, start).await?;
+        let begun = self.start(&mut tx, &user, start).await?;
         tx.commit().await?;
-        if started.mailed {
-            self.cx.mail.wake();
-        }
-        self.cx.hub.announce(std::slice::from_ref(&started.entry)).await;
-        Ok(Opening::Begun(Box::new(self.first_pair(started, user)?)))
-    }
-
-    /// Writes the session, its first refresh token, the journal and the audit log. The user is locked.
-    async fn start(&self, tx: &mut Tx, user: &User, start: Start<'_>) -> Result<Started, Error> {
-        let Start { device, standing, by } = start;
-        let now = self.cx.now();
-        let (idle_expires_at, expires_at) = self.lifetimes(now);
-        let session = NewSession {
-            id: SessionId::generate(&self.cx.clock, &self.cx.rng),
-            user_id: user.id,
-            at: now,
-            amr: vec![PASSWORD.to_owned()],
-            idle_expires_at,
-            expires_at,
-            ip: by.ip.map(|ip| ip.to_string()),
-            network: device::network(by),
-            user_agent: said(by.user_agent.as_deref(), MAX_USER_AGENT),
-            device: said(device, MAX_DEVICE).or_else(|| device::name_device(by.user_agent.as_deref()?)),
-        };
-        store::sessions::insert(tx, &session).await?;
-        let refresh_token = PlainToken::generate(PREFIX, &self.cx.rng);
-        refresh_tokens::insert(tx, &refresh_token.hash(), session.id, FIRST_GENERATION, now).await?;
-        let entry = NewEntry {
-            user_id: Some(user.id),
-            session_id: Some(session.id),
-            version: None,
-            change: Change::SessionCreated {
-                device: session.device.clone(),
-            },
-        };
-        let entry = journal::append(tx, entry, now).await?;
-        let record = Record::done(Action::SessionCreate)
-            .user(user.id)
-            .session(session.id);
-        audit::record(tx, &self.cx, by, record).await?;
-        let mailed = self.note_device(tx, user, &session, standing, by).await?;
-        Ok(Started {
-            session,
-            refresh_token,
-            entry,
-            mailed,
-        })
-    }
-
-    fn first_pair(&self, started: Started, user: User) -> Result<TokenPair, Error> {
-        let Started {
-            session,
-            refresh_token,
-            ..
-        } = started;
-        let ends_at = session.idle_expires_at.min(session.expires_at);
-        let access = self.mint(&Grant {
-            user: user.id,
-            session: session.id,
-            generation: FIRST_GENERATION,
-            version: user.version,
-            role: &user.site_role,
-            authenticated_at: session.at,
-            amr: &session.amr,
-            ends_at,
-            source: None,
-        })?;
-        Ok(TokenPair {
-            access_token: access.token,
-            expires_in: access.expires_in,
-            refresh_token,
-            refresh_expires_in: ends_at.since(session.at),
-            session_id: session.id,
-            user,
-        })
-    }
-
-    /// Idle and absolute end of a session that begins at `now`.
-    fn lifetimes(&self, now: Timestamp) -> (Timestamp, Timestamp) {
-        let tokens = &self.cx.config.tokens;
-        let expires_at = now + Duration::from_secs(tokens.refresh_absolute.into());
-        let idle = now + Duration::from_secs(tokens.refresh_idle.into());
-        (idle.min(expires_at), expires_at)
+        let pair = self.publish(begun, Vec::new(), user).await?;
+        Ok(Opening::Begun(Box::new(pair)))
     }
 
     /// Writes the refusal down and passes it on. What was refused for want of capacity leaves no line.
@@ -331,31 +209,5 @@ impl Sessions {
             audit::write(&self.cx, by, record).await?;
         }
         Err(error)
-    }
-}
-
-/// As [`device::plain_text`], trimmed. `None` when nothing is left.
-fn said(text: Option<&str>, length: usize) -> Option<String> {
-    let plain = device::plain_text(text?, length);
-    let plain = plain.trim();
-    (!plain.is_empty()).then(|| plain.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn t15_what_a_client_says_of_itself_is_cut_and_cleaned() {
-        assert_eq!(
-            said(Some(" Ada\u{7}'s\r\n phone "), 100).as_deref(),
-            Some("Ada's phone")
-        );
-        assert_eq!(
-            said(Some(&"é".repeat(400)), 300).map(|text| text.chars().count()),
-            Some(300)
-        );
-        assert_eq!(said(Some("\u{1b}\n"), 100), None);
-        assert_eq!(said(None, 100), None);
     }
 }

@@ -16,7 +16,7 @@ use crate::ids::UserId;
 pub use erasing::erase;
 pub use holders::{auth_states, grow_versions};
 pub use listing::{Filter, list};
-pub use own::{distrust_browsers, rehash, set_email, set_name};
+pub use own::{adopt_profile, distrust_browsers, rehash, set_email, set_name};
 
 /// Whether an account may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -20,6 +20,27 @@ pub async fn set_name(
     }))
 }
 
+/// Takes over what a provider calls the person, where nothing was set; answers the record as it is now.
+pub async fn adopt_profile(
+    tx: &mut Tx,
+    id: UserId,
+    name: Option<&str>,
+    avatar_url: Option<&str>,
+    now: Timestamp,
+) -> Result<Option<User>, Error> {
+    const SQL: &str = "update users set name = coalesce(name, $2), avatar_url = coalesce(avatar_url, $3),
+        updated_at = $4 where id = $1 returning *";
+    Ok(with_conn!(tx, conn => {
+        sqlx::query_as(SQL)
+            .bind(id.uuid())
+            .bind(name)
+            .bind(avatar_url)
+            .bind(now.micros())
+            .fetch_optional(conn)
+            .await?
+    }))
+}
+
 /// Gives the account an address that was proven; answers the new version, or `None` for one that was never
 /// activated. Another account with the address is [`Error::Constraint`].
 pub async fn set_email(tx: &mut Tx, id: UserId, email: &Email, now: Timestamp) -> Result<Option<i64>, Error> {

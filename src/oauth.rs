@@ -1,0 +1,119 @@
+//! Sign-in through a provider: OAuth 2.0 with PKCE (RFC 6749, 7636, 9207, 9700) and `OpenID` Connect.
+//!
+//! Called by `http`. A flow has four steps, and a secret of one use leads from each to the next: `departure`
+//! sends the browser to the provider, `arrival` hears what the provider answered and hands the frontend a
+//! one-time code, `exchange` gives a session for it, or links the identity to the account of who began. Nothing
+//! about an account changes before the exchange, which only who began the flow can make.
+
+mod arrival;
+mod departure;
+mod exchange;
+mod flow;
+mod wish;
+
+use crate::accounts::{self, Accounts};
+use crate::audit::{self, Action, Origin, Record};
+use crate::context::Context;
+use crate::error::{Code, FieldError};
+use crate::limits::{Exceeded, Limits};
+use crate::providers::{self, Provider, Providers};
+use crate::sessions::{self, Sessions};
+use crate::store;
+
+pub use arrival::{Answer, Arrival};
+pub use departure::Departure;
+pub use exchange::{Exchange, Exchanged};
+pub use flow::{Binding, LIFETIME};
+pub use wish::Wish;
+
+/// Why a step was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("there is no such provider")]
+    UnknownProvider,
+    #[error("a parameter is wrong")]
+    Invalid(Vec<FieldError>),
+    /// What should lead on to the next step is unknown, used, expired, or comes from another browser.
+    #[error("this leads nowhere, or not any more")]
+    Stray,
+    #[error("the code is unknown, used or expired, or the verifier is not the one that it was asked for with")]
+    CodeSpent,
+    #[error("only the session that began to link an identity can finish it")]
+    NotTheLinker,
+    #[error("the sign-in is too old to link an identity")]
+    ReauthenticationRequired,
+    #[error("the person, or the provider for them, said no")]
+    Denied,
+    #[error(transparent)]
+    Provider(#[from] providers::Error),
+    #[error(transparent)]
+    Account(#[from] accounts::Error),
+    #[error(transparent)]
+    Session(#[from] sessions::Error),
+    #[error(transparent)]
+    Limited(#[from] Exceeded),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+impl Error {
+    /// The code that the frontend hears in its address, and that the audit log keeps. `None`: nothing was decided
+    /// about anybody.
+    const fn refusal(&self) -> Option<Code> {
+        match self {
+            Self::Denied => Some(Code::AccessDenied),
+            Self::CodeSpent => Some(Code::TokenSpent),
+            Self::NotTheLinker => Some(Code::Forbidden),
+            Self::Provider(providers::Error::Unavailable(_)) => Some(Code::ProviderUnavailable),
+            Self::Provider(providers::Error::Refused(_)) => Some(Code::ProviderRefused),
+            Self::Account(error) => error.audited(),
+            _ => None,
+        }
+    }
+}
+
+/// The service. Clones share.
+#[derive(Clone, Debug)]
+pub struct OAuth {
+    cx: Context,
+    accounts: Accounts,
+    sessions: Sessions,
+    limits: Limits,
+    providers: Providers,
+}
+
+impl OAuth {
+    #[must_use]
+    pub const fn new(
+        cx: Context,
+        accounts: Accounts,
+        sessions: Sessions,
+        limits: Limits,
+        providers: Providers,
+    ) -> Self {
+        Self {
+            cx,
+            accounts,
+            sessions,
+            limits,
+            providers,
+        }
+    }
+
+    /// Whom people can sign in with.
+    #[must_use]
+    pub const fn providers(&self) -> &Providers {
+        &self.providers
+    }
+
+    fn provider(&self, id: &str) -> Result<&Provider, Error> {
+        self.providers.find(id).ok_or(Error::UnknownProvider)
+    }
+
+    /// Writes a refusal to the audit log, in a transaction of its own.
+    async fn note_refusal(&self, provider: &str, code: Code, by: &Origin) -> Result<(), store::Error> {
+        let details = serde_json::json!({ "provider": provider });
+        let row = Record::refused(Action::SessionCreate, code).details(details);
+        audit::write(&self.cx, by, row).await
+    }
+}
