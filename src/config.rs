@@ -27,6 +27,7 @@ mod links;
 mod mail;
 mod management;
 mod metrics;
+mod oauth;
 mod passwords;
 mod peppers;
 mod redis;
@@ -51,6 +52,7 @@ pub use mail::{Mail, Transport};
 pub use management::Management;
 pub use master::MasterError;
 pub use metrics::Metrics;
+pub use oauth::{OAuth, Provider};
 pub use passwords::Passwords;
 pub use peppers::{Pepper, Peppers};
 pub use reader::Source;
@@ -90,6 +92,7 @@ pub struct Config {
     pub registration: Registration,
     pub hub: Hub,
     pub limits: Limits,
+    pub oauth: OAuth,
 }
 
 impl Config {
@@ -113,6 +116,7 @@ impl Config {
             registration: Registration::default(),
             hub: Hub::default(),
             limits: Limits::default(),
+            oauth: OAuth::default(),
         }
     }
 

@@ -23,6 +23,7 @@
 //!                bus, presence, counters, redis                       what nodes share by way of Redis
 //!                nodes, progress, tally, reach                        what receipts are made of
 //!    mail        letter, language, templates, wording, render, outbox, mailer, mailbox
+//!    providers   who people are to Google, Yandex, GitHub, or any OpenID Connect provider
 //!                                       adapters: closed enums, chosen once at start
 //!    ids  clock  secret  email  error  config  metric         primitives: no I/O
 //! ```
@@ -45,6 +46,7 @@ pub mod limits;
 pub mod mail;
 pub mod metric;
 pub mod password;
+pub mod providers;
 pub mod revocation;
 pub mod roles;
 pub mod secret;

@@ -69,9 +69,5 @@ fn row(shown: &Shown) -> [String; 3] {
         Value::String(text) => output::plain(text),
         other => other.to_string(),
     };
-    [
-        shown.key.to_owned(),
-        value,
-        output::plain(&shown.source.to_string()),
-    ]
+    [shown.key.clone(), value, output::plain(&shown.source.to_string())]
 }

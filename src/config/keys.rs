@@ -7,8 +7,8 @@ use url::Url;
 use super::environment::PREFIX;
 use super::section::{Key, Section};
 use super::{
-    Database, Env, Http, Hub, Limits, Links, Mail, Management, Metrics, Passwords, Redis, Registration,
-    Secrets, Tokens,
+    Database, Env, Http, Hub, Limits, Links, Mail, Management, Metrics, OAuth, Passwords, Redis,
+    Registration, Secrets, Tokens, oauth,
 };
 
 const TOP: &[Key] = &[
@@ -33,11 +33,24 @@ const SECTIONS: &[&[Key]] = &[
     Registration::KEYS,
     Hub::KEYS,
     Limits::KEYS,
+    OAuth::KEYS,
 ];
 
-/// Every key there is.
+/// Every key there is, but for those of providers, which operators name.
 pub(super) fn keys() -> impl Iterator<Item = Key> {
     SECTIONS.iter().copied().flatten().copied()
+}
+
+/// Whether there is such a key.
+pub(super) fn is_key(name: &str) -> bool {
+    keys().any(|key| key.name == name) || oauth::is_provider_key(name)
+}
+
+/// The key that the variable `name` sets.
+pub(super) fn key_of(name: &str) -> Option<String> {
+    let fixed = keys().map(|key| key.name.to_owned());
+    let mut known = fixed.chain(oauth::key_of(name));
+    known.find(|key| variable(key) == name)
 }
 
 /// The variable that sets `key`.

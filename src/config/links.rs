@@ -66,7 +66,7 @@ fn is_link(text: &str) -> bool {
 }
 
 /// An address of the web that a browser would leave as it is, for nobody in particular.
-fn is_address(text: &str) -> bool {
+pub(super) fn is_address(text: &str) -> bool {
     Url::parse(text).is_ok_and(|url| {
         let nobody = url.username().is_empty() && url.password().is_none();
         matches!(url.scheme(), "http" | "https") && nobody && url.as_str() == text

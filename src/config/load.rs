@@ -4,12 +4,12 @@ use std::path::Path;
 
 use super::keys::keys;
 use super::reader::Reader;
-use super::section::{Key, Section};
+use super::section::Section;
 use super::setting::Setting;
 use super::sources::{read_environment, read_file};
 use super::{
     Config, ConfigErrors, Database, Env, Environment, Fault, Http, Hub, Limits, Links, Mail, Management,
-    Metrics, Passwords, Redis, Registration, Secrets, Source, Tokens, production,
+    Metrics, OAuth, Passwords, Redis, Registration, Secrets, Source, Tokens, production,
 };
 
 /// Read from the working directory when it exists and no other file is named.
@@ -41,7 +41,7 @@ impl Loaded {
 /// One line of `config show`.
 #[derive(Clone, Debug)]
 pub struct Shown {
-    pub key: &'static str,
+    pub key: String,
     /// Null when not set; a secret that is set reads `(set)`.
     pub value: serde_json::Value,
     pub source: Source,
@@ -99,6 +99,7 @@ impl Config {
             registration: Registration::read(reader),
             hub: Hub::read(reader),
             limits: Limits::read(reader),
+            oauth: OAuth::read(reader),
         }
     }
 
@@ -116,6 +117,7 @@ impl Config {
         self.passwords.check(reader);
         self.hub.check(reader);
         self.limits.check(reader);
+        self.oauth.check(reader);
         production::check_everywhere(self, reader);
         if self.env == Env::Production {
             production::check(self, reader);
@@ -139,14 +141,17 @@ impl Config {
             self.registration.shown(),
             self.hub.shown(),
             self.limits.shown(),
+            self.oauth.shown(),
         ];
-        let line = |(key, value): (Key, serde_json::Value)| Shown {
-            key: key.name,
+        let fixed = keys().zip(values.into_iter().flatten());
+        let fixed = fixed.map(|(key, value)| (key.name.to_owned(), key.secret, value));
+        let line = |(key, secret, value): (String, bool, serde_json::Value)| Shown {
+            source: reader.source(&key),
+            key,
             value,
-            source: reader.source(key.name),
-            secret: key.secret,
+            secret,
         };
-        keys().zip(values.into_iter().flatten()).map(line).collect()
+        fixed.chain(self.oauth.shown_providers()).map(line).collect()
     }
 }
 

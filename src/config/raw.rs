@@ -21,6 +21,11 @@ impl Raw {
         }
     }
 
+    /// Whether it says "not set".
+    pub(super) fn is_empty(&self) -> bool {
+        self.text().is_some_and(|text| text.trim().is_empty())
+    }
+
     pub(super) fn parsed<T: FromStr>(&self) -> Option<T> {
         self.text().and_then(|text| text.trim().parse().ok())
     }

@@ -37,20 +37,20 @@ impl fmt::Display for Source {
 /// What was given, and what is wrong with it.
 #[derive(Default)]
 pub(super) struct Reader {
-    given: BTreeMap<&'static str, (Raw, Source)>,
+    given: BTreeMap<String, (Raw, Source)>,
     /// Keys whose value could not be read: the default stands in, so rules about them are pointless.
-    unreadable: BTreeSet<&'static str>,
+    unreadable: BTreeSet<String>,
     faults: Vec<Fault>,
 }
 
 impl Reader {
     /// Puts a value over the one that is there.
-    pub(super) fn give(&mut self, key: &'static str, raw: Raw, source: Source) {
-        self.given.insert(key, (raw, source));
+    pub(super) fn give(&mut self, key: impl Into<String>, raw: Raw, source: Source) {
+        self.given.insert(key.into(), (raw, source));
     }
 
     /// The value of `key`, or `default` where there is none or a wrong one.
-    pub(super) fn take<T: Setting>(&mut self, key: &'static str, default: T) -> T {
+    pub(super) fn take<T: Setting>(&mut self, key: &str, default: T) -> T {
         let Some((raw, _)) = self.given.get(key) else {
             return default;
         };
@@ -58,7 +58,7 @@ impl Reader {
             return value;
         }
         self.complain(key, format!("not a value that it can have; {}", T::WANTED));
-        self.unreadable.insert(key);
+        self.unreadable.insert(key.to_owned());
         default
     }
 
@@ -74,8 +74,15 @@ impl Reader {
         self.given.contains_key(key)
     }
 
+    /// The keys that begin with `beginning` and were given something, an empty text being nothing.
+    pub(super) fn given_below(&self, beginning: &str) -> impl Iterator<Item = &str> {
+        let given = self.given.iter();
+        let below = given.filter(move |(key, (raw, _))| key.starts_with(beginning) && !raw.is_empty());
+        below.map(|(key, _)| key.as_str())
+    }
+
     /// Notes that the value of `key` is wrong.
-    pub(super) fn complain(&mut self, key: &'static str, problem: impl Into<String>) {
+    pub(super) fn complain(&mut self, key: &str, problem: impl Into<String>) {
         if !self.unreadable.contains(key) {
             let source = self.source(key);
             self.fault(key, source, problem);
@@ -83,7 +90,7 @@ impl Reader {
     }
 
     /// Notes that `holds` is required of the value of `key`.
-    pub(super) fn require(&mut self, key: &'static str, holds: bool, problem: &str) {
+    pub(super) fn require(&mut self, key: &str, holds: bool, problem: &str) {
         if !holds {
             self.complain(key, problem);
         }

@@ -44,6 +44,22 @@ impl Setting for bool {
     }
 }
 
+/// Three answers: yes, no, and whatever is usual.
+impl Setting for Option<bool> {
+    const WANTED: &'static str = "write true or false, or an empty text for the default";
+
+    fn read(raw: &Raw) -> Option<Self> {
+        if raw.is_empty() {
+            return Some(None);
+        }
+        bool::read(raw).map(Some)
+    }
+
+    fn show(&self) -> serde_json::Value {
+        json!(self)
+    }
+}
+
 impl Setting for u32 {
     const WANTED: &'static str = "write a whole number, not negative";
 
@@ -73,7 +89,7 @@ impl Setting for Option<usize> {
     const WANTED: &'static str = "write a whole number; 0 leaves it to the server";
 
     fn read(raw: &Raw) -> Option<Self> {
-        if raw.text().is_some_and(|text| text.trim().is_empty()) {
+        if raw.is_empty() {
             return Some(None);
         }
         raw.number().map(|number| (number > 0).then_some(number))

@@ -6,11 +6,11 @@ use figment::providers::{Format as _, Toml};
 use figment::value::{Dict, Value};
 
 use super::environment::PREFIX;
-use super::keys::{is_section, keys, nearest, variable};
+use super::keys::{is_key, is_section, key_of, keys, nearest, variable};
 use super::load::DEFAULT_FILE;
 use super::raw::Raw;
 use super::reader::Reader;
-use super::{Environment, Source};
+use super::{Environment, Source, oauth};
 
 /// Gives what the file says: `named`, which must exist, or else [`DEFAULT_FILE`] if it does.
 pub(super) fn read_file(reader: &mut Reader, named: Option<&Path>) {
@@ -40,17 +40,17 @@ fn flatten(reader: &mut Reader, above: &str, dict: Dict, source: &Source) {
         } else {
             format!("{above}.{name}")
         };
-        let known = keys().find(|key| key.name == name);
-        match (known, value) {
-            (Some(key), value) => reader.give(key.name, Raw::Toml(value), source.clone()),
-            (None, Value::Dict(_, dict)) if !dict.is_empty() => flatten(reader, &name, dict, source),
-            (None, Value::Dict(..)) if is_section(&name) => {}
-            (None, _) if is_section(&name) => {
+        match value {
+            value if is_key(&name) => reader.give(name, Raw::Toml(value), source.clone()),
+            Value::Dict(_, dict) if !dict.is_empty() => flatten(reader, &name, dict, source),
+            Value::Dict(..) if is_section(&name) => {}
+            _ if is_section(&name) => {
                 let problem = format!("is a section; write [{name}] and its keys below it");
                 reader.fault(name, source.clone(), problem);
             }
-            (None, _) => {
-                let nearest = nearest(&name, keys().map(|key| key.name.to_owned()));
+            _ => {
+                let known = keys().map(|key| key.name.to_owned());
+                let nearest = nearest(&name, known.chain(oauth::keys_like(&name)));
                 let problem = format!("there is no such key; did you mean `{nearest}`?");
                 reader.fault(name, source.clone(), problem);
             }
@@ -80,15 +80,15 @@ pub(super) fn read_environment(reader: &mut Reader, environment: &Environment) {
         }
     }
     for (name, value) in ours {
-        let plain = name.strip_suffix("_FILE").unwrap_or(name);
-        match keys().find(|key| variable(key.name) == *name || variable(key.name) == plain) {
-            Some(key) => give_variable(reader, environment, key.name, name, value),
+        let of_file = || key_of(name.strip_suffix("_FILE")?);
+        match key_of(name).or_else(of_file) {
+            Some(key) => give_variable(reader, environment, &key, name, value),
             None => reader.fault(name, Source::Variable(name.clone()), unknown_variable(name)),
         }
     }
 }
 
-fn give_variable(reader: &mut Reader, environment: &Environment, key: &'static str, name: &str, value: &str) {
+fn give_variable(reader: &mut Reader, environment: &Environment, key: &str, name: &str, value: &str) {
     let Some(plain) = name.strip_suffix("_FILE") else {
         return reader.give(
             key,
@@ -118,7 +118,9 @@ fn give_variable(reader: &mut Reader, environment: &Environment, key: &'static s
 }
 
 fn unknown_variable(name: &str) -> String {
-    let nearest = nearest(name, keys().map(|key| variable(key.name)));
+    let known = keys().map(|key| key.name.to_owned());
+    let known = known.chain(oauth::keys_like(&oauth::as_key(name)));
+    let nearest = nearest(name, known.map(|key| variable(&key)));
     let mut problem = format!("there is no such variable; did you mean `{nearest}`?");
     if name.starts_with("PORTCULLIS_PORT") || name.starts_with("PORTCULLIS_SERVICE_") {
         problem.push_str(

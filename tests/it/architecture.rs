@@ -29,6 +29,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "store", "clock", "config", "email", "error", "ids", "metric", "secret",
         ],
     ),
+    (
+        "providers",
+        &["clock", "config", "email", "error", "metric", "secret"],
+    ),
     // what services are built from
     ("context", &["store", "hub", "mail", "clock", "config", "secret"]),
     // services: the rules
@@ -93,7 +97,10 @@ const WRAPPED: &[(&str, &[&str])] = &[
     ("axum", &["http", "socket"]),
     ("tower_http", &["http"]),
     ("tokio_tungstenite", &["socket"]),
-    ("jsonwebtoken", &["sessions"]),
+    ("jsonwebtoken", &["sessions", "providers"]),
+    ("oauth2", &["providers"]),
+    // The health check calls the hub itself.
+    ("reqwest", &["providers", "cli"]),
     ("argon2", &["password"]),
     ("bcrypt", &["password"]),
     ("scrypt", &["password"]),
