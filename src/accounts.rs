@@ -113,6 +113,7 @@ pub enum Error {
 impl Error {
     /// The code that the audit log keeps; `None` for what says nothing about an account (limits, typing
     /// errors, faults of the server) and would let a stranger fill the log. Only managers name accounts by ids.
+    #[must_use]
     pub const fn audited(&self) -> Option<Code> {
         match self {
             Self::RegistrationClosed => Some(Code::RegistrationClosed),

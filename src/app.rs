@@ -25,7 +25,9 @@ use crate::jobs;
 use crate::lifecycle::Lifecycle;
 use crate::limits::Limits;
 use crate::mail::{Mailer, Outbox};
+use crate::oauth::OAuth;
 use crate::password::Hasher;
+use crate::providers::Providers;
 use crate::revocation::Revocation;
 use crate::roles::{self, Roles};
 use crate::secret::{MasterKey, Rng};
@@ -49,6 +51,7 @@ pub struct Inner {
     pub cx: Context,
     pub accounts: Accounts,
     pub sessions: Sessions,
+    pub oauth: OAuth,
     pub roles: Roles,
     pub revocation: Revocation,
     pub service_keys: ServiceKeys,
@@ -140,9 +143,19 @@ impl App {
         };
         let hasher = Hasher::new(&cx.config.passwords).context("passwords.breached")?;
         let limits = Limits::new(&cx.config.limits, Counters::new(cx.clock.clone(), redis.clone()));
+        let providers = Providers::new(&cx.config.oauth, &cx.clock)?;
+        let accounts = Accounts::new(cx.clone(), hasher.clone(), limits.clone());
+        let sessions = Sessions::new(cx.clone(), hasher.clone(), limits.clone()).await?;
         Ok(Self(Arc::new(Inner {
-            accounts: Accounts::new(cx.clone(), hasher.clone(), limits.clone()),
-            sessions: Sessions::new(cx.clone(), hasher.clone(), limits.clone()).await?,
+            oauth: OAuth::new(
+                cx.clone(),
+                accounts.clone(),
+                sessions.clone(),
+                limits.clone(),
+                providers,
+            ),
+            accounts,
+            sessions,
             roles: Roles::new(cx.clone()),
             revocation: Revocation::new(cx.clone()),
             service_keys: ServiceKeys::new(cx.clone(), limits.clone()),

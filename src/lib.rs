@@ -10,8 +10,10 @@
 //!    jobs        mail_outbox, cleanup, signing_keys, password_mix
 //!                                       edges: parse, authorise, call one service function, render
 //!    accounts    registration, activation, recovery, setup, operator, management, import, letters; one's own:
-//!                proof, profile, password_change, email_change, email_undo, device, deletion, export
-//!    sessions    login, pretence, device, trusted_browser, own, overview, refresh, rotation, logout, access_token,
+//!                proof, profile, password_change, email_change, email_undo, device, deletion, export, identities
+//!                whom a provider vouches for: federation
+//!    oauth       departure, arrival, exchange, flow, wish
+//!    sessions    login, beginning, pretence, device, trusted_browser, own, overview, refresh, rotation, logout, access_token,
 //!                socket_token, introspection, token_revocation, signing_keys, key_set, key_rotation,
 //!                known_tokens, checks, jwt
 //!    service_keys  roles  revocation  audit  limits  password
@@ -45,6 +47,7 @@ pub mod lifecycle;
 pub mod limits;
 pub mod mail;
 pub mod metric;
+pub mod oauth;
 pub mod password;
 pub mod providers;
 pub mod revocation;

@@ -36,7 +36,9 @@ pub enum Error {
     /// What should lead on to the next step is unknown, used, expired, or comes from another browser.
     #[error("this leads nowhere, or not any more")]
     Stray,
-    #[error("the code is unknown, used or expired, or the verifier is not the one that it was asked for with")]
+    #[error(
+        "the code is unknown, used or expired, or the verifier is not the one that it was asked for with"
+    )]
     CodeSpent,
     #[error("only the session that began to link an identity can finish it")]
     NotTheLinker,

@@ -9,6 +9,7 @@ use crate::clock::Timestamp;
 use crate::ids::{AuditId, UserId};
 use crate::sessions::Current;
 use crate::store::audit::{self as log, Line};
+use crate::store::identities::{self, Identity};
 use crate::store::known_devices::{self, Known};
 use crate::store::sessions::{self, Listed};
 use crate::store::users::{self, User};
@@ -23,6 +24,7 @@ pub struct Export {
     pub at: Timestamp,
     pub user: User,
     pub sessions: Vec<Listed>,
+    pub identities: Vec<Identity>,
     pub devices: Vec<Known>,
     pub links: Vec<mailed_tokens::Listed>,
     pub mails: Vec<mails::Listed>,
@@ -42,6 +44,7 @@ impl Accounts {
             at: self.cx.now(),
             user: users::find(&mut tx, user).await?.ok_or(Error::SessionEnded)?,
             sessions: sessions::list_all(&mut tx, user).await?,
+            identities: identities::list(&mut tx, user).await?,
             devices: known_devices::list(&mut tx, user).await?,
             links: mailed_tokens::list(&mut tx, user).await?,
             mails: mails::list_of(&mut tx, user).await?,

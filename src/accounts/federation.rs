@@ -35,7 +35,11 @@ pub struct Claim<'a> {
 impl Claim<'_> {
     /// The address that the provider vouches for.
     fn verified_email(&self) -> Result<&Email, Error> {
-        let email = self.profile.email.as_ref().filter(|_| self.profile.email_verified);
+        let email = self
+            .profile
+            .email
+            .as_ref()
+            .filter(|_| self.profile.email_verified);
         email.ok_or(Error::EmailUnverified)
     }
 }
@@ -87,7 +91,12 @@ impl Accounts {
         }
     }
 
-    async fn admit_known(&self, tx: &mut Tx, identity: &Identity, claim: Claim<'_>) -> Result<Admitted, Error> {
+    async fn admit_known(
+        &self,
+        tx: &mut Tx,
+        identity: &Identity,
+        claim: Claim<'_>,
+    ) -> Result<Admitted, Error> {
         let user = users::find_locked(tx, identity.user_id).await?.ok_or(AGAIN)?;
         let email = claim.profile.email.as_ref().map(Email::as_str);
         // Under the lock: it may have been unlinked since it was found.
@@ -196,7 +205,11 @@ impl Accounts {
             user_id: user,
             provider: claim.provider.to_owned(),
             subject: claim.profile.subject.clone(),
-            email: claim.profile.email.as_ref().map(|email| email.as_str().to_owned()),
+            email: claim
+                .profile
+                .email
+                .as_ref()
+                .map(|email| email.as_str().to_owned()),
             created_at: now,
             last_used_at: now,
         };

@@ -77,7 +77,9 @@ impl Accounts {
         if user.password_hash.is_none() && works(&gone) && !left.iter().any(works) {
             return Err(Error::LastCredential);
         }
-        let provider = providers.find(&gone.provider).map(|provider| provider.name().to_owned());
+        let provider = providers
+            .find(&gone.provider)
+            .map(|provider| provider.name().to_owned());
         let letter = Letter::IdentityUnlinked {
             name: user.name.clone(),
             provider: provider.unwrap_or_else(|| gone.provider.clone()),

@@ -16,6 +16,7 @@ use super::edge::{Edge, root};
 use super::extract::Json;
 use super::render::TokenPairJson;
 use crate::config::Site;
+use crate::oauth::{Binding, LIFETIME};
 use crate::secret::PlainToken;
 use crate::sessions::{Kept, SignedIn, TRUST_LIFETIME, TokenPair};
 
@@ -61,10 +62,14 @@ impl Cookies {
     }
 
     /// A `Set-Cookie`; without a life the browser forgets the cookie.
-    fn set(&self, name: &'static str, value: &str, life: Duration) -> HeaderValue {
+    fn set(&self, name: &str, value: &str, life: Duration) -> HeaderValue {
+        self.set_below(&self.path, name, value, life)
+    }
+
+    fn set_below(&self, path: &str, name: &str, value: &str, life: Duration) -> HeaderValue {
         let seconds = i64::try_from(life.as_secs()).unwrap_or(i64::MAX);
         let cookie = Cookie::build((name, value))
-            .path(self.path.as_str())
+            .path(path)
             .max_age(time::Duration::seconds(seconds))
             .http_only(true)
             .secure(self.secure)
@@ -72,6 +77,28 @@ impl Cookies {
             .build();
         // Tokens are base64url, so this is a header's value; without one the browser is given nothing.
         HeaderValue::try_from(cookie.to_string()).unwrap_or(HeaderValue::from_static(""))
+    }
+
+    /// What binds a sign-in with a provider to this browser, until it comes back from there. Lax, for the browser comes
+    /// from another site; `__Host-`, for no site beside this one may have written it.
+    pub fn bind(&self, binding: &Binding) -> HeaderValue {
+        let name = self.flow_name(&binding.key);
+        self.set_below("/", &name, binding.value.expose(), LIFETIME)
+    }
+
+    /// The browser forgets the cookie of that sign-in.
+    pub fn unbind(&self, key: &str) -> HeaderValue {
+        self.set_below("/", &self.flow_name(key), "", Duration::ZERO)
+    }
+
+    /// What the browser says that it was given for the sign-in of `key`.
+    pub fn bindings(&self, headers: &HeaderMap, key: &str) -> Vec<PlainToken> {
+        Self::sent(headers, &self.flow_name(key))
+    }
+
+    fn flow_name(&self, key: &str) -> String {
+        let prefix = if self.secure { "__Host-" } else { "" };
+        format!("{prefix}portcullis_oauth_{key}")
     }
 
     /// Every value of the cookie `name`: a site beside this one may have set another of the same name.

@@ -44,6 +44,7 @@ const TEMPLATES: &[(&str, &str)] = built_in![
     "setup.html",
     "sign_in.html",
     "sign_up.html",
+    "stopped.html",
     "ways.html",
 ];
 
@@ -149,6 +150,8 @@ mod tests {
             title => "t",
             detail => "d",
             remedy => "r",
+            why => "stray",
+            faults => vec![context! { field => "redirect_to", detail => "d" }],
         }
     }
 

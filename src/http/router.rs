@@ -14,11 +14,12 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 use super::edge::Edge;
-use super::problem::{CommonProblems, get_only, method_not_allowed, not_found, oauth};
+use super::problem::oauth::in_its_words;
+use super::problem::{CommonProblems, get_only, method_not_allowed, not_found};
 use super::{
     activation, assets, audit, client_files, cors, dev_mailbox, docs, export, health, home, host, hub,
-    introspection, jwks, logout, mails, me, middleware, openapi as document, own_email, own_password,
-    own_sessions, pages, path, problems, recovery, refresh, registration, revocations, roles,
+    identities, introspection, jwks, logout, mails, me, middleware, oauth, openapi as document, own_email,
+    own_password, own_sessions, pages, path, problems, recovery, refresh, registration, revocations, roles,
     server_metadata, service_keys, sessions, setup, sign_in, site_role, socket_token, token_revocation,
     users,
 };
@@ -34,9 +35,15 @@ fn public() -> Routes {
         .routes(routes!(activation::activate))
         .routes(routes!(activation::resend))
         .routes(routes!(sign_in::sign_in))
+        .routes(routes!(oauth::list))
+        // Each of these uses up what leads to it, so HEAD is refused.
+        .routes(routes!(oauth::departure::start).map(|route| route.head(get_only).fallback(get_only)))
+        .routes(routes!(oauth::departure::start_link).map(|route| route.head(get_only).fallback(get_only)))
+        .routes(routes!(oauth::callback::callback).map(|route| route.head(get_only).fallback(get_only)))
+        .routes(routes!(oauth::exchange))
         .routes(routes!(refresh::refresh))
         .routes(routes!(logout::log_out))
-        .routes(routes!(token_revocation::revoke).layer(map_response(oauth::in_its_words)))
+        .routes(routes!(token_revocation::revoke).layer(map_response(in_its_words)))
         .routes(routes!(recovery::request))
         .routes(routes!(recovery::recover))
         .routes(routes!(own_email::confirm))
@@ -57,6 +64,9 @@ fn user() -> Routes {
         .routes(routes!(own_email::request))
         .routes(routes!(own_sessions::list, own_sessions::end_others))
         .routes(routes!(own_sessions::end))
+        .routes(routes!(identities::list))
+        .routes(routes!(identities::link))
+        .routes(routes!(identities::unlink))
         .routes(routes!(site_role::read))
         // GET is written down here, so HEAD is refused.
         .routes(routes!(export::export).map(|route| route.head(get_only).fallback(get_only)))
@@ -78,7 +88,7 @@ fn management() -> Routes {
         .routes(routes!(revocations::revoke))
         .routes(routes!(revocations::receipt))
         .routes(routes!(hub::read))
-        .routes(routes!(introspection::introspect).layer(map_response(oauth::in_its_words)))
+        .routes(routes!(introspection::introspect).layer(map_response(in_its_words)))
         .routes(routes!(mails::list))
         .routes(routes!(audit::list))
         .routes(routes!(service_keys::list, service_keys::create))

@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use crate::context::Context;
 use crate::limits::Limits;
 use crate::store::{
-    self, audit, journal, known_devices, mailbox, mailed_tokens, mails, nodes, oauth_flows, sessions, setup_tokens,
-    signing_keys, socket_tokens,
+    self, audit, journal, known_devices, mailbox, mailed_tokens, mails, nodes, oauth_flows, sessions,
+    setup_tokens, signing_keys, socket_tokens,
 };
 
 /// How often the job runs. The first time is at the start.

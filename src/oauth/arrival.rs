@@ -58,7 +58,9 @@ impl OAuth {
         let flow = oauth_flows::consume(&mut tx, &state.hash(), Step::Provider, self.cx.now()).await?;
         drop(tx);
         // A flow of another provider: somebody mixes them up (RFC 9700, 4.4).
-        let flow = flow.filter(|flow| flow.provider == provider.id()).ok_or(Error::Stray)?;
+        let flow = flow
+            .filter(|flow| flow.provider == provider.id())
+            .ok_or(Error::Stray)?;
         let redirect_to = flow.redirect_to.clone();
         let secrets = self.secrets(state, provider);
         let to = match self.take(provider, flow, &secrets, answer, by).await {

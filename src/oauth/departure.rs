@@ -82,7 +82,9 @@ impl OAuth {
         let mut tx = self.cx.db.single().await?;
         let flow = oauth_flows::consume(&mut tx, &ticket.hash(), Step::Link, self.cx.now()).await?;
         drop(tx);
-        let flow = flow.filter(|flow| flow.provider == provider.id()).ok_or(Error::Stray)?;
+        let flow = flow
+            .filter(|flow| flow.provider == provider.id())
+            .ok_or(Error::Stray)?;
         let wish = Wish {
             redirect_to: flow.redirect_to,
             code_challenge: flow.code_challenge,

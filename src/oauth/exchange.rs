@@ -11,9 +11,9 @@ use crate::metric;
 use crate::providers::Profile;
 use crate::secret::{PlainToken, TokenHash};
 use crate::sessions::{self, Current, Kept, SignedIn};
+use crate::store::Tx;
 use crate::store::identities::Identity;
 use crate::store::oauth_flows::{self, Flow, Step};
-use crate::store::Tx;
 
 /// What a frontend exchanges.
 #[derive(Debug)]

@@ -35,7 +35,11 @@ pub struct Binding {
 impl Binding {
     /// Whether `sent` is what the browser was given.
     pub(super) fn matches(&self, sent: &PlainToken) -> bool {
-        self.value.expose().as_bytes().ct_eq(sent.expose().as_bytes()).into()
+        self.value
+            .expose()
+            .as_bytes()
+            .ct_eq(sent.expose().as_bytes())
+            .into()
     }
 }
 
@@ -114,7 +118,9 @@ impl OAuth {
             avatar_url: profile.avatar_url,
         };
         let text = serde_json::to_vec(&kept).unwrap_or_default();
-        self.cx.master.seal(SEAL, code.hash().bytes(), &text, &self.cx.rng)
+        self.cx
+            .master
+            .seal(SEAL, code.hash().bytes(), &text, &self.cx.rng)
     }
 
     /// What [`seal`](Self::seal) was given; `None` when the master secret is another one by now.

@@ -152,7 +152,10 @@ impl Sessions {
             },
         };
         let entry = journal::append(tx, entry, now).await?;
-        let details = provider.map_or(serde_json::Value::Null, |id| serde_json::json!({ "provider": id }));
+        let details = provider.map_or(
+            serde_json::Value::Null,
+            |id| serde_json::json!({ "provider": id }),
+        );
         let record = Record::done(Action::SessionCreate)
             .user(user.id)
             .session(session.id)

@@ -35,7 +35,8 @@ from_row!(Identity, |row| Identity {
 
 /// Writes `identity` unless somebody has it already; answers whether it was written.
 pub async fn insert_missing(tx: &mut Tx, identity: &Identity) -> Result<bool, Error> {
-    const SQL: &str = "insert into identities (id, user_id, provider, subject, email, created_at, last_used_at)
+    const SQL: &str =
+        "insert into identities (id, user_id, provider, subject, email, created_at, last_used_at)
         values ($1, $2, $3, $4, $5, $6, $7) on conflict (provider, subject) do nothing";
     let written = with_conn!(tx, conn => {
         sqlx::query(SQL)

@@ -92,7 +92,12 @@ pub async fn insert(tx: &mut Tx, hash: &TokenHash, flow: &Flow) -> Result<(), Er
 }
 
 /// Takes the flow out of its step: of any number of callers, one gets it.
-pub async fn consume(tx: &mut Tx, hash: &TokenHash, step: Step, now: Timestamp) -> Result<Option<Flow>, Error> {
+pub async fn consume(
+    tx: &mut Tx,
+    hash: &TokenHash,
+    step: Step,
+    now: Timestamp,
+) -> Result<Option<Flow>, Error> {
     const SQL: &str = "delete from oauth_flows where hash = $1 and step = $2 and expires_at > $3
         returning step, provider, redirect_to, code_challenge, user_id, session_id, profile, expires_at";
     Ok(with_conn!(tx, conn => {
@@ -103,13 +108,6 @@ pub async fn consume(tx: &mut Tx, hash: &TokenHash, step: Step, now: Timestamp) 
             .fetch_optional(conn)
             .await?
     }))
-}
-
-/// Ends every flow by which the user wants to link an identity.
-pub async fn end_of(tx: &mut Tx, user: UserId) -> Result<(), Error> {
-    const SQL: &str = "delete from oauth_flows where user_id = $1";
-    with_conn!(tx, conn => { sqlx::query(SQL).bind(user.uuid()).execute(conn).await?; });
-    Ok(())
 }
 
 /// Erases what expired before `before`. Answers how many went.

@@ -7,8 +7,9 @@ use utoipa::ToSchema;
 use super::super::render::UserJson;
 use crate::accounts::Export;
 use crate::clock::Timestamp;
-use crate::ids::{AuditId, MailId, SessionId, UserId};
+use crate::ids::{AuditId, IdentityId, MailId, SessionId, UserId};
 use crate::store::audit::Line;
+use crate::store::identities::Identity;
 use crate::store::known_devices::Known;
 use crate::store::sessions::Listed;
 use crate::store::{mailed_tokens, mails};
@@ -25,6 +26,8 @@ pub struct ExportJson {
     updated_at: Timestamp,
     /// Those that ended within the last 30 days included.
     sessions: Vec<PastSessionJson>,
+    /// Who the person is at providers.
+    identities: Vec<ExportedIdentityJson>,
     /// What was signed in from.
     devices: Vec<DeviceJson>,
     /// Mailed links that still work.
@@ -63,6 +66,21 @@ pub struct PastSessionJson {
     ip: Option<String>,
     user_agent: Option<String>,
     device: Option<String>,
+}
+
+/// Who the person is at a provider.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ExportedIdentity)]
+pub struct ExportedIdentityJson {
+    #[schema(value_type = uuid::Uuid)]
+    id: IdentityId,
+    provider: String,
+    subject: String,
+    email: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    last_used_at: Timestamp,
 }
 
 /// A device that the person has signed in from.
@@ -142,6 +160,19 @@ impl From<Listed> for PastSessionJson {
     }
 }
 
+impl From<Identity> for ExportedIdentityJson {
+    fn from(identity: Identity) -> Self {
+        Self {
+            id: identity.id,
+            provider: identity.provider,
+            subject: identity.subject,
+            email: identity.email,
+            created_at: identity.created_at,
+            last_used_at: identity.last_used_at,
+        }
+    }
+}
+
 impl From<Known> for DeviceJson {
     fn from(device: Known) -> Self {
         Self {
@@ -209,6 +240,7 @@ impl From<Export> for ExportJson {
             updated_at: export.user.updated_at,
             user: export.user.into(),
             sessions: export.sessions.into_iter().map(Into::into).collect(),
+            identities: export.identities.into_iter().map(Into::into).collect(),
             devices: export.devices.into_iter().map(Into::into).collect(),
             links: export.links.into_iter().map(Into::into).collect(),
             mails: export.mails.into_iter().map(Into::into).collect(),

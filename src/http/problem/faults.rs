@@ -7,7 +7,7 @@ use crate::error::Code;
 use crate::limits::Exceeded;
 use crate::password::{Overloaded, Unreadable};
 use crate::roles::{Permission, Unconfirmed};
-use crate::{accounts, revocation, roles, service_keys, sessions, store};
+use crate::{accounts, oauth, providers, revocation, roles, service_keys, sessions, store};
 
 /// A fault of the server: logged with the request's span, told to nobody.
 fn internal(error: &dyn Display) -> Problem {
@@ -94,6 +94,29 @@ impl From<sessions::Error> for Problem {
             Error::Overloaded(overloaded) => overloaded.into(),
             Error::Store(error) => error.into(),
             Error::Signing(_) => internal(&error),
+        }
+    }
+}
+
+impl From<oauth::Error> for Problem {
+    fn from(error: oauth::Error) -> Self {
+        use oauth::Error;
+        match error {
+            Error::UnknownProvider => Self::new(Code::NotFound).detail("there is no such provider"),
+            Error::Invalid(errors) => Self::fields(errors),
+            Error::Stray => Self::new(Code::BadRequest).detail("the sign-in was not begun here, or is over"),
+            Error::CodeSpent => Self::new(Code::TokenSpent).detail(error.to_string()),
+            Error::NotTheLinker => Self::new(Code::Forbidden).detail(error.to_string()),
+            Error::ReauthenticationRequired => {
+                Self::new(Code::ReauthenticationRequired).detail("the sign-in is older than five minutes")
+            }
+            Error::Denied => Self::new(Code::AccessDenied),
+            Error::Provider(providers::Error::Unavailable(_)) => Self::new(Code::ProviderUnavailable),
+            Error::Provider(providers::Error::Refused(_)) => Self::new(Code::ProviderRefused),
+            Error::Account(error) => error.into(),
+            Error::Session(error) => error.into(),
+            Error::Limited(limit) => limit.into(),
+            Error::Store(error) => error.into(),
         }
     }
 }

@@ -5,6 +5,7 @@
 mod accounts;
 mod audit;
 mod consuming;
+mod identities;
 mod journal;
 mod keys;
 mod locks;
