@@ -117,8 +117,8 @@ export class Control {
   }
 
   /**
-   * Serves `endpoints` ({"METHOD /path": {name, answer}}, where `at` is a name) on a free port of 127.0.0.1, says where, and ends with its
-   * standard input. `answer(asked, response, request)` gets {method, path, query, form, headers}.
+   * Serves `endpoints` ({"METHOD /path": {name, answer}}, where `at` is a name) on a free port of 127.0.0.1 until the
+   * standard input closes. `answer(asked, response, request)` gets {method, path, query, form, headers}.
    */
   serve(endpoints) {
     this.endpoints = Object.values(endpoints).map(({ name }) => name)

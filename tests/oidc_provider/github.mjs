@@ -105,7 +105,8 @@ const failed = (response, status, message, headers = {}, documentation_url = DOC
 const api = (answer) => (asked, response) => {
   const { headers } = asked
   if (!headers['user-agent']) {
-    return send(response, 403, 'Request forbidden by administrative rules. Please make sure your request has a User-Agent header.')
+    const why = 'Please make sure your request has a User-Agent header.'
+    return send(response, 403, `Request forbidden by administrative rules. ${why}`)
   }
   const bearer = /^(?:Bearer|token) (.+)$/i.exec(headers.authorization ?? '')?.[1]
   if (!bearer) return failed(response, 401, 'Requires authentication')

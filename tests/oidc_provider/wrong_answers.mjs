@@ -14,7 +14,7 @@ export const CLAIMS = {
   aud_missing: set({ aud: undefined }),
   aud_empty: set({ aud: [] }),
   aud_many_without_azp: (claims, { client_id }) => ({ ...claims, aud: [client_id, 'somebody-else'] }),
-  aud_many_azp_wrong: (claims, { client_id }) => ({ ...claims, aud: [client_id, 'somebody-else'], azp: 'somebody-else' }),
+  aud_many_azp_wrong: (claims, { client_id }) => ({ ...claims, aud: [client_id, 'another'], azp: 'another' }),
   azp_wrong: set({ azp: 'somebody-else' }),
   nonce_wrong: set({ nonce: 'another' }),
   nonce_missing: set({ nonce: undefined }),

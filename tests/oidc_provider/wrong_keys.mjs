@@ -1,6 +1,6 @@
 // How the misbehaving provider signs its ID tokens, and which keys it publishes: what each mode does to both.
 
-import { constants, createPublicKey, generateKeyPairSync, randomUUID, sign } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync, randomUUID, sign } from 'node:crypto'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 
 const encode = (value) => Buffer.from(JSON.stringify(value)).toString('base64url')
@@ -12,7 +12,7 @@ function compact(header, claims, signer = () => '') {
 }
 
 const jose = (header, claims, key) => new SignJWT(claims).setProtectedHeader(header).sign(key)
-const rs256 = (key) => (content) => sign('sha256', content, { key, padding: constants.RSA_PKCS1_PADDING }).toString('base64url')
+const rs256 = (key) => (content) => sign('sha256', content, key).toString('base64url')
 
 async function pair(alg, kid) {
   const { privateKey, publicKey } = await generateKeyPair(alg)

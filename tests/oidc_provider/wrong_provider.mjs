@@ -56,7 +56,8 @@ function authorize({ query }, response) {
   const refused = (error) => redirect(response, redirect_uri, { error, state, iss: control.address })
   if (response_type !== 'code') return refused('unsupported_response_type')
   if (!scope.split(' ').includes('openid')) return refused('invalid_scope')
-  if (query.code_challenge_method !== 'S256' || !/^[\w-]{43}$/.test(query.code_challenge)) return refused('invalid_request')
+  const isChallenged = query.code_challenge_method === 'S256' && /^[\w-]{43}$/.test(query.code_challenge)
+  if (!isChallenged) return refused('invalid_request')
   const code = codes.issue(query, control.is('code_repeated') ? 'the-same-code' : undefined)
   return redirect(response, redirect_uri, told(REDIRECTS, { code, state, iss: control.address }))
 }

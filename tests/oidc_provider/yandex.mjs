@@ -52,12 +52,9 @@ function authorize({ query }, response) {
   const redirect_uri = options.redirect_uri ?? query.redirect_uri
   if (client_id !== options.client_id) return send(response, 400, 'Unknown client with such client_id')
   if (response_type !== 'code') return send(response, 400, 'response_type is not code')
-  if (control.is('access_denied')) {
-    return redirect(response, redirect_uri, { error: 'access_denied', error_description: 'User denied access', state })
-  }
-  if (control.is('unauthorized_client')) {
-    return redirect(response, redirect_uri, { error: 'unauthorized_client', error_description: 'Client is blocked', state })
-  }
+  const refused = (error, error_description) => redirect(response, redirect_uri, { error, error_description, state })
+  if (control.is('access_denied')) return refused('access_denied', 'User denied access')
+  if (control.is('unauthorized_client')) return refused('unauthorized_client', 'Client is blocked')
   const asked = scope ? scope.split(' ') : ALL // without a scope: what the app is registered for
   const permissions = control.is('email_withheld') ? asked.filter((name) => name !== 'login:email') : asked
   const code = codes.issue({ ...query, asked, permissions }, random(8))
