@@ -73,6 +73,7 @@ mod metrics;
 mod migrations;
 mod mutants;
 mod nodes;
+mod oauth;
 mod openapi;
 mod opening_model;
 mod opening_race;

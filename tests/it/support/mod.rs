@@ -14,6 +14,7 @@ pub mod locks;
 pub mod mail_server;
 pub mod mailbox;
 pub mod people;
+pub mod provider;
 pub mod proxy;
 pub mod raw;
 pub mod redis;

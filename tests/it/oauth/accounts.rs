@@ -1,0 +1,210 @@
+//! Whose account it is: found by the identity, linked or claimed by a verified address, or made.
+
+use portcullis::config::Config;
+use serde_json::{Value, json};
+
+use super::{Ground, ground};
+use crate::support::app::Tuning;
+use crate::support::people::PASSWORD;
+use crate::support::provider::{Browser, ProviderServer, ada};
+use crate::support::sql::execute;
+
+/// Ada at the provider, but for `field`.
+fn ada_but(field: &str, value: Value) -> Value {
+    let mut ada = ada();
+    ada[field] = value;
+    json!({ "account": ada })
+}
+
+#[tokio::test]
+async fn an_identity_is_its_subject_whatever_becomes_of_the_address() {
+    let Ground {
+        hub,
+        provider,
+        mut browser,
+    } = ground().await;
+    let first = browser.sign_in("acme").await;
+    let id = &first.body["user"]["id"];
+    // Another address there, unverified even: the same person.
+    let mut moved = ada_but("email", json!("ada@elsewhere.example.org"));
+    moved["account"]["email_verified"] = json!(false);
+    moved["account"]["name"] = json!("Somebody Else");
+    moved["account"]["picture"] = json!("https://images.example.org/other.png");
+    provider.configure(moved).await;
+    let second = browser.sign_in("acme").await;
+    let user = &second.body["user"];
+    assert_eq!(&user["id"], id);
+    assert_eq!(
+        user["email"], "ada@example.org",
+        "the account's address is its own"
+    );
+    assert_eq!(user["name"], "Ada Lovelace", "taken over once");
+    assert_eq!(user["avatar_url"], "https://images.example.org/ada.png");
+    // Her address at the provider is somebody else's by now: that is another person.
+    provider.configure(ada_but("sub", json!("a stranger"))).await;
+    let third = browser.sign_in("acme").await;
+    assert_eq!(
+        &third.body["user"]["id"], id,
+        "who has the verified address is linked"
+    );
+    assert_eq!(hub.number("select count(*) from identities").await, 2);
+}
+
+#[tokio::test]
+async fn a_verified_address_links_to_the_account_that_has_proven_it() {
+    let Ground { hub, mut browser, .. } = ground().await;
+    let (person, before) = hub.signed_in("ada@example.org", "moderator").await;
+    let pair = browser.sign_in("acme").await;
+    let user = &pair.body["user"];
+    assert_eq!(user["id"], person.id.as_str());
+    assert_eq!(user["site_role"], "moderator");
+    assert!(hub.is_live(&before).await, "nothing of the account is wiped");
+    hub.sign_in("ada@example.org").await;
+    let mail = hub.mail_to("ada@example.org", 1).await;
+    assert_eq!(mail["subject"], "Another way to sign in to your account");
+    assert!(
+        mail["text"].as_str().unwrap().contains("with acme from now on"),
+        "{mail}"
+    );
+}
+
+#[tokio::test]
+async fn t16_an_address_that_the_provider_does_not_vouch_for_opens_and_makes_nothing() {
+    let Ground {
+        hub,
+        provider,
+        mut browser,
+    } = ground().await;
+    let known = hub.person("known@example.org", "user").await;
+    for email in ["ada@example.org", known.email.as_str()] {
+        for verified in [json!(false), Value::Null, json!("yes"), json!(1)] {
+            let mut account = ada_but("email", json!(email));
+            account["account"]["email_verified"] = verified.clone();
+            provider.configure(account).await;
+            let error = browser.refusal("acme").await;
+            assert_eq!(error, "email_unverified", "{email} {verified}");
+        }
+    }
+    provider.misbehave("email_missing").await;
+    assert_eq!(browser.refusal("acme").await, "email_unverified");
+    assert_eq!(hub.number("select count(*) from identities").await, 0);
+    assert_eq!(hub.number("select count(*) from users").await, 1);
+}
+
+#[tokio::test]
+async fn t16_a_provider_that_is_not_trusted_with_addresses_vouches_for_none() {
+    let provider = ProviderServer::of_ada().await;
+    let distrust = |config: &mut Config| config.oauth.providers[0].trust_email = Some(false);
+    let hub = Tuning::new()
+        .configure(provider.configured_as("acme"))
+        .configure(distrust)
+        .spawn()
+        .await;
+    let mut browser = Browser::at(&hub);
+    assert_eq!(browser.refusal("acme").await, "email_unverified");
+    // Somebody who has linked it signs in all the same.
+    let (_, pair) = hub.signed_in("bob@example.org", "user").await;
+    let code = browser.link_code(&pair.access, "acme").await;
+    browser.exchange_as(&pair.access, &code).await.expect(200);
+    let again = browser.sign_in("acme").await;
+    assert_eq!(again.body["user"]["email"], "bob@example.org");
+}
+
+#[tokio::test]
+async fn a_disabled_account_stays_closed() {
+    let Ground { hub, mut browser, .. } = ground().await;
+    let pair = browser.sign_in("acme").await;
+    let (_, boss) = hub.signed_in("boss@example.org", "admin").await;
+    let code = browser.code("acme").await;
+    let path = format!("/api/users/{}", pair.body["user"]["id"].as_str().unwrap());
+    let disabled = json!({ "status": "disabled" });
+    hub.call("PATCH", &path, Some(&boss.access), Some(&disabled))
+        .await
+        .expect(200);
+    browser.exchange(&code).await.problem(403, "account_disabled");
+    assert_eq!(browser.refusal("acme").await, "account_disabled");
+    assert!(!hub.is_live(&pair).await);
+    // By its address as well, where the identity is not known.
+    execute(&hub.database_url, "delete from identities").await;
+    assert_eq!(browser.refusal("acme").await, "account_disabled");
+}
+
+#[tokio::test]
+async fn where_registration_is_closed_nobody_new_comes_in() {
+    let provider = ProviderServer::of_ada().await;
+    let hub = Tuning::new()
+        .configure(provider.configured_as("acme"))
+        .configure(|config| config.registration.open = false)
+        .spawn()
+        .await;
+    let mut browser = Browser::at(&hub);
+    assert_eq!(browser.refusal("acme").await, "registration_closed");
+    assert_eq!(hub.number("select count(*) from users").await, 0);
+    hub.person("ada@example.org", "user").await;
+    browser.sign_in("acme").await;
+}
+
+#[tokio::test]
+async fn somebody_without_a_password_chooses_one_by_recovery() {
+    let Ground { hub, mut browser, .. } = ground().await;
+    let pair = browser.sign_in("acme").await;
+    hub.try_sign_in("ada@example.org", PASSWORD)
+        .await
+        .problem(401, "invalid_credentials");
+    hub.post("/api/auth/recovery", json!({ "email": "ada@example.org" }))
+        .await
+        .expect(202);
+    let token = hub.mailed_token("ada@example.org", 1).await;
+    let path = format!("/api/auth/recovery/{token}");
+    hub.post(&path, json!({ "password": PASSWORD })).await.expect(204);
+    assert!(!hub.is_live(&pair).await);
+    hub.sign_in("ada@example.org").await;
+    browser.sign_in("acme").await;
+}
+
+#[tokio::test]
+async fn of_sixteen_first_sign_ins_at_once_one_makes_the_account_and_all_get_in_or_may_try_again() {
+    let Ground { hub, browser, .. } = ground().await;
+    let tries = (0..16).map(|_| {
+        let mut browser = browser.clone();
+        async move {
+            let code = browser.code("acme").await;
+            browser.exchange(&code).await.status
+        }
+    });
+    let statuses = futures_util::future::join_all(tries).await;
+    assert!(
+        statuses.iter().all(|status| matches!(status, 200 | 409)),
+        "{statuses:?}"
+    );
+    assert!(statuses.contains(&200), "{statuses:?}");
+    assert_eq!(hub.number("select count(*) from users").await, 1);
+    assert_eq!(hub.number("select count(*) from identities").await, 1);
+}
+
+#[tokio::test]
+async fn what_a_provider_says_of_a_person_is_cleaned() {
+    let Ground { provider, hub, .. } = ground().await;
+    for mode in [
+        "name_long",
+        "name_control",
+        "name_number",
+        "picture_javascript",
+        "picture_data",
+        "picture_long",
+    ] {
+        let sub = format!("somebody for whom it does {mode}");
+        let mut account = ada_but("sub", json!(sub));
+        account["account"]["email"] = json!(format!("{mode}@example.org"));
+        provider.configure(account).await;
+        provider.misbehave(mode).await;
+        let mut browser = Browser::at(&hub);
+        let user = browser.sign_in("acme").await.body["user"].clone();
+        if mode.starts_with("name") {
+            let name = user["name"].as_str();
+            assert!(name.is_none_or(|name| name.chars().count() <= 100 && !name.contains(char::is_control)));
+        } else {
+            assert_eq!(user["avatar_url"], Value::Null, "{mode}");
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! One's own identities: linked by the session that began, unlinked but for the last way in, each told by mail.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Ground, ground};
+use crate::support::app::Tuning;
+use crate::support::people::PASSWORD;
+use crate::support::provider::{Browser, ProviderServer, ada, location};
+
+const MINE: &str = "/api/users/me/identities";
+
+async fn ids(hub: &crate::support::http::Caller, bearer: &str) -> Vec<Value> {
+    let listed = hub.get_as(bearer, MINE).await.expect(200).json();
+    listed["items"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn an_identity_is_linked_to_the_account_of_the_session_that_began() {
+    let Ground { hub, mut browser, .. } = ground().await;
+    let (bob, pair) = hub.signed_in("bob@example.org", "user").await;
+    let code = browser.link_code(&pair.access, "acme").await;
+    assert_eq!(
+        ids(&hub, &pair.access).await.len(),
+        0,
+        "the callback links nothing"
+    );
+    let answer = browser.exchange_as(&pair.access, &code).await.expect(200).json();
+    assert_eq!(answer.as_object().unwrap().len(), 1, "no tokens: {answer}");
+    let identity = &answer["identity"];
+    assert_eq!(
+        (&identity["provider"], &identity["name"]),
+        (&json!("acme"), &json!("acme"))
+    );
+    assert_eq!(identity["email"], "ada@example.org");
+    assert_eq!(ids(&hub, &pair.access).await, std::slice::from_ref(identity));
+    let subject = hub.mail_to("bob@example.org", 1).await["subject"].clone();
+    assert_eq!(subject, "Another way to sign in to your account");
+    let again = browser.sign_in("acme").await;
+    assert_eq!(again.body["user"]["id"], bob.id.as_str());
+    // Once more is no fault, and writes nobody.
+    let code = browser.link_code(&pair.access, "acme").await;
+    let same = browser.exchange_as(&pair.access, &code).await.expect(200).json();
+    assert_eq!(same["identity"]["id"], identity["id"]);
+    hub.outbox_is_empty().await;
+    assert_eq!(hub.mails_to("bob@example.org").await.len(), 1);
+}
+
+#[tokio::test]
+async fn t17_nobody_else_finishes_a_link() {
+    let Ground { hub, mut browser, .. } = ground().await;
+    let (_, bob) = hub.signed_in("bob@example.org", "user").await;
+    let (_, eve) = hub.signed_in("eve@example.org", "user").await;
+    let other_session = hub.sign_in("bob@example.org").await;
+    let code = browser.link_code(&bob.access, "acme").await;
+    browser.exchange(&code).await.problem(403, "forbidden");
+    for bearer in [&eve.access, &other_session.access, "nonsense", &bob.refresh] {
+        browser.exchange_as(bearer, &code).await.problem(403, "forbidden");
+    }
+    assert_eq!(hub.number("select count(*) from identities").await, 0);
+    // All that has left the code as it was.
+    browser.exchange_as(&bob.access, &code).await.expect(200);
+    let code = browser.link_code(&bob.access, "acme").await;
+    hub.call("POST", "/api/auth/logout", Some(&bob.access), None)
+        .await
+        .expect(204);
+    browser
+        .exchange_as(&bob.access, &code)
+        .await
+        .problem(403, "forbidden");
+}
+
+#[tokio::test]
+async fn t16_an_identity_of_another_account_stays_there() {
+    let Ground { hub, mut browser, .. } = ground().await;
+    let ada = browser.sign_in("acme").await;
+    let (_, eve) = hub.signed_in("eve@example.org", "user").await;
+    let code = browser.link_code(&eve.access, "acme").await;
+    browser
+        .exchange_as(&eve.access, &code)
+        .await
+        .problem(409, "identity_taken");
+    assert_eq!(ids(&hub, &eve.access).await.len(), 0);
+    assert_eq!(ids(&hub, &ada.access).await.len(), 1);
+    let again = browser.sign_in("acme").await;
+    assert_eq!(again.body["user"]["id"], ada.body["user"]["id"]);
+}
+
+#[tokio::test]
+async fn t16_a_link_begins_with_a_fresh_sign_in_by_an_address_of_one_use() {
+    let provider = ProviderServer::of_ada().await;
+    let hub = Tuning::new()
+        .manual_clock()
+        .configure(provider.configured_as("acme"))
+        .configure(|config| config.tokens.access_ttl = 900)
+        .spawn()
+        .await;
+    let clock = hub.clock.clone().unwrap();
+    let mut browser = Browser::at(&hub);
+    let (_, pair) = hub.signed_in("bob@example.org", "user").await;
+    let ask = async || {
+        let url = browser.ask_to_link(&pair.access, "acme").await.expect(200).json()["url"].clone();
+        url::Url::parse(url.as_str().unwrap()).unwrap()
+    };
+    let (used, expired) = (ask().await, ask().await);
+    let elsewhere = used.as_str().replace("/acme/", "/nobody/");
+    browser
+        .come_back(&url::Url::parse(&elsewhere).unwrap())
+        .await
+        .expect(404);
+    let away = location(&browser.come_back(&used).await.expect(302));
+    assert!(away.as_str().starts_with(&provider.address), "{away}");
+    browser.come_back(&used).await.expect(400);
+    clock.advance(Duration::from_secs(60));
+    browser.come_back(&expired).await.expect(400);
+    clock.advance(Duration::from_secs(239));
+    browser.ask_to_link(&pair.access, "acme").await.expect(200);
+    clock.advance(Duration::from_secs(1));
+    browser
+        .ask_to_link(&pair.access, "acme")
+        .await
+        .problem(403, "reauthentication_required");
+    browser
+        .ask_to_link(&pair.access, "nobody")
+        .await
+        .problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn the_last_way_in_stays() {
+    let Ground {
+        hub,
+        provider,
+        mut browser,
+    } = ground().await;
+    let pair = browser.sign_in("acme").await;
+    let only = ids(&hub, &pair.access).await[0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let path = |id: &str| format!("{MINE}/{id}");
+    hub.delete_as(&pair.access, &path(&only))
+        .await
+        .problem(409, "last_credential");
+    // With another identity, or with a password, it may go.
+    let mut second = ada();
+    second["sub"] = json!("ada's other one");
+    provider.configure(json!({ "account": second })).await;
+    let code = browser.link_code(&pair.access, "acme").await;
+    let linked = browser.exchange_as(&pair.access, &code).await.expect(200).json();
+    hub.delete_as(&pair.access, &path(&only)).await.expect(204);
+    hub.delete_as(&pair.access, &path(&only))
+        .await
+        .problem(404, "not_found");
+    let other = linked["identity"]["id"].as_str().unwrap();
+    hub.delete_as(&pair.access, &path(other))
+        .await
+        .problem(409, "last_credential");
+    let password = json!({ "new_password": PASSWORD });
+    hub.post_as(&pair.access, "/api/users/me/password", password)
+        .await
+        .expect(204);
+    hub.delete_as(&pair.access, &path(other)).await.expect(204);
+    assert!(hub.is_live(&pair).await);
+    let mails = hub.mails_to("ada@example.org").await;
+    drop(mails);
+    hub.outbox_is_empty().await;
+    let subjects: Vec<String> = hub
+        .mails_to("ada@example.org")
+        .await
+        .iter()
+        .map(|mail| mail["subject"].as_str().unwrap().to_owned())
+        .collect();
+    let removed = subjects
+        .iter()
+        .filter(|subject| *subject == "A way to sign in to your account was removed");
+    assert_eq!(removed.count(), 2, "{subjects:?}");
+}
+
+#[tokio::test]
+async fn t16_of_sixteen_that_unlink_two_at_once_one_way_in_is_left() {
+    let Ground {
+        hub,
+        provider,
+        mut browser,
+    } = ground().await;
+    let pair = browser.sign_in("acme").await;
+    let mut second = ada();
+    second["sub"] = json!("ada's other one");
+    provider.configure(json!({ "account": second })).await;
+    let code = browser.link_code(&pair.access, "acme").await;
+    browser.exchange_as(&pair.access, &code).await.expect(200);
+    let both = ids(&hub, &pair.access).await;
+    let paths: Vec<String> = (0..16)
+        .map(|n| format!("{MINE}/{}", both[n % 2]["id"].as_str().unwrap()))
+        .collect();
+    let tries = paths.iter().map(|path| hub.delete_as(&pair.access, path));
+    let answers = futures_util::future::join_all(tries).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 204).count(), 1);
+    assert_eq!(ids(&hub, &pair.access).await.len(), 1);
+}
+
+#[tokio::test]
+async fn t28_nobody_sees_or_unlinks_those_of_others() {
+    let Ground { hub, mut browser, .. } = ground().await;
+    let ada = browser.sign_in("acme").await;
+    let (_, eve) = hub.signed_in("eve@example.org", "admin").await;
+    let own = ids(&hub, &ada.access).await[0]["id"].as_str().unwrap().to_owned();
+    hub.delete_as(&eve.access, &format!("{MINE}/{own}"))
+        .await
+        .problem(404, "not_found");
+    assert_eq!(ids(&hub, &ada.access).await.len(), 1);
+    let export = hub
+        .get_as(&ada.access, "/api/users/me/export")
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(export["identities"][0]["subject"], "ada-at-the-provider");
+    assert_eq!(export["has_password"], false);
+}
+
+#[tokio::test]
+async fn an_identity_goes_with_its_account() {
+    let Ground { hub, mut browser, .. } = ground().await;
+    let pair = browser.sign_in("acme").await;
+    hub.call("DELETE", "/api/users/me", Some(&pair.access), Some(&json!({})))
+        .await
+        .expect(204);
+    assert_eq!(hub.number("select count(*) from identities").await, 0);
+    let new = browser.sign_in("acme").await;
+    assert_ne!(new.body["user"]["id"], pair.body["user"]["id"]);
+}
