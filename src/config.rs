@@ -59,7 +59,7 @@ pub use reader::Source;
 pub use redis::Redis;
 pub use registration::Registration;
 pub use secrets::Secrets;
-pub use site::Site;
+pub use site::{Site, is_loopback};
 pub use tokens::Tokens;
 
 /// What the server is run for.

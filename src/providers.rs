@@ -4,15 +4,35 @@
 //! A sign-in asks twice, once for the address that the browser is sent to, and once, with the code that
 //! the browser brings back, for the person's [`Profile`]. What both halves share is their [`Way`].
 
+mod back_channel;
+mod code;
+mod github;
+mod id_token;
+mod key_set;
+mod openid;
+mod profile;
+mod reach;
+mod remembered;
+mod yandex;
+
 use std::fmt;
 use std::sync::Arc;
 
 use url::Url;
 
+use self::back_channel::BackChannel;
+use self::code::{Client, SecretIn};
+use self::github::GitHub;
+use self::openid::OpenId;
+use self::reach::Reach;
+use self::yandex::Yandex;
 use crate::clock::Clock;
 use crate::config;
 use crate::email::Email;
 use crate::secret::PlainToken;
+
+const GOOGLE: &str = "https://accounts.google.com";
+const OPENID_SCOPES: &[&str] = &["openid", "email", "profile"];
 
 /// What both halves of one sign-in share.
 #[derive(Clone, Copy, Debug)]
@@ -97,19 +117,49 @@ impl Providers {
 pub struct Provider {
     id: String,
     name: String,
+    client: Client,
+    channel: BackChannel,
+    kind: Kind,
+    /// Whether its word on addresses counts.
+    believed: bool,
+}
+
+/// How a provider is asked.
+enum Kind {
+    OpenId(Box<OpenId>),
+    GitHub(Box<GitHub>),
+    Yandex(Box<Yandex>),
 }
 
 impl Provider {
-    fn new(config: &config::Provider, _clock: &Clock) -> Result<Self, SetupError> {
-        let usual = match config.id.as_str() {
-            "google" => "Google",
-            "yandex" => "Yandex",
-            "github" => "GitHub",
-            other => other,
+    fn new(config: &config::Provider, clock: &Clock) -> Result<Self, SetupError> {
+        let issuer = config.issuer.as_deref();
+        let openid = |issuer| Kind::OpenId(Box::new(OpenId::new(config, issuer, clock)));
+        let (name, kind, scopes) = match (config.id.as_str(), issuer) {
+            ("github", _) => (
+                "GitHub",
+                Kind::GitHub(Box::new(GitHub::new(config)?)),
+                github::SCOPES,
+            ),
+            ("yandex", _) => (
+                "Yandex",
+                Kind::Yandex(Box::new(Yandex::new(config)?)),
+                yandex::SCOPES,
+            ),
+            ("google", issuer) => ("Google", openid(issuer.unwrap_or(GOOGLE)), OPENID_SCOPES),
+            (id, Some(issuer)) => (id, openid(issuer), OPENID_SCOPES),
+            (_, None) => return Err(SetupError::of(config, "it has no issuer")),
         };
+        // Yandex says nothing, so believing it is the operator's decision alone.
+        let usual = !matches!(kind, Kind::Yandex(_));
         Ok(Self {
             id: config.id.clone(),
-            name: config.name.clone().unwrap_or_else(|| usual.to_owned()),
+            name: config.name.clone().unwrap_or_else(|| name.to_owned()),
+            client: Client::new(config, scopes),
+            channel: BackChannel::new(Reach::of(config))
+                .map_err(|problem| SetupError::of(config, problem))?,
+            kind,
+            believed: config.trust_email.unwrap_or(usual),
         })
     }
 
@@ -129,25 +179,55 @@ impl Provider {
     ///
     /// # Errors
     /// [`Error`] when the provider's own addresses are not known and cannot be learnt.
-    pub async fn authorization_url(&self, _way: &Way<'_>) -> Result<Url, Error> {
-        Err(Error::Unavailable("not written yet".to_owned()))
+    pub async fn authorization_url(&self, way: &Way<'_>) -> Result<Url, Error> {
+        let url = |endpoint: &Url, nonce| self.client.authorization_url(endpoint, way, nonce);
+        Ok(match &self.kind {
+            Kind::OpenId(openid) => url(&openid.metadata(&self.channel).await?.authorization, true),
+            Kind::GitHub(github) => url(&github.authorization, false),
+            Kind::Yandex(yandex) => url(&yandex.authorization, false),
+        })
     }
 
     /// Whether `iss` of the authorization response is this provider's (RFC 9207): right when it is sent, and sent when the
-    /// provider says that it always is.
+    /// provider says that it always is. One that publishes no issuer must name an address of the site that it sends people to.
     ///
     /// # Errors
     /// [`Error::Refused`] when it is not; [`Error::Unavailable`] when the provider's word on it cannot be had.
-    pub async fn check_issuer(&self, _iss: Option<&str>) -> Result<(), Error> {
-        Err(Error::Unavailable("not written yet".to_owned()))
+    pub async fn check_issuer(&self, iss: Option<&str>) -> Result<(), Error> {
+        let site = match &self.kind {
+            Kind::OpenId(openid) => return openid.check_issuer(&self.channel, iss).await,
+            Kind::GitHub(github) => &github.authorization,
+            Kind::Yandex(yandex) => &yandex.authorization,
+        };
+        let same = |iss: &str| Url::parse(iss).is_ok_and(|iss| iss.origin() == site.origin());
+        if iss.is_none_or(same) {
+            return Ok(());
+        }
+        Err(Error::Refused(
+            "another provider sent the browser back".to_owned(),
+        ))
     }
 
     /// Exchanges the code, and asks who it is.
     ///
     /// # Errors
     /// [`Error::Refused`] when the code or any word about the person is not what it must be.
-    pub async fn identify(&self, _code: &PlainToken, _way: &Way<'_>) -> Result<Profile, Error> {
-        Err(Error::Unavailable("not written yet".to_owned()))
+    pub async fn identify(&self, code: &PlainToken, way: &Way<'_>) -> Result<Profile, Error> {
+        let (channel, client) = (&self.channel, &self.client);
+        let exchange = |endpoint| client.exchange(channel, endpoint, SecretIn::Body, code, way);
+        let said = match &self.kind {
+            Kind::OpenId(openid) => openid.identify(channel, client, code, way).await?,
+            Kind::GitHub(github) => {
+                github
+                    .ask(channel, &exchange(&github.token).await?.access)
+                    .await?
+            }
+            Kind::Yandex(yandex) => {
+                let tokens = exchange(&yandex.token).await?;
+                yandex.ask(channel, client.id(), &tokens.access).await?
+            }
+        };
+        said.keep(self.believed)
     }
 
     /// For `doctor`: calls what a sign-in would call, as far as that goes without a person.
@@ -155,7 +235,30 @@ impl Provider {
     /// # Errors
     /// What is wrong.
     pub async fn probe(&self) -> Result<(), Error> {
-        Err(Error::Unavailable("not written yet".to_owned()))
+        let (authorization, token) = match &self.kind {
+            Kind::OpenId(openid) => return openid.probe(&self.channel).await,
+            Kind::GitHub(github) => (&github.authorization, &github.token),
+            Kind::Yandex(yandex) => (&yandex.authorization, &yandex.token),
+        };
+        self.channel.reach(authorization).await?;
+        self.channel.reach(token).await
+    }
+}
+
+impl SetupError {
+    fn of(config: &config::Provider, problem: impl Into<String>) -> Self {
+        Self {
+            key: format!("oauth.{}", config.id),
+            problem: problem.into(),
+        }
+    }
+}
+
+/// The address that was set, or else the usual one.
+fn address(config: &config::Provider, set: &Option<Url>, usual: &str) -> Result<Url, SetupError> {
+    match set {
+        Some(url) => Ok(url.clone()),
+        None => Url::parse(usual).map_err(|error| SetupError::of(config, format!("{usual}: {error}"))),
     }
 }
 
@@ -164,3 +267,6 @@ impl fmt::Debug for Provider {
         write!(f, "Provider({})", self.id)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -102,7 +102,8 @@ pub(super) fn check(url: &Url, reader: &mut Reader) {
 }
 
 /// Whether the host of `url` is this machine, by its name or its address.
-pub(super) fn is_loopback(url: &Url) -> bool {
+#[must_use]
+pub fn is_loopback(url: &Url) -> bool {
     // A scheme that is not of the web keeps its host as it was typed: parse that once more.
     match url.host_str().map(Host::parse) {
         Some(Ok(Host::Domain(name))) => name == "localhost" || name.ends_with(".localhost"),
