@@ -25,6 +25,8 @@ const PATH: &str = "/api/auth";
 
 /// How many cookies of one name are looked at. An honest browser has one.
 const MOST: usize = 4;
+/// How many sign-ins with a provider are looked at that a browser is in at once.
+const MOST_FLOWS: usize = 64;
 
 /// How the cookies of this site are called and sent.
 #[derive(Clone, Debug)]
@@ -91,9 +93,15 @@ impl Cookies {
         self.set_below("/", &self.flow_name(key), "", Duration::ZERO)
     }
 
-    /// What the browser says that it was given for the sign-in of `key`.
-    pub fn bindings(&self, headers: &HeaderMap, key: &str) -> Vec<PlainToken> {
-        Self::sent(headers, &self.flow_name(key))
+    /// What the browser says that it was given for sign-ins with a provider.
+    pub fn bindings(&self, headers: &HeaderMap) -> Vec<Binding> {
+        let prefix = self.flow_name("");
+        let bindings = all(headers).filter_map(|cookie| {
+            let key = cookie.name().strip_prefix(&prefix)?.to_owned();
+            let value = PlainToken::presented(cookie.value());
+            Some(Binding { key, value })
+        });
+        bindings.take(MOST_FLOWS).collect()
     }
 
     fn flow_name(&self, key: &str) -> String {
@@ -103,15 +111,19 @@ impl Cookies {
 
     /// Every value of the cookie `name`: a site beside this one may have set another of the same name.
     fn sent(headers: &HeaderMap, name: &str) -> Vec<PlainToken> {
-        let lines = headers.get_all(COOKIE).iter();
-        let texts = lines.filter_map(|line| line.to_str().ok());
-        let cookies = texts.flat_map(Cookie::split_parse).flatten();
-        cookies
+        all(headers)
             .filter(|cookie| cookie.name() == name && !cookie.value().is_empty())
             .map(|cookie| PlainToken::presented(cookie.value()))
             .take(MOST)
             .collect()
     }
+}
+
+/// Every cookie of a request.
+fn all(headers: &HeaderMap) -> impl Iterator<Item = Cookie<'_>> {
+    let lines = headers.get_all(COOKIE).iter();
+    let texts = lines.filter_map(|line| line.to_str().ok());
+    texts.flat_map(Cookie::split_parse).flatten()
 }
 
 /// The cookies of one request of cookie mode.

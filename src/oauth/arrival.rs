@@ -3,7 +3,7 @@
 
 use url::Url;
 
-use super::flow::{BRIEF, Secrets};
+use super::flow::{BRIEF, Binding, Secrets};
 use super::wish::{with_code, with_error};
 use super::{Error, OAuth};
 use crate::accounts::Claim;
@@ -34,7 +34,7 @@ pub struct Arrival {
 }
 
 impl OAuth {
-    /// GET /api/auth/oauth/{provider}/callback. `kept` gives what the browser keeps under the key of a binding.
+    /// GET /api/auth/oauth/{provider}/callback. `kept`: the bindings of all flows that the browser is in.
     ///
     /// # Errors
     /// [`Error::Stray`] where there is no flow for this browser at this provider to go on with: nobody is
@@ -43,7 +43,7 @@ impl OAuth {
         &self,
         provider: &str,
         answer: Answer,
-        kept: impl FnOnce(&str) -> Vec<PlainToken> + Send,
+        kept: &[Binding],
         by: &Origin,
     ) -> Result<Arrival, Error> {
         self.limits.token(by.ip).await?;
@@ -51,7 +51,7 @@ impl OAuth {
         let state = answer.state.clone().ok_or(Error::Stray)?;
         // Before the flow is used up: another browser than the one that began cannot end it, nor go on with it.
         let binding = self.binding(&state);
-        if !kept(&binding.key).iter().any(|sent| binding.matches(sent)) {
+        if !kept.iter().any(|kept| binding.is(kept)) {
             return Err(Error::Stray);
         }
         let mut tx = self.cx.db.single().await?;

@@ -33,13 +33,10 @@ pub struct Binding {
 }
 
 impl Binding {
-    /// Whether `sent` is what the browser was given.
-    pub(super) fn matches(&self, sent: &PlainToken) -> bool {
-        self.value
-            .expose()
-            .as_bytes()
-            .ct_eq(sent.expose().as_bytes())
-            .into()
+    /// Whether `other` is the same, compared in constant time.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        let (own, sent) = (self.value.expose(), other.value.expose());
+        self.key == other.key && bool::from(own.as_bytes().ct_eq(sent.as_bytes()))
     }
 }
 

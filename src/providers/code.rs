@@ -1,13 +1,15 @@
 //! The authorization code grant (RFC 6749, 4.1) with PKCE (RFC 7636): where the browser goes, and what the code is
 //! exchanged for. oauth2 composes and reads; the back channel carries.
 
+use std::pin::Pin;
+
 use oauth2::basic::{
     BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType,
 };
 use oauth2::{
-    AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, ExtraTokenFields,
-    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, StandardRevocableToken,
-    StandardTokenResponse, TokenResponse as _, TokenUrl,
+    AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken,
+    ExtraTokenFields, HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
+    RequestTokenError, Scope, StandardRevocableToken, StandardTokenResponse, TokenResponse as _, TokenUrl,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -97,7 +99,7 @@ impl Client {
         let answer = client
             .exchange_code(AuthorizationCode::new(code.expose().to_owned()))
             .set_pkce_verifier(PkceCodeVerifier::new(way.verifier.expose().to_owned()))
-            .request_async(&|request| channel.send(request))
+            .request_async(channel)
             .await
             .map_err(refusal)?;
         let id = answer.extra_fields().id_token.as_ref();
@@ -105,6 +107,16 @@ impl Client {
             access: PlainToken::presented(answer.access_token().secret()),
             id: id.map(|token| PlainToken::presented(token.expose_secret())),
         })
+    }
+}
+
+/// (A closure would do, but for a future that the compiler believes to be of one thread.)
+impl<'c> AsyncHttpClient<'c> for BackChannel {
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Error>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(self.send(request))
     }
 }
 

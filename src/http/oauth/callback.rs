@@ -43,9 +43,13 @@ pub async fn callback(
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let kept = |key: &str| edge.cookies.bindings(&headers, key);
+    let kept = edge.cookies.bindings(&headers);
     let heard = match answer(query.as_deref()) {
-        Some(answer) => app.oauth.hear(&provider, answer, kept, &client.anonymous()).await,
+        Some(answer) => {
+            app.oauth
+                .hear(&provider, answer, &kept, &client.anonymous())
+                .await
+        }
         None => Err(Error::Stray),
     };
     match heard {
