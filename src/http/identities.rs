@@ -120,11 +120,11 @@ pub struct LinkJson {
 /// the access token of this same session.
 #[utoipa::path(
     post,
-    path = "/api/users/me/identities/{provider}",
+    path = "/api/users/me/identities/{id}",
     operation_id = "link_identity",
     tag = "Own account",
     security(("access_token" = [])),
-    params(("provider" = String, Path, description = "As in the list of providers")),
+    params(("id" = String, Path, description = "The provider's id, as in the list of providers")),
     request_body = LinkBody,
     responses(
         CommonProblems,

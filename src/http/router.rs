@@ -65,8 +65,8 @@ fn user() -> Routes {
         .routes(routes!(own_sessions::list, own_sessions::end_others))
         .routes(routes!(own_sessions::end))
         .routes(routes!(identities::list))
-        .routes(routes!(identities::link))
-        .routes(routes!(identities::unlink))
+        // A provider's id, and an identity's.
+        .routes(routes!(identities::link, identities::unlink))
         .routes(routes!(site_role::read))
         // GET is written down here, so HEAD is refused.
         .routes(routes!(export::export).map(|route| route.head(get_only).fallback(get_only)))

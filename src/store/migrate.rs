@@ -17,6 +17,7 @@ macro_rules! migrations {
             4 "0004_management",
             5 "0005_trusted_browsers",
             6 "0006_vouched",
+            7 "0007_identities",
         )
     };
     ($folder:literal: $($version:literal $name:literal,)+) => {

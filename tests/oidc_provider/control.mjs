@@ -73,7 +73,7 @@ export function redirect(response, address, query) {
 export function clientOf({ headers, form }) {
   const [scheme, value] = (headers.authorization ?? '').split(' ')
   if (scheme.toLowerCase() !== 'basic') return { id: form.client_id, secret: form.client_secret }
-  const [id, secret] = Buffer.from(value, 'base64').toString().split(':').map(decodeURIComponent)
+  const [id, secret] = Buffer.from(value, 'base64').toString().split(':').map((part) => decodeURIComponent(part.replaceAll('+', ' ')))
   return { id, secret }
 }
 

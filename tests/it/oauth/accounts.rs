@@ -7,7 +7,6 @@ use super::{Ground, ground};
 use crate::support::app::Tuning;
 use crate::support::people::PASSWORD;
 use crate::support::provider::{Browser, ProviderServer, ada};
-use crate::support::sql::execute;
 
 /// Ada at the provider, but for `field`.
 fn ada_but(field: &str, value: Value) -> Value {
@@ -52,7 +51,11 @@ async fn an_identity_is_its_subject_whatever_becomes_of_the_address() {
 
 #[tokio::test]
 async fn a_verified_address_links_to_the_account_that_has_proven_it() {
-    let Ground { hub, mut browser, .. } = ground().await;
+    let Ground {
+        hub,
+        mut browser,
+        provider: _provider,
+    } = ground().await;
     let (person, before) = hub.signed_in("ada@example.org", "moderator").await;
     let pair = browser.sign_in("acme").await;
     let user = &pair.body["user"];
@@ -112,7 +115,11 @@ async fn t16_a_provider_that_is_not_trusted_with_addresses_vouches_for_none() {
 
 #[tokio::test]
 async fn a_disabled_account_stays_closed() {
-    let Ground { hub, mut browser, .. } = ground().await;
+    let Ground {
+        hub,
+        mut browser,
+        provider: _provider,
+    } = ground().await;
     let pair = browser.sign_in("acme").await;
     let (_, boss) = hub.signed_in("boss@example.org", "admin").await;
     let code = browser.code("acme").await;
@@ -125,7 +132,7 @@ async fn a_disabled_account_stays_closed() {
     assert_eq!(browser.refusal("acme").await, "account_disabled");
     assert!(!hub.is_live(&pair).await);
     // By its address as well, where the identity is not known.
-    execute(&hub.database_url, "delete from identities").await;
+    hub.tamper("delete from identities").await;
     assert_eq!(browser.refusal("acme").await, "account_disabled");
 }
 
@@ -146,7 +153,11 @@ async fn where_registration_is_closed_nobody_new_comes_in() {
 
 #[tokio::test]
 async fn somebody_without_a_password_chooses_one_by_recovery() {
-    let Ground { hub, mut browser, .. } = ground().await;
+    let Ground {
+        hub,
+        mut browser,
+        provider: _provider,
+    } = ground().await;
     let pair = browser.sign_in("acme").await;
     hub.try_sign_in("ada@example.org", PASSWORD)
         .await
@@ -164,7 +175,11 @@ async fn somebody_without_a_password_chooses_one_by_recovery() {
 
 #[tokio::test]
 async fn of_sixteen_first_sign_ins_at_once_one_makes_the_account_and_all_get_in_or_may_try_again() {
-    let Ground { hub, browser, .. } = ground().await;
+    let Ground {
+        hub,
+        browser,
+        provider: _provider,
+    } = ground().await;
     let tries = (0..16).map(|_| {
         let mut browser = browser.clone();
         async move {
@@ -184,7 +199,11 @@ async fn of_sixteen_first_sign_ins_at_once_one_makes_the_account_and_all_get_in_
 
 #[tokio::test]
 async fn what_a_provider_says_of_a_person_is_cleaned() {
-    let Ground { provider, hub, .. } = ground().await;
+    let Ground {
+        provider,
+        hub,
+        browser: _browser,
+    } = ground().await;
     for mode in [
         "name_long",
         "name_control",

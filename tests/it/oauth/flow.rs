@@ -22,7 +22,11 @@ fn parameter(url: &Url, name: &str) -> Option<String> {
 
 #[tokio::test]
 async fn somebody_signs_in_and_the_socket_is_open() {
-    let Ground { hub, mut browser, .. } = ground().await;
+    let Ground {
+        hub,
+        mut browser,
+        provider: _provider,
+    } = ground().await;
     let listed = hub.get("/api/auth/oauth").await.expect(200).json();
     let start = hub.url("/api/auth/oauth/acme/start");
     assert_eq!(
@@ -54,7 +58,7 @@ async fn t17_state_nonce_and_proof_key_go_out_and_no_token_ever_stands_in_an_add
     let Ground {
         provider,
         mut browser,
-        ..
+        hub: _hub,
     } = ground().await;
     let away = browser.start("acme").await;
     assert_eq!(parameter(&away, "response_type").as_deref(), Some("code"));
@@ -88,7 +92,11 @@ async fn t17_state_nonce_and_proof_key_go_out_and_no_token_ever_stands_in_an_add
 
 #[tokio::test]
 async fn t17_the_cookie_is_of_this_flow_alone_and_goes_with_it() {
-    let Ground { hub, mut browser, .. } = ground().await;
+    let Ground {
+        hub,
+        mut browser,
+        provider: _provider,
+    } = ground().await;
     let path = browser.start_path("acme", FRONTEND);
     let begun = browser.get(&path).await.expect(302);
     let line = begun.header("set-cookie").unwrap().to_owned();
@@ -247,7 +255,7 @@ async fn t17_two_states_or_codes_are_none() {
     let Ground {
         provider,
         mut browser,
-        ..
+        hub: _hub,
     } = ground().await;
     for name in ["state", "code", "iss"] {
         let away = browser.start("acme").await;
@@ -296,7 +304,11 @@ async fn a_provider_that_says_no_or_is_out_of_order_is_told_to_the_frontend() {
 
 #[tokio::test]
 async fn nothing_that_leads_on_is_used_up_by_head() {
-    let Ground { mut browser, hub, .. } = ground().await;
+    let Ground {
+        mut browser,
+        hub,
+        provider: _provider,
+    } = ground().await;
     let (_, ada) = hub.signed_in("ada@example.org", "user").await;
     let url = browser.ask_to_link(&ada.access, "acme").await.expect(200).json()["url"].clone();
     let url = Url::parse(url.as_str().unwrap()).unwrap();
@@ -323,7 +335,11 @@ async fn nothing_that_leads_on_is_used_up_by_head() {
 
 #[tokio::test]
 async fn t14_what_leads_on_is_stored_as_a_hash() {
-    let Ground { hub, mut browser, .. } = ground().await;
+    let Ground {
+        hub,
+        mut browser,
+        provider: _provider,
+    } = ground().await;
     let away = browser.start("acme").await;
     let state = parameter(&away, "state").unwrap();
     let nonce = parameter(&away, "nonce").unwrap();

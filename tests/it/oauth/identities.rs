@@ -18,7 +18,11 @@ async fn ids(hub: &crate::support::http::Caller, bearer: &str) -> Vec<Value> {
 
 #[tokio::test]
 async fn an_identity_is_linked_to_the_account_of_the_session_that_began() {
-    let Ground { hub, mut browser, .. } = ground().await;
+    let Ground {
+        hub,
+        mut browser,
+        provider: _provider,
+    } = ground().await;
     let (bob, pair) = hub.signed_in("bob@example.org", "user").await;
     let code = browser.link_code(&pair.access, "acme").await;
     assert_eq!(
@@ -49,7 +53,11 @@ async fn an_identity_is_linked_to_the_account_of_the_session_that_began() {
 
 #[tokio::test]
 async fn t17_nobody_else_finishes_a_link() {
-    let Ground { hub, mut browser, .. } = ground().await;
+    let Ground {
+        hub,
+        mut browser,
+        provider: _provider,
+    } = ground().await;
     let (_, bob) = hub.signed_in("bob@example.org", "user").await;
     let (_, eve) = hub.signed_in("eve@example.org", "user").await;
     let other_session = hub.sign_in("bob@example.org").await;
@@ -73,7 +81,11 @@ async fn t17_nobody_else_finishes_a_link() {
 
 #[tokio::test]
 async fn t16_an_identity_of_another_account_stays_there() {
-    let Ground { hub, mut browser, .. } = ground().await;
+    let Ground {
+        hub,
+        mut browser,
+        provider: _provider,
+    } = ground().await;
     let ada = browser.sign_in("acme").await;
     let (_, eve) = hub.signed_in("eve@example.org", "user").await;
     let code = browser.link_code(&eve.access, "acme").await;
@@ -203,7 +215,11 @@ async fn t16_of_sixteen_that_unlink_two_at_once_one_way_in_is_left() {
 
 #[tokio::test]
 async fn t28_nobody_sees_or_unlinks_those_of_others() {
-    let Ground { hub, mut browser, .. } = ground().await;
+    let Ground {
+        hub,
+        mut browser,
+        provider: _provider,
+    } = ground().await;
     let ada = browser.sign_in("acme").await;
     let (_, eve) = hub.signed_in("eve@example.org", "admin").await;
     let own = ids(&hub, &ada.access).await[0]["id"].as_str().unwrap().to_owned();
@@ -222,7 +238,11 @@ async fn t28_nobody_sees_or_unlinks_those_of_others() {
 
 #[tokio::test]
 async fn an_identity_goes_with_its_account() {
-    let Ground { hub, mut browser, .. } = ground().await;
+    let Ground {
+        hub,
+        mut browser,
+        provider: _provider,
+    } = ground().await;
     let pair = browser.sign_in("acme").await;
     hub.call("DELETE", "/api/users/me", Some(&pair.access), Some(&json!({})))
         .await

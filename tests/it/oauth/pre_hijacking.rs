@@ -7,14 +7,17 @@ use super::{Ground, ground};
 use crate::support::app::Tuning;
 use crate::support::people::PASSWORD;
 use crate::support::provider::{Browser, ProviderServer, ada};
-use crate::support::sql::execute;
 
 const VICTIM: &str = "ada@example.org";
 
 /// 1: the attacker has registered the address with a password, and the provider leads to the same account.
 #[tokio::test]
 async fn t16_classic_federated_merge() {
-    let Ground { hub, mut browser, .. } = ground().await;
+    let Ground {
+        hub,
+        mut browser,
+        provider: _provider,
+    } = ground().await;
     let attack = json!({ "email": VICTIM, "password": PASSWORD, "name": "Not Ada" });
     hub.post("/api/users", attack).await.expect(202);
     let activation = hub.mailed_token(VICTIM, 1).await;
@@ -38,14 +41,15 @@ async fn t16_classic_federated_merge() {
 /// 2: the attacker stays signed in to the account that the victim then takes over.
 #[tokio::test]
 async fn t16_unexpired_session() {
-    let Ground { hub, mut browser, .. } = ground().await;
+    let Ground {
+        hub,
+        mut browser,
+        provider: _provider,
+    } = ground().await;
     // A session of an account whose address nobody proved cannot begin; here it is made by force.
     let (_, attacker) = hub.signed_in(VICTIM, "user").await;
-    execute(
-        &hub.database_url,
-        "update users set status = 'pending', email_verified = false",
-    )
-    .await;
+    hub.tamper("update users set status = 'pending', email_verified = false")
+        .await;
     let victim = browser.sign_in("acme").await;
     assert!(!hub.is_live(&attacker).await);
     hub.try_refresh(&attacker.refresh)
@@ -65,11 +69,8 @@ async fn t16_trojan_identifier() {
     let trojan = json!({ "sub": "the attacker", "email": "eve@example.org", "email_verified": true });
     provider.configure(json!({ "account": trojan })).await;
     let eve = browser.sign_in("acme").await;
-    execute(
-        &hub.database_url,
-        "update users set email = 'ada@example.org', status = 'pending', email_verified = false",
-    )
-    .await;
+    hub.tamper("update users set email = 'ada@example.org', status = 'pending', email_verified = false")
+        .await;
     provider.configure(json!({ "account": ada() })).await;
     let victim = Browser::at(&hub).sign_in("acme").await;
     assert_eq!(
@@ -94,7 +95,11 @@ async fn t16_trojan_identifier() {
 /// 4: the attacker has asked to change an account of their own to the victim's address, and waits for a click.
 #[tokio::test]
 async fn t16_unexpired_email_change() {
-    let Ground { hub, mut browser, .. } = ground().await;
+    let Ground {
+        hub,
+        mut browser,
+        provider: _provider,
+    } = ground().await;
     let (_, attacker) = hub.signed_in("eve@example.org", "user").await;
     let change = json!({ "email": VICTIM, "password": PASSWORD });
     hub.post_as(&attacker.access, "/api/users/me/email", change)

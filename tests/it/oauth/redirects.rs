@@ -99,7 +99,7 @@ async fn t22_nobody_is_sent_anywhere_but_where_the_operator_said() {
     let Ground {
         mut browser,
         provider,
-        ..
+        hub: _hub,
     } = ground().await;
     let hostile = hostile();
     assert!(hostile.len() >= 200, "{}", hostile.len());
@@ -159,7 +159,11 @@ async fn where_nothing_is_listed_the_public_address_is() {
 
 #[tokio::test]
 async fn t17_a_start_without_a_proof_key_is_refused() {
-    let Ground { mut browser, .. } = ground().await;
+    let Ground {
+        mut browser,
+        hub: _hub,
+        provider: _provider,
+    } = ground().await;
     let good = browser.start_path("acme", FRONTEND);
     let (before, challenge) = good.split_once("code_challenge=").unwrap();
     for wrong in [

@@ -103,7 +103,11 @@ async fn nobody_got_in(hub: &crate::support::app::TestApp, why: &str) {
 
 #[tokio::test]
 async fn t17_nothing_forged_is_believed() {
-    let Ground { hub, provider, .. } = ground().await;
+    let Ground {
+        hub,
+        provider,
+        browser: _browser,
+    } = ground().await;
     for mode in REFUSED {
         provider.misbehave(*mode).await;
         let mut browser = Browser::at(&hub);
@@ -116,7 +120,11 @@ async fn t17_nothing_forged_is_believed() {
 
 #[tokio::test]
 async fn t17_a_state_that_is_not_ours_leads_nowhere() {
-    let Ground { hub, provider, .. } = ground().await;
+    let Ground {
+        hub,
+        provider,
+        browser: _browser,
+    } = ground().await;
     for mode in [
         "state_wrong",
         "state_missing",
@@ -136,7 +144,11 @@ async fn t17_a_state_that_is_not_ours_leads_nowhere() {
 
 #[tokio::test]
 async fn t17_what_a_careless_provider_repeats_is_of_no_use() {
-    let Ground { hub, provider, .. } = ground().await;
+    let Ground {
+        hub,
+        provider,
+        browser: _browser,
+    } = ground().await;
     for mode in ["code_repeated", "code_reusable"] {
         provider.misbehave(mode).await;
         let mut browser = Browser::at(&hub);
@@ -192,7 +204,11 @@ async fn t18_an_endpoint_that_is_out_of_order_is_waited_for_briefly_and_not_foll
 
 #[tokio::test]
 async fn t16_an_address_that_is_none_or_two_is_not_vouched_for() {
-    let Ground { hub, provider, .. } = ground().await;
+    let Ground {
+        hub,
+        provider,
+        browser: _browser,
+    } = ground().await;
     for mode in [
         "email_unverified",
         "email_verified_missing",
@@ -277,7 +293,11 @@ async fn t19_a_key_that_rotates_is_fetched_and_unknown_ones_are_asked_for_once_a
 
 #[tokio::test]
 async fn t14_why_a_provider_was_refused_stands_in_the_audit_log_without_what_it_said() {
-    let Ground { hub, provider, .. } = ground().await;
+    let Ground {
+        hub,
+        provider,
+        browser: _browser,
+    } = ground().await;
     provider.misbehave("nonce_wrong").await;
     Browser::at(&hub).refusal("acme").await;
     let rows = hub.rows_with("provider_refused").await;

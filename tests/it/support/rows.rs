@@ -69,6 +69,17 @@ impl TestApp {
         }
     }
 
+    /// Changes what the product would not: what an attacker could have reached by a fault elsewhere.
+    pub async fn tamper(&self, sql: &'static str) {
+        let rows = match &self.app.cx.db {
+            Db::Postgres { requests, .. } => {
+                sqlx::query(sql).execute(requests).await.unwrap().rows_affected()
+            }
+            Db::Sqlite { writer, .. } => sqlx::query(sql).execute(writer).await.unwrap().rows_affected(),
+        };
+        assert!(rows > 0, "nothing was changed: {sql}");
+    }
+
     /// `select` one text, or nothing.
     pub async fn text(&self, sql: impl Into<String>) -> String {
         let sql = AssertSqlSafe(sql.into());
