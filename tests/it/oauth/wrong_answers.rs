@@ -167,7 +167,7 @@ async fn t18_nobody_is_sent_to_a_provider_that_describes_itself_wrongly() {
             mut browser,
         } = ground().await;
         provider.misbehave(*mode).await;
-        let error = browser.refusal("acme").await;
+        let error = browser.refusal_for("acme", mode).await;
         assert!(
             matches!(&*error, "provider_refused" | "provider_unavailable"),
             "{mode}: {error}"
@@ -186,7 +186,7 @@ async fn t18_an_endpoint_that_is_out_of_order_is_waited_for_briefly_and_not_foll
                 mut browser,
             } = ground().await;
             provider.misbehave_at(mode, endpoint).await;
-            let error = browser.refusal("acme").await;
+            let error = browser.refusal_for("acme", mode).await;
             assert!(
                 matches!(&*error, "provider_refused" | "provider_unavailable"),
                 "{endpoint} {mode}: {error}"
@@ -220,7 +220,7 @@ async fn t16_an_address_that_is_none_or_two_is_not_vouched_for() {
         "email_long",
     ] {
         provider.misbehave(mode).await;
-        let error = Browser::at(&hub).refusal("acme").await;
+        let error = Browser::at(&hub).refusal_for("acme", mode).await;
         assert!(
             matches!(&*error, "email_unverified" | "provider_refused"),
             "{mode}: {error}"

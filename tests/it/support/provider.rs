@@ -266,8 +266,13 @@ impl Browser {
 
     /// As [`go_through`](Self::go_through), which must give an error.
     pub async fn refusal(&mut self, provider: &str) -> String {
+        self.refusal_for(provider, "").await
+    }
+
+    /// As [`refusal`](Self::refusal); `why` is what the provider does wrong.
+    pub async fn refusal_for(&mut self, provider: &str, why: &str) -> String {
         let (name, value) = self.go_through(provider).await;
-        assert_eq!(name, "error");
+        assert_eq!(name, "error", "nothing was refused: {why}");
         value
     }
 
