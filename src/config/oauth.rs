@@ -17,6 +17,7 @@ const BUILT_IN: [&str; 3] = ["google", "yandex", "github"];
 /// No ids: the first is a key of the section, the second a route beside the providers'.
 const TAKEN: [&str; 2] = ["redirects", "exchange"];
 const MAX_ID: usize = 32;
+const MAX_NAME: usize = 100;
 /// The list of places to return to.
 const REDIRECTS: &str = "oauth.redirects";
 
@@ -157,6 +158,12 @@ impl Provider {
             &key("issuer"),
             exact,
             "write it as the provider does: https (http on loopback alone), without query, fragment and user name",
+        );
+        let shown = |name: &String| name.chars().count() <= MAX_NAME && !name.contains(char::is_control);
+        reader.require(
+            &key("name"),
+            self.name.as_ref().is_none_or(shown),
+            "write at most 100 characters on one line",
         );
         let one_word = |scope: &String| {
             !scope.is_empty() && scope.chars().all(|c| matches!(c, '!' | '#'..='[' | ']'..='~'))

@@ -227,4 +227,4 @@ fn refused(problem: &str) -> Error {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -77,6 +77,7 @@ fn a_wrong_provider_is_one_fault_that_names_its_key() {
         ("ISSUER", "https://LOGIN.example.org", "oauth.company.issuer"),
         ("ISSUER", "ftp://localhost", "oauth.company.issuer"),
         ("SCOPES", "openid email", "oauth.company.scopes"),
+        ("NAME", "a\nb", "oauth.company.name"),
         ("TRUST_EMAIL", "perhaps", "oauth.company.trust_email"),
         ("TOKEN_URL", "http://10.0.0.1/token", "oauth.company.token_url"),
         ("TOKEN_URL", "https://a@x.example/", "oauth.company.token_url"),
