@@ -38,6 +38,9 @@ struct Address {
 impl GitHub {
     pub(super) fn new(config: &config::Provider) -> Result<Self, SetupError> {
         let address = |set, usual| address(config, set, usual);
+        let mut emails = address(&config.emails_url, "https://api.github.com/user/emails")?;
+        // A page has 30 of them unless more are asked for, and nobody has more than these.
+        emails.query_pairs_mut().append_pair("per_page", "100");
         Ok(Self {
             authorization: address(
                 &config.authorization_url,
@@ -45,7 +48,7 @@ impl GitHub {
             )?,
             token: address(&config.token_url, "https://github.com/login/oauth/access_token")?,
             user: address(&config.userinfo_url, "https://api.github.com/user")?,
-            emails: address(&config.emails_url, "https://api.github.com/user/emails")?,
+            emails,
         })
     }
 

@@ -118,6 +118,9 @@ async fn what_github_refuses_is_refused() {
         }
     }
     assert_eq!(hub.number("select count(*) from users").await, 0);
+    // RFC 9207, as GitHub once sent it: the server of this test is not at github.com.
     github.misbehave("iss_sent").await;
+    assert_eq!(Browser::at(&hub).refusal("github").await, "provider_refused");
+    github.misbehave(json!(null)).await;
     Browser::at(&hub).sign_in("github").await;
 }
