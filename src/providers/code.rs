@@ -102,6 +102,10 @@ impl Client {
             .request_async(channel)
             .await
             .map_err(refusal)?;
+        // Any other kind would have to be used in another way (RFC 6749, 7.1).
+        if *answer.token_type() != BasicTokenType::Bearer {
+            return Err(Error::Refused("its access token is no bearer token".to_owned()));
+        }
         let id = answer.extra_fields().id_token.as_ref();
         Ok(Tokens {
             access: PlainToken::presented(answer.access_token().secret()),
