@@ -40,12 +40,15 @@ impl GitHub {
         let address = |set, usual| address(config, set, usual);
         Ok(Self {
             authorization: address(
-                &config.authorization_url,
+                config.authorization_url.as_ref(),
                 "https://github.com/login/oauth/authorize",
             )?,
-            token: address(&config.token_url, "https://github.com/login/oauth/access_token")?,
-            user: address(&config.userinfo_url, "https://api.github.com/user")?,
-            emails: address(&config.emails_url, "https://api.github.com/user/emails")?,
+            token: address(
+                config.token_url.as_ref(),
+                "https://github.com/login/oauth/access_token",
+            )?,
+            user: address(config.userinfo_url.as_ref(), "https://api.github.com/user")?,
+            emails: address(config.emails_url.as_ref(), "https://api.github.com/user/emails")?,
         })
     }
 
