@@ -255,7 +255,7 @@ impl SetupError {
 }
 
 /// The address that was set, or else the usual one.
-fn address(config: &config::Provider, set: &Option<Url>, usual: &str) -> Result<Url, SetupError> {
+fn address(config: &config::Provider, set: Option<&Url>, usual: &str) -> Result<Url, SetupError> {
     match set {
         Some(url) => Ok(url.clone()),
         None => Url::parse(usual).map_err(|error| SetupError::of(config, format!("{usual}: {error}"))),

@@ -38,16 +38,19 @@ struct Address {
 impl GitHub {
     pub(super) fn new(config: &config::Provider) -> Result<Self, SetupError> {
         let address = |set, usual| address(config, set, usual);
-        let mut emails = address(&config.emails_url, "https://api.github.com/user/emails")?;
+        let mut emails = address(config.emails_url.as_ref(), "https://api.github.com/user/emails")?;
         // A page has 30 of them unless more are asked for, and nobody has more than these.
         emails.query_pairs_mut().append_pair("per_page", "100");
         Ok(Self {
             authorization: address(
-                &config.authorization_url,
+                config.authorization_url.as_ref(),
                 "https://github.com/login/oauth/authorize",
             )?,
-            token: address(&config.token_url, "https://github.com/login/oauth/access_token")?,
-            user: address(&config.userinfo_url, "https://api.github.com/user")?,
+            token: address(
+                config.token_url.as_ref(),
+                "https://github.com/login/oauth/access_token",
+            )?,
+            user: address(config.userinfo_url.as_ref(), "https://api.github.com/user")?,
             emails,
         })
     }

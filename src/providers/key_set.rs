@@ -48,7 +48,8 @@ struct Key {
     alg: Option<String>,
     #[serde(rename = "use")]
     purpose: Option<String>,
-    key_ops: Option<Vec<String>>,
+    #[serde(rename = "key_ops")]
+    operations: Option<Vec<String>>,
     #[serde(flatten)]
     material: Material,
 }
@@ -70,7 +71,7 @@ impl Key {
         let signs = self.purpose.as_deref().is_none_or(|purpose| purpose == "sig");
         let verifies = |uses: &Vec<String>| uses.iter().any(|one| one == "verify");
         let its_own = self.alg.as_deref().is_none_or(|alg| alg.parse() == Ok(algorithm));
-        if !signs || !its_own || !self.key_ops.as_ref().is_none_or(verifies) {
+        if !signs || !its_own || !self.operations.as_ref().is_none_or(verifies) {
             return None;
         }
         self.material.for_algorithm(algorithm)

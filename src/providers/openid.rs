@@ -1,5 +1,6 @@
 //! A provider that speaks OpenID Connect: found by its issuer (Discovery 1.0), it signs who somebody is (Core 1.0).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -185,13 +186,11 @@ impl OpenId {
         let token = Unverified::parse(token)?;
         let kid = token.kid.as_deref();
         let known = self.keys_younger_than(FRESH, channel, metadata).await?;
-        let key = match known.find(kid, token.algorithm) {
-            Some(key) => Some(key),
-            None => {
-                let newest = self.keys_younger_than(UNKNOWN_KEY, channel, metadata).await?;
-                newest.find(kid, token.algorithm)
-            }
-        };
+        let mut key = known.find(kid, token.algorithm);
+        if key.is_none() {
+            let newest = self.keys_younger_than(UNKNOWN_KEY, channel, metadata).await?;
+            key = newest.find(kid, token.algorithm);
+        }
         let key = key.ok_or_else(|| {
             Error::Refused("its ID token is signed with a key that it does not publish".to_owned())
         })?;
@@ -203,7 +202,7 @@ impl OpenId {
         age: Duration,
         channel: &BackChannel,
         metadata: &Metadata,
-    ) -> Result<std::sync::Arc<KeySet>, Error> {
+    ) -> Result<Arc<KeySet>, Error> {
         self.keys
             .younger_than(age, channel.get(&metadata.keys, None, KEYS))
             .await

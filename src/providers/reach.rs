@@ -111,13 +111,12 @@ fn is_public_v4(ip: Ipv4Addr) -> bool {
 /// What is handed out for the Internet, without what is special in it, and without addresses that carry another one
 /// which a gateway would unpack. NAT64 alone is unpacked here: without it a host that has only IPv6 reaches nobody.
 fn is_public_v6(ip: Ipv6Addr) -> bool {
-    let [a, b, c, d, e, f, ..] = ip.segments();
     let [.., w, x, y, z] = ip.octets();
-    match (a, b) {
-        (0x64, 0xff9b) => (c, d, e, f) == (0, 0, 0, 0) && is_public_v4(Ipv4Addr::new(w, x, y, z)),
+    match ip.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, ..] => is_public_v4(Ipv4Addr::new(w, x, y, z)),
         // Protocol assignments, Teredo among them; documentation; 6to4.
-        (0x2001, 0..=0x1ff | 0xdb8) | (0x2002, _) | (0x3fff, 0..=0xfff) => false,
-        (a, _) => (0x2000..=0x3fff).contains(&a),
+        [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x2002, ..] | [0x3fff, 0..=0xfff, ..] => false,
+        [first, ..] => (0x2000..=0x3fff).contains(&first),
     }
 }
 

@@ -33,9 +33,15 @@ impl Yandex {
     pub(super) fn new(config: &config::Provider) -> Result<Self, SetupError> {
         let address = |set, usual| address(config, set, usual);
         Ok(Self {
-            authorization: address(&config.authorization_url, "https://oauth.yandex.com/authorize")?,
-            token: address(&config.token_url, "https://oauth.yandex.com/token")?,
-            info: address(&config.userinfo_url, "https://login.yandex.ru/info?format=json")?,
+            authorization: address(
+                config.authorization_url.as_ref(),
+                "https://oauth.yandex.com/authorize",
+            )?,
+            token: address(config.token_url.as_ref(), "https://oauth.yandex.com/token")?,
+            info: address(
+                config.userinfo_url.as_ref(),
+                "https://login.yandex.ru/info?format=json",
+            )?,
         })
     }
 

@@ -1,6 +1,5 @@
 //! What is discovered and believed, when keys are fetched, and whom userinfo may tell of.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};

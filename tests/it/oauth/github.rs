@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::app::{TestApp, Tuning};
 use crate::support::provider::{Browser, ProviderServer};
 
-fn octo(emails: Value) -> Value {
+fn octo(emails: &Value) -> Value {
     json!({ "account": {
         "id": 583_231, "login": "ada", "name": "Ada Lovelace", "email": null,
         "avatar_url": "https://avatars.githubusercontent.com/u/583231", "emails": emails,
@@ -17,7 +17,7 @@ fn address(email: &str, primary: bool, verified: bool) -> Value {
 }
 
 async fn ground(emails: Value) -> (TestApp, ProviderServer, Browser) {
-    let github = ProviderServer::start("github", octo(emails)).await;
+    let github = ProviderServer::start("github", octo(&emails)).await;
     let hub = Tuning::new()
         .configure(github.configured_as("github"))
         .spawn()
@@ -57,7 +57,7 @@ async fn the_primary_verified_address_counts_and_the_number_is_who_it_is() {
     assert!(scopes.contains("user:email"), "{scopes}");
     assert_eq!(begun["query"]["code_challenge_method"], "S256");
     // Somebody renames the account there: still the same person.
-    let mut renamed = octo(json!([address("new@example.org", true, true)]));
+    let mut renamed = octo(&json!([address("new@example.org", true, true)]));
     renamed["account"]["login"] = json!("countess");
     github.configure(renamed).await;
     let again = browser.sign_in("github").await;

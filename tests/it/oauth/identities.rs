@@ -124,7 +124,7 @@ async fn t16_a_link_begins_with_a_fresh_sign_in_by_an_address_of_one_use() {
     let away = location(&browser.come_back(&used).await.expect(302));
     assert!(away.as_str().starts_with(&provider.address), "{away}");
     browser.come_back(&used).await.expect(400);
-    clock.advance(Duration::from_secs(60));
+    clock.advance(Duration::from_mins(1));
     browser.come_back(&expired).await.expect(400);
     clock.advance(Duration::from_secs(239));
     browser.ask_to_link(&pair.access, "acme").await.expect(200);
