@@ -3,7 +3,7 @@
 
 mod acts;
 mod coverage;
-mod unwritten;
+pub mod unwritten;
 
 use std::collections::BTreeSet;
 

@@ -67,6 +67,14 @@ const TABLE: &str = "
     POST   /api/users                    -                202 202 202 202 202 202 202 202
     PUT    /api/roles/{name}             roles:write      401 403 403 200 403 403 403 200
     PUT    /api/users/{id}/site_role     roles:write      401 403 403 200 403 403 403 200
+    GET    /api/auth/oauth               -                200 200 200 200 200 200 200 200
+    GET    /api/auth/oauth/{provider}/callback -          400 400 400 400 400 400 400 400
+    GET    /api/auth/oauth/{provider}/link/{token} -      404 404 404 404 404 404 404 404
+    GET    /api/auth/oauth/{provider}/start -             400 400 400 400 400 400 400 400
+    POST   /api/auth/oauth/exchange      -                410 410 410 410 410 410 410 410
+    GET    /api/users/me/identities      -                401 200 200 200 200 200 401 401
+    DELETE /api/users/me/identities/{id} -                401 404 404 404 404 404 401 401
+    POST   /api/users/me/identities/{id} -                401 404 404 404 404 404 401 401
     DELETE /api/users/me                 -                401 403 403 403 403 403 401 401
     DELETE /api/users/me/sessions/{id}   -                401 404 404 404 404 404 401 401
     GET    /api/users/me/export          -                401 200 200 200 200 200 401 401
@@ -113,6 +121,10 @@ pub fn body(name: &str, ada: &str) -> Option<Value> {
         "POST /api/auth/refresh" => json!({ "refresh_token": "pcr_of_nobody" }),
         "POST /api/auth/recovery/{token}" => json!({ "password": PASSWORD }),
         "POST /api/users" | "POST /api/setup/{token}" => json!({ "email": ADA, "password": PASSWORD }),
+        "POST /api/auth/oauth/exchange" => json!({ "code": "pco_of_nobody", "code_verifier": "v" }),
+        "POST /api/users/me/identities/{id}" => {
+            json!({ "redirect_to": "https://app.example.org/", "code_challenge": "c".repeat(43) })
+        }
         "PATCH /api/users/me" | "PATCH /api/users/{id}" => json!({ "name": "Ada" }),
         "DELETE /api/users/me" => json!({ "password": "not the caller's password" }),
         "POST /api/users/me/password" => {
@@ -267,7 +279,8 @@ async fn t21_a_service_key_opens_what_its_one_scope_is_for_and_nothing_else() {
     let mut opened = std::collections::BTreeSet::new();
     for operation in house.app.operations().await {
         let name = operation.name();
-        let asks = operation.about["security"].is_array() && name != "POST /api/auth/logout";
+        let asks = operation.about["security"].is_array()
+            && !["POST /api/auth/logout", "POST /api/auth/oauth/exchange"].contains(&name.as_str());
         for (scope, key) in &keys {
             // Of nobody, so that what is opened changes nothing.
             let body = body(&name, crate::support::document::NOBODY);
@@ -338,7 +351,13 @@ async fn t28_what_belongs_to_another_person_is_not_there() {
             assert!(!answer.text().contains(ADA), "{name}");
         }
     }
-    assert_eq!(own, ["DELETE /api/users/me/sessions/{id}".to_owned()].into());
+    let expected = [
+        "DELETE /api/users/me/identities/{id}",
+        "DELETE /api/users/me/sessions/{id}",
+        // (The id of a provider: there is none here.)
+        "POST /api/users/me/identities/{id}",
+    ];
+    assert_eq!(own, expected.map(str::to_owned).into());
     app.get_as(&adas.access, "/api/users/me").await.expect(200);
     let after = app
         .texts("select cast(version as text) || site_role || status from users order by id")

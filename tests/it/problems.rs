@@ -14,7 +14,18 @@ use crate::support::people::{PASSWORD, Pair};
 const ADA: &str = "ada@example.org";
 /// What no single honest or dishonest request can bring about: a full queue of hashes (its own test), a
 /// fault of the server, and a code of the socket alone.
-const NOT_PROVOKED: [&str; 3] = ["overloaded", "internal", "unknown_type"];
+const NOT_PROVOKED: [&str; 9] = [
+    "overloaded",
+    "internal",
+    "unknown_type",
+    // With a provider: `tests/it/oauth`.
+    "access_denied",
+    "provider_unavailable",
+    "provider_refused",
+    "email_unverified",
+    "identity_taken",
+    "last_credential",
+];
 
 /// Codes that need no more than a plain server.
 async fn plain(found: &mut BTreeMap<String, Answer>) {

@@ -9,7 +9,14 @@ const METHODS: [&str; 9] = [
     "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW",
 ];
 /// Here GET mints something, or is written down, so HEAD is refused.
-const MINTING: [&str; 3] = ["/api/auth/socket", "/api/users/me/export", "/ws"];
+const MINTING: [&str; 6] = [
+    "/api/auth/oauth/{provider}/callback",
+    "/api/auth/oauth/{provider}/link/{token}",
+    "/api/auth/oauth/{provider}/start",
+    "/api/auth/socket",
+    "/api/users/me/export",
+    "/ws",
+];
 
 /// The documented methods of each path.
 async fn paths(app: &TestApp) -> BTreeMap<String, BTreeSet<String>> {

@@ -30,8 +30,8 @@ use crate::secret::PlainToken;
         CommonProblems,
         LimitProblems,
         (status = 302, description = "To `redirect_to`, with `?code=` (60 s, single use) or `?error=`: `access_denied`, `provider_unavailable`, `provider_refused`, `email_unverified`, `registration_closed`, `account_disabled`"),
-        (status = 400, description = "A page: the sign-in was not begun in this browser, or has been used, or has expired", content_type = "text/html", body = String),
-        (status = 404, description = "A page: there is no such provider", content_type = "text/html", body = String),
+        (status = 400, description = "A page: the sign-in was not begun in this browser, or has been used, or has expired; `bad_request`", content((String = "text/html"), (super::super::problem::Body = "application/problem+json"))),
+        (status = 404, description = "A page: there is no such provider; `not_found`", content((String = "text/html"), (super::super::problem::Body = "application/problem+json"))),
     )
 )]
 pub async fn callback(

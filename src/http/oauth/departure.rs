@@ -37,8 +37,8 @@ use crate::secret::PlainToken;
         CommonProblems,
         LimitProblems,
         (status = 302, description = "To the provider; to `redirect_to` with `?error=provider_unavailable` when it cannot be reached"),
-        (status = 400, description = "A page: a parameter is missing or wrong", content_type = "text/html", body = String),
-        (status = 404, description = "A page: there is no such provider", content_type = "text/html", body = String),
+        (status = 400, description = "A page: a parameter is missing or wrong; `bad_request`", content((String = "text/html"), (super::super::problem::Body = "application/problem+json"))),
+        (status = 404, description = "A page: there is no such provider; `not_found`", content((String = "text/html"), (super::super::problem::Body = "application/problem+json"))),
     )
 )]
 pub async fn start(
@@ -72,8 +72,8 @@ pub async fn start(
         CommonProblems,
         LimitProblems,
         (status = 302, description = "To the provider; to `redirect_to` with `?error=provider_unavailable` when it cannot be reached"),
-        (status = 400, description = "A page: the address is unknown, used or expired", content_type = "text/html", body = String),
-        (status = 404, description = "A page: there is no such provider", content_type = "text/html", body = String),
+        (status = 400, description = "A page: the address is unknown, used or expired; `bad_request`", content((String = "text/html"), (super::super::problem::Body = "application/problem+json"))),
+        (status = 404, description = "A page: there is no such provider; `not_found`", content((String = "text/html"), (super::super::problem::Body = "application/problem+json"))),
     )
 )]
 pub async fn start_link(

@@ -50,7 +50,7 @@ const ACTS: &str = r#"
 "#;
 
 /// From now on the database takes no line.
-async fn fill_the_log(hub: &TestApp) {
+pub async fn fill_the_log(hub: &TestApp) {
     const POSTGRES: &str = "create function no_more_lines() returns trigger language plpgsql as $$
             begin raise exception 'the log is full'; end $$;
         create trigger audit_is_full before insert on audit for each row execute function no_more_lines()";

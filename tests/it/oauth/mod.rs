@@ -1,6 +1,7 @@
 //! Sign-in through a provider. Providers are the programs of `tests/oidc_provider`.
 
 mod accounts;
+mod audit;
 mod exchange;
 mod flow;
 mod github;

@@ -73,6 +73,7 @@ pub fn address(path: &str) -> String {
     let filled = path
         .replace("{id}", NOBODY)
         .replace("{name}", "nothing")
+        .replace("{provider}", "nobody")
         .replace("{token}", "t0ken")
         .replace("{code}", "not_found");
     assert!(!filled.contains('{'), "a parameter without an example in {path}");
