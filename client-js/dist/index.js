@@ -8,68 +8,68 @@ var PortcullisError = class extends Error {
   }
   /** Whether the same call may succeed later: no answer, a limit, a hub that is busy, a portal in between. */
   get isTemporary() {
-    const { status = 400 } = this;
-    return status < 400 || status === 408 || status === 429 || status >= 500;
+    return !/^4(?!08|29)/.test(`${this.status ?? 400}`);
   }
 };
 function toError(thrown) {
   return thrown instanceof PortcullisError ? thrown : new PortcullisError("unexpected_answer", String(thrown), { cause: thrown });
 }
 
-// src/json.ts
-function readJson(text) {
+// src/tried.ts
+function tried(run) {
   try {
-    return JSON.parse(text) || void 0;
+    return run();
   } catch {
     return void 0;
   }
+}
+
+// src/json.ts
+function readJson(text) {
+  return tried(() => JSON.parse(text));
 }
 
 // src/http.ts
 var PATIENCE_MS = 15e3;
 var segment = encodeURIComponent;
 var trimmed = (url) => url.replace(/\/+$/, "");
-function createSend(base, platform) {
-  return (route, body, { token, cookie } = {}) => {
-    const headers = {};
-    if (body) headers["Content-Type"] = "application/json";
-    if (token) headers["Authorization"] = `Bearer ${token}`;
-    if (cookie) headers["X-Portcullis-Mode"] = "cookie";
-    return exchange(base, platform, route, {
-      headers,
-      credentials: cookie ? "include" : "omit",
-      body: body ? JSON.stringify(body) : null
-    });
+function createSend(base, { fetch: fetch2 }) {
+  return async (route, body, { token, cookie } = {}) => {
+    const [method, path] = route.split(" ");
+    let response;
+    let text;
+    try {
+      response = await fetch2(base + path, {
+        method,
+        headers: {
+          ...body && { "Content-Type": "application/json" },
+          ...token && { Authorization: `Bearer ${token}` },
+          ...cookie && { "X-Portcullis-Mode": "cookie" }
+        },
+        body: body ? JSON.stringify(body) : null,
+        credentials: cookie ? "include" : "omit",
+        // React Native has no such signal, and a patience of its own.
+        signal: AbortSignal.timeout?.(PATIENCE_MS)
+      });
+      text = await response.text();
+    } catch (cause) {
+      throw new PortcullisError("network", route, { status: 0, cause });
+    }
+    const answer = readJson(text);
+    if (response.ok && (answer || !text)) return answer;
+    const { status, headers: told } = response;
+    const problem = answer ?? {};
+    const { code = "unexpected_answer", detail, retry_after = told.get("Retry-After") } = problem;
+    const retryAfterMs = Number(retry_after) * 1e3 || 0;
+    throw new PortcullisError(code, detail, { ...problem, status, retryAfterMs });
   };
-}
-async function exchange(base, platform, route, init) {
-  const [method, path] = route.split(" ");
-  let response;
-  let text;
-  try {
-    response = await platform.fetch(base + path, {
-      method,
-      // React Native has no such signal, and a patience of its own.
-      signal: AbortSignal.timeout?.(PATIENCE_MS),
-      ...init
-    });
-    text = await response.text();
-  } catch (cause) {
-    throw new PortcullisError("network", route, { status: 0, cause });
-  }
-  const answer = readJson(text);
-  if (response.ok && (answer || !text)) return answer;
-  throw refusal(response, answer);
-}
-function refusal({ status }, problem = {}) {
-  const { code = "unexpected_answer", detail, retry_after = 0 } = problem;
-  return new PortcullisError(code, detail, { ...problem, status, retryAfterMs: retry_after * 1e3 });
 }
 
 // src/account.ts
 var ME = "/api/users/me";
 function accountCalls({ send, session }) {
   const { call } = session;
+  const list = async (route) => (await call(route)).items;
   return {
     signUp: (account) => send("POST /api/users", account),
     resendActivation: (email) => send("POST /api/auth/activate", { email }),
@@ -77,13 +77,21 @@ function accountCalls({ send, session }) {
     requestRecovery: (email) => send("POST /api/auth/recovery", { email }),
     recover: (token, password) => send(`POST /api/auth/recovery/${segment(token)}`, { password }),
     confirmEmailChange: (token) => send(`POST ${ME}/email/${segment(token)}`),
+    undoEmailChange: (token) => send(`POST /api/users/email-undo/${segment(token)}`),
+    revokeDevice: (token) => send(`POST /api/auth/device-revoke/${segment(token)}`),
     user: () => session.user(),
     updateUser: (change) => session.user(`PATCH ${ME}`, change),
     deleteUser: (password) => call(`DELETE ${ME}`, { password }).then(() => session.lost("account_deleted")),
     changePassword: (change) => call(`POST ${ME}/password`, change),
     requestEmailChange: (change) => call(`POST ${ME}/email`, change),
-    sessions: async () => (await call(`GET ${ME}/sessions`)).items,
+    sessions: () => list(`GET ${ME}/sessions`),
     endSession: (id) => call(`DELETE ${ME}/sessions/${segment(id)}`),
+    endOtherSessions: () => call(`DELETE ${ME}/sessions`),
+    providers: async () => (await send("GET /api/auth/oauth")).providers,
+    identities: () => list(`GET ${ME}/identities`),
+    unlinkIdentity: (id) => call(`DELETE ${ME}/identities/${segment(id)}`),
+    exportData: () => call(`GET ${ME}/export`),
+    siteRole: () => call("GET /api/auth/site_role"),
     call
   };
 }
@@ -91,7 +99,7 @@ function accountCalls({ send, session }) {
 // src/leader.ts
 var ASK_EVERY_MS = 2e3;
 var ANSWER_WITHIN_MS = 500;
-function createLeader(platform, locks, name, ask, changed) {
+function createLeader({ platform, tabs, name }, locks, changed) {
   let leads = false;
   let turn = 0;
   let release = () => {
@@ -111,7 +119,7 @@ function createLeader(platform, locks, name, ask, changed) {
       stop();
       start();
     };
-    locks.request(name, { steal }, held).then(lost, lost);
+    locks.request(`${name}:socket`, { steal }, held).then(lost, lost);
     watch();
   }
   function stop() {
@@ -124,7 +132,7 @@ function createLeader(platform, locks, name, ask, changed) {
     cancel();
     cancel = platform.after(ASK_EVERY_MS, () => {
       if (!platform.isVisible()) return watch();
-      ask();
+      tabs.tell("leads");
       cancel = platform.after(ANSWER_WITHIN_MS * (1 + platform.random()), () => {
         stop();
         start(true);
@@ -143,23 +151,19 @@ function createLeader(platform, locks, name, ask, changed) {
 var CALM_MS = 6e4;
 function createBackoff(platform) {
   let failures = 0;
-  let openedAt = Number.POSITIVE_INFINITY;
-  let least = 500;
-  let most = 2e4;
+  let calmAt = Infinity;
+  let retry = { min_ms: 500, max_ms: 2e4 };
   return {
-    /** An attempt has succeeded; `min` and `max` are what the hub says. */
-    opened(min, max) {
-      least = min;
-      most = max;
-      openedAt = platform.now();
+    /** An attempt has succeeded; `bounds` are what the hub says. */
+    opened(bounds) {
+      retry = bounds;
+      calmAt = platform.now() + CALM_MS;
     },
     /** A random time up to a bound that doubles with each failure, and starts over after a minute of calm. */
     next() {
-      if (platform.now() - openedAt >= CALM_MS) failures = 0;
-      openedAt = Number.POSITIVE_INFINITY;
-      const bound = Math.min(most, least * 2 ** failures);
-      failures += 1;
-      return platform.random() * bound;
+      if (platform.now() >= calmAt) failures = 0;
+      calmAt = Infinity;
+      return platform.random() * Math.min(retry.max_ms, retry.min_ms * 2 ** failures++);
     }
   };
 }
@@ -167,12 +171,12 @@ function createBackoff(platform) {
 // src/frames.ts
 var SUBPROTOCOL = "portcullis.v1";
 var TOKEN_SUBPROTOCOL = "portcullis.token.";
-function afterClose(code) {
-  const hundred = Math.floor(code / 100);
-  if (hundred === 40) return "signed_out";
-  if (hundred === 43) return "error";
-  return code === 1e3 ? "closed" : "reconnect";
-}
+var REASONS = {
+  4002: "account_disabled",
+  4003: "password_changed",
+  4005: "logout",
+  4006: "expired"
+};
 
 // src/socket.ts
 var READY_WITHIN_MS = 1e4;
@@ -190,93 +194,74 @@ function createSocket(core, openSocket, heard, changed) {
   let silence = 0;
   let notBefore = 0;
   let answered;
-  function stop(forgets) {
-    leave({ state: "idle" });
-    notBefore = 0;
-    if (forgets) position = void 0;
-  }
   function read(epoch, sequence) {
     const isNew = epoch !== position?.epoch || sequence > position.sequence;
     if (isNew) position = { epoch, sequence };
     return isNew;
   }
-  function wake() {
-    const now = platform.now();
-    const isSilent = state === "open" && now - heardAt > silence;
-    if (isSilent || state === "waiting" && now >= notBefore) void connect();
-  }
-  function token() {
-    if (state !== "open") return void 0;
-    say({ type: "token", id: 1 });
-    return new Promise((resolve, reject) => {
-      answered = (frame) => {
-        if (frame?.type === "error") reject(errorOf(frame));
-        else resolve(frame);
-      };
-      platform.after(ANSWER_WITHIN_MS2, answered);
-    });
-  }
   async function connect() {
     const mine = leave({ state: "connecting" });
     try {
-      const ticket = await core.session.socketToken();
-      if (mine === attempt) open(ticket);
+      const { token, url } = await core.session.socketToken();
+      if (mine === attempt) open(token, url);
     } catch (thrown) {
       if (mine === attempt) refused(toError(thrown));
     }
   }
-  function open({ token: token2, url }) {
+  function open(token, url) {
     const resume = position;
-    socket = openSocket(url, resume ? [SUBPROTOCOL] : [SUBPROTOCOL, TOKEN_SUBPROTOCOL + token2]);
+    socket = openSocket(url, resume ? [SUBPROTOCOL] : [SUBPROTOCOL, TOKEN_SUBPROTOCOL + token]);
     within(READY_WITHIN_MS, wait);
-    if (resume) socket.onopen = () => say({ type: "hello", token: token2, resume });
-    socket.onmessage = ({ data }) => {
-      const frame = readJson(data);
-      if (frame) take(frame);
-    };
-    socket.onclose = ({ code }) => closed(code);
+    if (resume) socket.onopen = () => say({ type: "hello", token, resume });
+    socket.onmessage = take;
+    socket.onclose = closed;
   }
-  function take(frame) {
+  function take({ data }) {
+    const frame = readJson(data);
+    if (!frame) return;
     const now = platform.now();
     heardAt = now;
-    if (state === "open" && notBefore === 0) within(silence, wait);
     switch (frame.type) {
       case "ready": {
-        const { epoch, sequence, heartbeat, retry, resumed } = frame;
+        const { epoch, sequence, heartbeat } = frame;
         position = { epoch, sequence };
-        backoff.opened(retry.min_ms, retry.max_ms);
+        backoff.opened(frame.retry);
         silence = heartbeat.interval_ms + heartbeat.timeout_ms;
         notBefore = 0;
-        within(silence, wait);
-        become({ state: "open", resumed });
-        return heard(frame, epoch);
+        become({ state: "open", resumed: frame.resumed });
+        heard(frame, epoch);
+        break;
       }
       case "state":
-      case "event": {
-        if (!position) return;
-        const isNew = read(position.epoch, frame.sequence);
-        if (isNew || frame.type === "state") heard(frame, position.epoch);
-        return;
-      }
+      case "event":
+        if (position && (read(position.epoch, frame.sequence) || frame.type === "state")) heard(frame, position.epoch);
+        break;
       case "signed_out":
-        return core.session.lost(frame.reason, frame.message);
+        core.session.lost(frame.reason, frame.message);
+        break;
       case "reconnect":
         notBefore = now + frame.in_ms;
-        return within(frame.in_ms, connect);
+        within(frame.in_ms, connect);
+        break;
       case "ping":
-        return say({ type: "pong", version: core.present.snapshot().state?.version });
+        say({ type: "pong", version: core.snapshot().state?.version });
+        break;
       case "token":
-        return answered?.(frame);
+        answered?.(frame);
+        break;
       case "error":
-        return frame.id ? answered?.(frame) : failed(errorOf(frame));
+        if (!frame.id) failed(new PortcullisError(frame.code, frame.detail));
+        else if (frame.code === "refresh_required") void connect();
+        else answered?.();
     }
+    if (state === "open" && !notBefore) within(silence, wait);
   }
-  function closed(code) {
-    const next = afterClose(code);
-    if (next === "signed_out") return core.session.lost("revoked");
-    if (next === "reconnect") return wait();
-    leave({ state: "closed" });
-    if (next === "error") failed(new PortcullisError("socket_closed", void 0, { closeCode: code }));
+  function closed({ code }) {
+    const hundred = Math.floor(code / 100);
+    if (hundred === 40) return core.session.lost(REASONS[code] ?? "revoked");
+    if (hundred === 43) return giveUp(new PortcullisError("socket_closed", void 0, { closeCode: code }));
+    if (code === 1e3) giveUp();
+    else wait();
   }
   function refused(error) {
     if (error.isTemporary || error.status === 401) {
@@ -284,8 +269,11 @@ function createSocket(core, openSocket, heard, changed) {
       if (retryAfterMs) notBefore = platform.now() + retryAfterMs + backoff.next();
       return wait();
     }
+    giveUp(error);
+  }
+  function giveUp(error) {
     leave({ state: "closed" });
-    failed(error);
+    if (error) failed(error);
   }
   function wait() {
     const named = notBefore - platform.now();
@@ -316,14 +304,37 @@ function createSocket(core, openSocket, heard, changed) {
   function say(frame) {
     socket?.send(JSON.stringify(frame));
   }
-  return { isOpen: () => state === "open", stop, read, wake, token, connect };
+  return {
+    isOpen: () => state === "open",
+    read,
+    connect,
+    /** Disconnects and stays so; `forgets` where it stopped, or goes on from there the next time. */
+    stop(forgets) {
+      leave({ state: "idle" });
+      notBefore = 0;
+      if (forgets) position = void 0;
+    },
+    /** The network or the person is back: no reason to wait any longer, unless the hub asked for it. */
+    wake() {
+      const now = platform.now();
+      const isSilent = state === "open" && now - heardAt > silence;
+      if (isSilent || state === "waiting" && now >= notBefore) void connect();
+    },
+    /** Another access token, or `undefined` where no socket gives one. One question at a time. */
+    token() {
+      if (state !== "open") return void 0;
+      say({ type: "token", id: 1 });
+      return new Promise((resolve) => {
+        answered = resolve;
+        platform.after(ANSWER_WITHIN_MS2, resolve);
+      });
+    }
+  };
 }
-var errorOf = ({ code, detail }) => new PortcullisError(code, detail);
 
 // src/connection.ts
 function createConnection(core, openSocket, shared2) {
-  const { platform, tabs, life } = core;
-  const { snapshot, update } = core.present;
+  const { platform, tabs, life, snapshot, update } = core;
   let sessionId;
   let tellState = () => {
   };
@@ -335,26 +346,26 @@ function createConnection(core, openSocket, shared2) {
     (frame, epoch) => {
       const session = sessionId;
       if (session && (leader || frame.type !== "event")) {
-        const tell = () => tabs.tell("news", session, epoch, frame);
-        if (frame.type !== "event") tellState = tell;
-        tell();
+        const tell2 = () => tabs.tell("news", session, epoch, frame);
+        if (frame.type !== "event") tellState = tell2;
+        tell2();
       }
       life.told(frame, epoch, true);
     },
     (connection) => {
       update({ connection });
-      if (leader?.isLeading()) tabs.tell("connection", connection);
+      tell();
     }
   );
   const follows = () => leader && !leader.isLeading();
-  const leader = shared2 && platform.locks ? createLeader(platform, platform.locks, `${core.name}:socket`, () => tabs.tell("leads"), lead) : void 0;
+  const leader = shared2 && platform.locks ? createLeader(core, platform.locks, lead) : void 0;
   function lead(leads) {
-    if (leads) {
-      tabs.tell("leading");
-      return void socket.connect();
-    }
+    if (leads) return void socket.connect();
     socket.stop();
     if (sessionId) tabs.tell("who");
+  }
+  function tell() {
+    if (leader?.isLeading()) tabs.tell("connection", snapshot().connection);
   }
   return {
     ...socket,
@@ -371,11 +382,10 @@ function createConnection(core, openSocket, shared2) {
       forgetWake = platform.onWake(socket.wake);
       (leader ? leader.start : socket.connect)();
     },
-    /** Tells other tabs how the one socket is, if it is here. */
+    /** Tells a tab that was opened later how things are. */
     tell() {
-      if (!leader?.isLeading()) return;
-      tabs.tell("connection", snapshot().connection);
-      tellState();
+      tell();
+      if (leader?.isLeading()) tellState();
     },
     /** Does what other tabs ask for. */
     heard: {
@@ -384,42 +394,24 @@ function createConnection(core, openSocket, shared2) {
         const isNew = follows() && socket.read(epoch, frame.sequence);
         if (isNew || frame.type !== "event") life.told(frame, epoch, false);
       },
-      leads() {
-        if (leader?.isLeading()) tabs.tell("leading");
-      },
-      leading() {
-        if (sessionId && follows()) leader?.watch();
-      },
+      leads: tell,
       connection(connection) {
-        if (follows()) update({ connection });
+        if (!sessionId || !follows()) return;
+        leader?.watch();
+        update({ connection });
       }
     }
   };
 }
 
 // src/events.ts
-var NOBODY = { user: void 0, sessionId: void 0, state: void 0 };
-var UNKNOWN = { ...NOBODY, status: "unknown", connection: { state: "idle" } };
+var UNKNOWN = { status: "unknown", connection: { state: "idle" } };
 function createPresent() {
   let snapshot = UNKNOWN;
   let lasting = { connection: snapshot.connection };
   const listeners = /* @__PURE__ */ new Set();
-  function update(change, events = lasting) {
-    const next = { ...snapshot, ...change };
-    if (JSON.stringify(next) === JSON.stringify(snapshot)) return;
-    snapshot = next;
-    lasting = { ...events, state: next.state, connection: next.connection };
-    happen("change", void 0);
-    listeners.forEach(deliver);
-  }
   function happen(type, event) {
     for (const listener of [...listeners]) if (listener.type === type) tell(listener, event);
-  }
-  function on(type, call) {
-    const listener = { type, call };
-    listeners.add(listener);
-    queueMicrotask(() => deliver(listener));
-    return () => void listeners.delete(listener);
   }
   function deliver(listener) {
     const event = lasting[listener.type];
@@ -436,112 +428,144 @@ function createPresent() {
       });
     }
   }
-  return { snapshot: () => snapshot, update, happen, on };
+  return {
+    snapshot: () => snapshot,
+    happen,
+    /**
+     * Replaces what differs, then tells of it. `events` are so from now on, as state and connection are: told to all, and
+     * to those who come later, until an update brings others.
+     */
+    update(change, events = lasting) {
+      const next = { ...snapshot, ...change };
+      if (JSON.stringify(next) === JSON.stringify(snapshot)) return;
+      snapshot = next;
+      lasting = { ...events, state: next.state, connection: next.connection };
+      happen("change");
+      listeners.forEach(deliver);
+    },
+    on(type, call) {
+      const listener = { type, call };
+      listeners.add(listener);
+      queueMicrotask(() => deliver(listener));
+      return () => void listeners.delete(listener);
+    }
+  };
 }
 
 // src/fetch.ts
-function createFetch({ platform, session }, addresses) {
+function createFetch({ platform, session, failed }, addresses) {
   const origins = addresses.map((address) => new URL(address).origin);
+  const missed = (thrown) => {
+    if (session.held()) failed(toError(thrown));
+  };
   return async (input, init) => {
     const request = new Request(input, init);
     const { origin } = new URL(request.url);
     if (origin !== globalThis.location?.origin && !origins.includes(origin)) {
       throw new PortcullisError("foreign_origin", origin);
     }
-    const attempt = async (token) => {
+    const attempt = (token2) => {
       const again = request.clone();
-      again.headers.set("Authorization", `Bearer ${token}`);
-      const response = await platform.fetch(again);
-      if (response.status === 401) throw response;
-      return response;
+      again.headers.set("Authorization", `Bearer ${token2}`);
+      return platform.fetch(again);
     };
-    return session.withToken(attempt).catch((thrown) => {
-      if (thrown instanceof Response) return thrown;
-      throw thrown;
-    });
+    const token = await session.accessToken().catch(missed) ?? session.held()?.accessToken;
+    if (!token) return new Response(null, { status: 401 });
+    const response = await attempt(token);
+    const other = response.status === 401 && await session.replaced(token).catch(missed);
+    return other ? attempt(other) : response;
   };
 }
 
 // src/life.ts
 function createLife(core) {
-  const { platform, tabs } = core;
-  const { snapshot, update, happen } = core.present;
+  const { platform, tabs, snapshot, update, happen } = core;
   let epoch;
   let cancel = () => {
   };
-  function accept(state, journal) {
-    const { state: mine, user } = snapshot();
-    if (mine && epoch === journal && state.version <= mine.version) return;
-    epoch = journal;
-    update({ state, user: user && withState(user, state) });
+  function show(live, state, events) {
+    update({ status: "signedIn", sessionId: live.sessionId, user: withState(live.user, state), state }, events);
   }
   return {
     /** The session has begun, changed, or got another access token; `here` unless another tab said so. */
     lives(live, here) {
-      const { sessionId } = live;
-      const isNew = sessionId !== snapshot().sessionId;
-      const state = isNew ? void 0 : snapshot().state;
-      const user = withState(live.user, state);
-      if (isNew) epoch = void 0;
-      update({ status: "signedIn", sessionId, user, state }, isNew ? { signedIn: { user, sessionId } } : void 0);
+      const { sessionId, user } = live;
+      const { sessionId: before, state } = snapshot();
+      if (sessionId === before) {
+        show(live, state);
+      } else {
+        epoch = void 0;
+        show(live, void 0, { signedIn: { user, sessionId } });
+      }
       if (here) tabs.tell("live", live);
-      core.connection?.follow(sessionId);
+      core.link?.follow(sessionId);
       cancel();
       cancel = platform.after(live.until - platform.now(), () => {
-        if (core.connection?.isOpen()) core.session.renew().catch(() => {
+        if (core.link?.isOpen()) core.session.renew().catch(() => {
         });
       });
     },
     /** It has ended, or there is none; `last` is what it was. */
     ended(last, why, here) {
       cancel();
-      core.connection?.follow();
-      if (here && last) tabs.tell("ended", last.sessionId, why);
-      update({ ...NOBODY, status: "signedOut" }, { signedOut: why });
+      core.link?.follow();
+      if (here && last) tabs.tell("ended", why, last.sessionId);
+      update({ user: void 0, sessionId: void 0, state: void 0, status: "signedOut" }, { signedOut: why });
     },
     /** What the hub has decided. `journal` numbered it; `isOwn`: this tab's socket brought it. */
     told(frame, journal, isOwn) {
       if (frame.type === "event") return happen("event", frame);
-      accept(frame.state, journal);
-      if (!isOwn || frame.type !== "state") return;
       const { session } = core;
-      const { access_token, expires_in, reason } = frame;
-      if (access_token && expires_in) session.renewed({ access_token, expires_in });
-      if (reason === "email_changed") session.user().catch(() => {
+      const live = session.held();
+      const { state } = frame;
+      const { access_token, reason } = frame;
+      const mine = snapshot().state;
+      if (live && (!mine || epoch !== journal || state.version > mine.version)) {
+        epoch = journal;
+        show(live, state);
+      }
+      if (!isOwn) return;
+      if (access_token) session.renewed(frame);
+      const isKnown = reason?.startsWith("role") || live?.user.version === state.version;
+      if (!isKnown) session.user().catch(() => {
       });
     },
     stop: () => cancel()
   };
 }
 function withState(user, state) {
-  return state && state.version > user.version ? { ...user, site_role: state.role, version: state.version } : user;
+  if (!state || state.version <= user.version) return user;
+  const { version, role, status, email_verified } = state;
+  return { ...user, version, site_role: role, status, email_verified };
 }
 
 // src/oauth.ts
 var LOOK_EVERY_MS = 500;
-var IDENTITIES = "/api/users/me/identities";
-function createOAuth({ platform, base, name, tabs, send, session, failed }) {
+function createOAuth({ platform, base, name, tabs, session, failed }) {
   const { window } = platform;
   const { call } = session;
   const key = `${name}:oauth`;
   let returned = () => {
   };
-  async function leave({ popup = false, redirectTo }, provider, isLink) {
+  async function leave({ popup = false, redirectTo: redirect_to, device }, provider, isLink) {
     const target = popup ? window?.open("", "", "popup") : window;
     if (!target) throw new PortcullisError("popup_blocked");
     const code_verifier = crypto.randomUUID() + crypto.randomUUID();
-    const begin = { redirect_to: redirectTo, code_challenge: await challengeOf(code_verifier) };
+    const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(code_verifier));
+    const code_challenge = base64url(hash);
+    const begin = { redirect_to, code_challenge };
     const path = segment(provider);
     try {
-      const address = isLink ? (await call(`POST ${IDENTITIES}/${path}`, begin)).url : `${base}/api/auth/oauth/${path}/start?${new URLSearchParams(begin)}`;
-      const attempt = { code_verifier, redirectTo, popup, isLink };
+      const address = isLink ? (await call(`POST ${ME}/identities/${path}`, begin)).url : `${base}/api/auth/oauth/${path}/start?${new URLSearchParams(begin)}`;
+      const attempt = { ...begin, code_verifier, device, popup, isLink };
       target.sessionStorage.setItem(key, JSON.stringify(attempt));
       target.location.href = address;
       await new Promise((resolve, reject) => {
-        const finish = (code) => code ? reject(new PortcullisError(code)) : resolve();
-        returned = finish;
+        returned = (challenge, code) => {
+          if (challenge === code_challenge) code ? reject(new PortcullisError(code)) : resolve();
+        };
         const look = () => {
-          if (target.closed && window?.document.hasFocus()) finish("popup_closed");
+          if (target.closed && window?.document.hasFocus()) reject(new PortcullisError("popup_closed"));
           else platform.after(LOOK_EVERY_MS, look);
         };
         if (popup) look();
@@ -552,42 +576,41 @@ function createOAuth({ platform, base, name, tabs, send, session, failed }) {
   }
   return {
     calls: {
-      providers: async () => (await send("GET /api/auth/oauth")).providers,
       signInWithProvider: (provider, options) => leave(options, provider, false),
-      linkIdentity: (provider, options) => leave(options, provider, true),
-      identities: async () => (await call(`GET ${IDENTITIES}`)).items,
-      unlinkIdentity: (id) => call(`DELETE ${IDENTITIES}/${segment(id)}`)
+      linkIdentity: (provider, options) => leave(options, provider, true)
     },
     /** Does what other tabs ask for; a popup is one. */
-    heard: { returned: (code) => returned(code) },
+    heard: { returned: (...told) => returned(...told) },
     /** Finishes what was begun in this window, if it has come back: takes off the address what that has brought. */
     async resume() {
-      const attempt = readJson(window?.sessionStorage.getItem(key) ?? "");
+      const attempt = readJson(window?.sessionStorage.getItem(key));
       if (!window || !attempt) return;
       window.sessionStorage.removeItem(key);
-      const { code, error } = Object.fromEntries(new URL(window.location.href).searchParams);
-      if (!code && !error) return;
-      const { code_verifier, redirectTo, popup, isLink } = attempt;
-      window.history.replaceState(null, "", redirectTo);
+      const { href, search } = window.location;
+      const told = new URLSearchParams(search);
+      const code = told.get("code");
+      const error = told.get("error");
+      if (!href.startsWith(attempt.redirect_to) || !code && !error) return;
+      window.history.replaceState(null, "", attempt.redirect_to);
+      const { code_verifier, device, isLink } = attempt;
       let why;
       try {
         if (error) throw new PortcullisError(error);
         if (isLink) await session.find();
-        await (isLink ? call : session.signIn)("POST /api/auth/oauth/exchange", { code, code_verifier });
+        await (isLink ? call : session.signIn)("POST /api/auth/oauth/exchange", { code, code_verifier, device });
       } catch (thrown) {
         const reason = toError(thrown);
         failed(reason);
         why = reason.code;
       }
-      if (!popup) return;
-      tabs.tell("returned", why);
+      if (!attempt.popup) return;
+      tabs.tell("returned", attempt.code_challenge, why);
       window.close();
     }
   };
 }
-async function challengeOf(verifier) {
-  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier));
-  const text = btoa(String.fromCharCode(...new Uint8Array(hash)));
+function base64url(bytes) {
+  const text = btoa(String.fromCharCode(...new Uint8Array(bytes)));
   return text.replaceAll("+", "-").replaceAll("/", "_").replace("=", "");
 }
 
@@ -625,59 +648,6 @@ function untilDone(platform, attempt, failed) {
   return stop;
 }
 
-// src/platform.ts
-function memoryStore() {
-  const items = /* @__PURE__ */ new Map();
-  return {
-    getItem: (key) => items.get(key) ?? null,
-    setItem: (key, value) => items.set(key, value),
-    removeItem: (key) => items.delete(key)
-  };
-}
-function localStore() {
-  try {
-    return globalThis.localStorage;
-  } catch {
-    return void 0;
-  }
-}
-function pause(platform, ms) {
-  return new Promise((resume) => platform.after(ms, resume));
-}
-function thisPlatform() {
-  const { WebSocket, BroadcastChannel, document, navigator, window } = globalThis;
-  const isVisible = () => document?.visibilityState !== "hidden";
-  return {
-    fetch: (...request) => globalThis.fetch(...request),
-    // Node's says that it is a browser and not of which origin, so hubs refuse it.
-    openSocket: window && WebSocket && ((url, protocols) => new WebSocket(url, protocols)),
-    // Node's would keep the process alive.
-    openChannel: document && BroadcastChannel && ((name) => new BroadcastChannel(name)),
-    locks: document && navigator.locks,
-    // React Native has a window, and no page in it.
-    window: document && window,
-    // Node has a localStorage of its own, shared by everybody whom a server serves.
-    store: (document && localStore()) ?? memoryStore(),
-    now: () => Date.now(),
-    random: () => Math.random(),
-    after(ms, run) {
-      const timer = setTimeout(run, ms);
-      return () => clearTimeout(timer);
-    },
-    onWake(run) {
-      if (!document) return () => void 0;
-      const wake = () => isVisible() && run();
-      const forgotten = new AbortController();
-      const listen = (target, type) => target.addEventListener(type, wake, forgotten);
-      listen(window, "online");
-      listen(window, "pageshow");
-      listen(document, "visibilitychange");
-      return () => forgotten.abort();
-    },
-    isVisible
-  };
-}
-
 // src/shared.ts
 function shared(run) {
   let running;
@@ -695,37 +665,13 @@ function createSession(core) {
   let ended;
   let turn = 0;
   let restoring;
-  async function signIn(route, body) {
-    await core.signOut.settled();
-    await restoring?.catch(() => {
-    });
-    const since = platform.now();
-    const pair = await send(route, body, { cookie });
-    await tokens.keep(pair);
-    return begin(pair, since).user;
-  }
-  async function find() {
-    if (await tokens.present()) {
-      tabs.tell("who");
-      await pause(platform, TABS_ANSWER_WITHIN_MS);
-    }
-    if (!live) await restore();
-  }
   async function accessToken() {
     const { accessToken: accessToken2, until } = signedIn();
     return platform.now() < until ? accessToken2 : (await renew()).accessToken;
   }
   const renew = shared(async () => {
-    let isTooOld = false;
-    try {
-      const fresh = await core.connection?.token();
-      if (fresh) return renewed(fresh);
-    } catch (thrown) {
-      isTooOld = thrown.code === "refresh_required";
-    }
-    const next = await refresh();
-    if (isTooOld) void core.connection?.connect();
-    return next;
+    const fresh = await core.link?.token();
+    return fresh ? renewed(fresh) : refresh();
   });
   async function refresh() {
     signedIn();
@@ -735,46 +681,41 @@ function createSession(core) {
   async function spend(asked) {
     const proof = await tokens.present();
     const since = platform.now();
-    const answer = proof ? await send("POST /api/auth/refresh", proof, { cookie }).catch(toError) : new PortcullisError("not_signed_in");
+    const ask = () => send("POST /api/auth/refresh", proof, { cookie });
+    const again = (error) => {
+      if (error.status || asked !== turn) throw error;
+      return ask();
+    };
+    const answer = proof ? await ask().catch(again).catch(toError) : new PortcullisError("not_signed_in");
     if (asked !== turn) return signedIn();
     if (!(answer instanceof PortcullisError)) {
-      await tokens.keep(answer, proof);
+      await tokens.keep(answer.refresh_token, proof);
       return begin(answer, since);
     }
     if (answer.status === 401 || !proof) {
       const stored = await tokens.present();
       if (stored?.refresh_token !== proof?.refresh_token) return spend(asked);
-      await tokens.forget(proof);
-      end({ reason: endOf(answer) });
+      await tokens.keep(void 0, proof);
+      const { code } = answer;
+      const known = code === "session_revoked" ? "revoked" : code === "invalid_token" || live ? "expired" : "none";
+      end({ reason: code === "refresh_reused" ? code : known });
     }
     throw answer;
   }
-  async function withToken(attempt) {
+  async function replaced(refused) {
+    const { accessToken: accessToken2 } = signedIn();
+    return accessToken2 === refused ? (await refresh()).accessToken : accessToken2;
+  }
+  async function call(route, body) {
+    const attempt = (token2) => send(route, body, { token: token2 });
     const token = await accessToken();
-    return attempt(token).catch(async (thrown) => {
-      if (thrown.status !== 401) throw thrown;
-      const { accessToken: other } = signedIn();
-      return attempt(other === token ? (await refresh()).accessToken : other);
+    return attempt(token).catch(async (error) => {
+      if (error.status !== 401) throw error;
+      return attempt(await replaced(token));
     });
   }
-  function call(route, body) {
-    return withToken((token) => send(route, body, { token }));
-  }
-  async function socketToken() {
-    if (live?.fromSocket) await refresh();
-    return call("GET /api/auth/socket");
-  }
   function renewed(fresh) {
-    return set({ ...signedIn(), accessToken: fresh.access_token, until: expiry(fresh), fromSocket: true });
-  }
-  async function user(route = "GET /api/users/me", change) {
-    const record = await call(route, change);
-    if (live?.user.id === record.id) set({ ...live, user: record });
-    return record;
-  }
-  function adopt(theirs) {
-    const isNewer = !live ? theirs.sessionId !== ended : live.sessionId === theirs.sessionId ? theirs.until >= live.until : theirs.since > live.since;
-    if (isNewer) set(theirs, false);
+    return take(fresh, signedIn(), true);
   }
   function end(why, sessionId = live?.sessionId, here = true) {
     const last = live;
@@ -784,13 +725,11 @@ function createSession(core) {
     ended = last?.sessionId ?? ended;
     core.life.ended(last, why, here);
   }
-  function lost(reason, message) {
-    tokens.forget().catch((thrown) => core.failed(toError(thrown)));
-    end({ reason, message });
-  }
   function begin(pair, since) {
-    const { access_token: accessToken2, session_id: sessionId, user: user2 } = pair;
-    return set({ accessToken: accessToken2, until: expiry(pair), fromSocket: false, sessionId, user: user2, since });
+    return take(pair, { sessionId: pair.session_id, user: pair.user, since }, false);
+  }
+  function take({ access_token: accessToken2, expires_in }, whose, fromSocket) {
+    return set({ ...whose, accessToken: accessToken2, until: platform.now() + expires_in * 900, fromSocket });
   }
   function set(next, here = true) {
     if (next.sessionId !== live?.sessionId) turn += 1;
@@ -802,28 +741,54 @@ function createSession(core) {
     if (live) return live;
     throw new PortcullisError("not_signed_in");
   }
-  function expiry({ expires_in }) {
-    return platform.now() + expires_in * 900;
-  }
-  function endOf({ code }) {
-    if (code === "refresh_reused") return code;
-    if (code === "session_revoked") return "revoked";
-    return live || code === "invalid_token" ? "expired" : "none";
-  }
   return {
     held: () => live,
-    signIn,
-    find,
     accessToken,
     renew,
-    withToken,
+    replaced,
     call,
-    socketToken,
     renewed,
-    user,
-    adopt,
     end,
-    lost
+    /** Signs in by a route whose answer is a token pair. */
+    async signIn(route, body) {
+      await core.signingOut.settled();
+      await restoring?.catch(() => {
+      });
+      const since = platform.now();
+      const pair = await send(route, body, { cookie });
+      if (cookie) await tokens.removeTombstone();
+      else await tokens.keep(pair.refresh_token);
+      return begin(pair, since).user;
+    },
+    /** Who is signed in: another tab knows, or the hub. */
+    async find() {
+      if (await tokens.present()) {
+        tabs.tell("who");
+        await new Promise((resume) => platform.after(TABS_ANSWER_WITHIN_MS, resume));
+      }
+      if (!live) await restore();
+    },
+    /** A socket token. What was minted over a socket gives none. */
+    async socketToken() {
+      if (live?.fromSocket) await refresh();
+      return call("GET /api/auth/socket");
+    },
+    /** The person's record, asked for, and changed by another `route`. */
+    async user(route = "GET /api/users/me", change) {
+      const record = await call(route, change);
+      if (live?.user.id === record.id) set({ ...live, user: record });
+      return record;
+    },
+    /** Another tab has this session. */
+    adopt(theirs) {
+      const isNewer = !live ? theirs.sessionId !== ended : live.sessionId === theirs.sessionId ? theirs.until >= live.until : theirs.since > live.since;
+      if (isNewer) set(theirs, false);
+    },
+    /** The session is over, and the hub knows. */
+    lost(reason, message) {
+      void tokens.keep();
+      end({ reason, message });
+    }
   };
 }
 
@@ -854,56 +819,65 @@ function createSignOut({ platform, send, tokens, failed }) {
 }
 
 // src/storage.ts
-function createTokens(store, name, cookie) {
+function createTokens(store, name, cookie, failed) {
   const tokenKey = `${name}:refresh_token`;
   const graveKey = `${name}:signed_out`;
-  const isStill = async (spent) => !spent || await store.getItem(tokenKey) === spent.refresh_token;
+  const refused = /* @__PURE__ */ new Map();
+  async function attempt(run) {
+    try {
+      return await run();
+    } catch (cause) {
+      failed(new PortcullisError("storage_refused", String(cause), { cause }));
+      return void 0;
+    }
+  }
+  async function read(key) {
+    return refused.has(key) ? refused.get(key) : attempt(() => store.getItem(key));
+  }
+  function write(key, value) {
+    refused.set(key, value);
+    return attempt(async () => {
+      await (value ? store.setItem(key, value) : store.removeItem(key));
+      refused.delete(key);
+    });
+  }
   async function present() {
     if (cookie) return await tombstone() ? void 0 : {};
-    const token = await store.getItem(tokenKey);
+    const token = await read(tokenKey);
     return token ? { refresh_token: token } : void 0;
   }
-  async function tombstone() {
-    return readJson(await store.getItem(graveKey) ?? "");
-  }
-  async function removeTombstone() {
-    await store.removeItem(graveKey);
-  }
+  const tombstone = async () => readJson(await read(graveKey));
+  const removeTombstone = () => write(graveKey);
   return {
     /** Whether requests are of cookie mode. */
     cookie,
     present,
     tombstone,
     removeTombstone,
-    /** Keeps what a sign-in gave, or what a refresh gave for `spent`. */
-    async keep({ refresh_token }, spent) {
-      if (cookie && !spent) await removeTombstone();
-      if (refresh_token && await isStill(spent)) await store.setItem(tokenKey, refresh_token);
-    },
-    /** Forgets a token that the hub does not take any more. */
-    async forget(spent) {
-      if (await isStill(spent)) await store.removeItem(tokenKey);
+    /** Keeps `token`, or none, in place of any other, or of `spent` alone. */
+    async keep(token, spent) {
+      if (!spent || await read(tokenKey) === spent.refresh_token) await write(tokenKey, token);
     },
     /** Forgets the session, and notes that the hub has to be told. */
     async bury(scope) {
       const proof = await present();
       if (!proof) return;
-      await store.setItem(graveKey, JSON.stringify({ scope, ...proof }));
-      await store.removeItem(tokenKey);
+      await write(graveKey, JSON.stringify({ scope, ...proof }));
+      await write(tokenKey);
     }
   };
 }
 
 // src/tabs.ts
 function createTabs(openChannel, name, heard) {
-  const channel = openChannel?.(name);
+  const channel = tried(() => openChannel?.(name));
   if (channel) {
     channel.onmessage = ({ data: [type, ...told] }) => {
       heard()[type]?.(...told);
     };
   }
   return {
-    tell: (...message) => channel?.postMessage(message),
+    tell: (...message) => tried(() => channel?.postMessage(message)),
     close: () => channel?.close()
   };
 }
@@ -912,18 +886,19 @@ function createTabs(openChannel, name, heard) {
 function createClientOn(platform, options) {
   const base = trimmed(options.url);
   const name = `portcullis:${base}`;
-  const { storage, tabs: sharing, socket: openSocket = platform.openSocket } = options;
+  const { storage, tabs: sharing, socket: openSocket = platform.openSocket, apiOrigins = [] } = options;
   const present = createPresent();
   const { snapshot, on } = present;
-  const tokens = createTokens(storage ?? platform.store, name, !storage);
   const failed = (error) => present.happen("error", error);
+  const tokens = createTokens(storage ?? platform.store, name, !storage, failed);
   const tabs = createTabs(sharing === "alone" ? void 0 : platform.openChannel, name, () => heard);
-  const core = { platform, base, name, send: createSend(base, platform), tokens, present, failed, tabs };
+  const core = { platform, base, name, send: createSend(base, platform), tokens, ...present, failed, tabs };
   const life = core.life = createLife(core);
   const session = core.session = createSession(core);
-  const signOut = core.signOut = createSignOut(core);
-  const connection = core.connection = openSocket ? createConnection(core, openSocket, sharing === "share") : void 0;
+  const signOut = core.signingOut = createSignOut(core);
+  const connection = core.link = openSocket ? createConnection(core, openSocket, sharing === "share") : void 0;
   const oauth = createOAuth(core);
+  const account = accountCalls(core);
   const known = new Promise((told) => {
     on("signedIn", told);
     on("signedOut", told);
@@ -935,7 +910,7 @@ function createClientOn(platform, options) {
     ...connection?.heard,
     ...oauth.heard,
     live: session.adopt,
-    ended: (sessionId, why) => session.end(why, sessionId, false),
+    ended: (...told) => session.end(...told, false),
     who() {
       const live = session.held();
       if (live && platform.now() < live.until) tabs.tell("live", live);
@@ -944,11 +919,9 @@ function createClientOn(platform, options) {
   };
   async function restore() {
     await oauth.resume();
-    try {
-      await session.find();
-    } catch (thrown) {
+    await session.find().catch((thrown) => {
       if (snapshot().status === "unknown") throw thrown;
-    }
+    });
   }
   function start() {
     if (begun) return;
@@ -961,7 +934,7 @@ function createClientOn(platform, options) {
   }
   if (options.autoStart ?? "window" in globalThis) queueMicrotask(start);
   return {
-    ...accountCalls(core),
+    ...account,
     ...oauth.calls,
     start,
     ready: () => known.then(snapshot),
@@ -978,7 +951,7 @@ function createClientOn(platform, options) {
     on,
     signIn: (who) => session.signIn("POST /api/auth", who),
     async signOut({ scope = "session" } = {}) {
-      if (scope === "others") return session.call("POST /api/auth/logout", { scope });
+      if (scope === "others") return account.endOtherSessions();
       stopRestoring();
       const token = session.held()?.accessToken;
       session.end({ reason: "logout" });
@@ -986,7 +959,47 @@ function createClientOn(platform, options) {
       await signOut.finish(token);
     },
     accessToken: session.accessToken,
-    fetch: createFetch(core, [base, ...options.apiOrigins ?? []])
+    fetch: createFetch(core, [base, ...apiOrigins])
+  };
+}
+
+// src/platform.ts
+function memoryStore() {
+  const items = /* @__PURE__ */ new Map();
+  return {
+    getItem: (key) => items.get(key) ?? null,
+    setItem: (key, value) => items.set(key, value),
+    removeItem: (key) => items.delete(key)
+  };
+}
+function thisPlatform() {
+  const { WebSocket, BroadcastChannel, document, navigator, window } = globalThis;
+  const isVisible = () => document?.visibilityState !== "hidden";
+  return {
+    fetch: (...request) => fetch(...request),
+    // Node's says that it is a browser and not of which origin, so hubs refuse it.
+    openSocket: window && WebSocket && ((url, protocols) => new WebSocket(url, protocols)),
+    // Node's would keep the process alive.
+    openChannel: document && BroadcastChannel && ((name) => new BroadcastChannel(name)),
+    locks: document && navigator.locks,
+    // React Native has a window, and no page in it. Where stores are forbidden, their mere mention throws.
+    window: document && tried(() => sessionStorage) && window,
+    // Node has a localStorage of its own, shared by everybody whom a server serves.
+    store: (document && tried(() => localStorage)) ?? memoryStore(),
+    now: () => Date.now(),
+    random: () => Math.random(),
+    after(ms, run) {
+      const timer = setTimeout(run, ms);
+      return () => clearTimeout(timer);
+    },
+    onWake(run) {
+      if (!document) return () => void 0;
+      const wake = () => isVisible() && run();
+      const forgotten = new AbortController();
+      for (const type of ["online", "visibilitychange"]) window.addEventListener(type, wake, forgotten);
+      return () => forgotten.abort();
+    },
+    isVisible
   };
 }
 

@@ -2,8 +2,7 @@
 import { createContext, createElement, useContext, useEffect, useRef, useSyncExternalStore } from "react";
 
 // src/events.ts
-var NOBODY = { user: void 0, sessionId: void 0, state: void 0 };
-var UNKNOWN = { ...NOBODY, status: "unknown", connection: { state: "idle" } };
+var UNKNOWN = { status: "unknown", connection: { state: "idle" } };
 
 // src/react.ts
 var ClientContext = createContext(void 0);

@@ -49,59 +49,58 @@ var PortcullisError = class extends Error {
   }
   /** Whether the same call may succeed later: no answer, a limit, a hub that is busy, a portal in between. */
   get isTemporary() {
-    const { status = 400 } = this;
-    return status < 400 || status === 408 || status === 429 || status >= 500;
+    return !/^4(?!08|29)/.test(`${this.status ?? 400}`);
   }
 };
 
-// src/json.ts
-function readJson(text) {
+// src/tried.ts
+function tried(run) {
   try {
-    return JSON.parse(text) || void 0;
+    return run();
   } catch {
     return void 0;
   }
+}
+
+// src/json.ts
+function readJson(text) {
+  return tried(() => JSON.parse(text));
 }
 
 // src/http.ts
 var PATIENCE_MS = 15e3;
 var segment = encodeURIComponent;
 var trimmed = (url) => url.replace(/\/+$/, "");
-function createSend(base, platform) {
-  return (route, body, { token, cookie } = {}) => {
-    const headers = {};
-    if (body) headers["Content-Type"] = "application/json";
-    if (token) headers["Authorization"] = `Bearer ${token}`;
-    if (cookie) headers["X-Portcullis-Mode"] = "cookie";
-    return exchange(base, platform, route, {
-      headers,
-      credentials: cookie ? "include" : "omit",
-      body: body ? JSON.stringify(body) : null
-    });
+function createSend(base, { fetch: fetch2 }) {
+  return async (route, body, { token, cookie } = {}) => {
+    const [method, path] = route.split(" ");
+    let response;
+    let text;
+    try {
+      response = await fetch2(base + path, {
+        method,
+        headers: {
+          ...body && { "Content-Type": "application/json" },
+          ...token && { Authorization: `Bearer ${token}` },
+          ...cookie && { "X-Portcullis-Mode": "cookie" }
+        },
+        body: body ? JSON.stringify(body) : null,
+        credentials: cookie ? "include" : "omit",
+        // React Native has no such signal, and a patience of its own.
+        signal: AbortSignal.timeout?.(PATIENCE_MS)
+      });
+      text = await response.text();
+    } catch (cause) {
+      throw new PortcullisError("network", route, { status: 0, cause });
+    }
+    const answer = readJson(text);
+    if (response.ok && (answer || !text)) return answer;
+    const { status, headers: told } = response;
+    const problem = answer ?? {};
+    const { code = "unexpected_answer", detail, retry_after = told.get("Retry-After") } = problem;
+    const retryAfterMs = Number(retry_after) * 1e3 || 0;
+    throw new PortcullisError(code, detail, { ...problem, status, retryAfterMs });
   };
-}
-async function exchange(base, platform, route, init) {
-  const [method, path] = route.split(" ");
-  let response;
-  let text;
-  try {
-    response = await platform.fetch(base + path, {
-      method,
-      // React Native has no such signal, and a patience of its own.
-      signal: AbortSignal.timeout?.(PATIENCE_MS),
-      ...init
-    });
-    text = await response.text();
-  } catch (cause) {
-    throw new PortcullisError("network", route, { status: 0, cause });
-  }
-  const answer = readJson(text);
-  if (response.ok && (answer || !text)) return answer;
-  throw refusal(response, answer);
-}
-function refusal({ status }, problem = {}) {
-  const { code = "unexpected_answer", detail, retry_after = 0 } = problem;
-  return new PortcullisError(code, detail, { ...problem, status, retryAfterMs: retry_after * 1e3 });
 }
 
 // src/keys.ts
@@ -144,6 +143,7 @@ function createHubOn(platform, { url, internalUrl = url, serviceKey }) {
   const issuer = trimmed(url);
   const base = trimmed(internalUrl);
   const send = createSend(base, platform);
+  const sendForm = createSend(base, { fetch: (address, init) => platform.fetch(address, asForm(init)) });
   const keyOf = createKeys(send, platform.now);
   function key() {
     if (serviceKey === void 0) throw new TypeError("createHub needs a serviceKey for this call");
@@ -164,10 +164,7 @@ function createHubOn(platform, { url, internalUrl = url, serviceKey }) {
       return claims;
     },
     async introspect(token, { permission } = {}) {
-      const found = await exchange(base, platform, "POST /api/auth/introspect", {
-        headers: { Authorization: `Bearer ${key()}` },
-        body: new URLSearchParams({ token })
-      });
+      const found = await sendForm("POST /api/auth/introspect", { token }, { token: key() });
       if (!found.active || found.token_type !== "Bearer") {
         throw new PortcullisError("invalid_token", "this token is worth nothing now", { status: 401 });
       }
@@ -187,6 +184,10 @@ function createHubOn(platform, { url, internalUrl = url, serviceKey }) {
     assignRole: (id, role) => asService(`PUT /api/users/${segment(id)}/site_role`, { role })
   };
 }
+function asForm(init = {}) {
+  const headers = { ...init.headers, "Content-Type": "application/x-www-form-urlencoded" };
+  return { ...init, headers, body: new URLSearchParams(JSON.parse(init.body)) };
+}
 function forbidden(missing) {
   return new PortcullisError("forbidden", `needs ${missing}`, { status: 403 });
 }
@@ -200,27 +201,20 @@ function memoryStore() {
     removeItem: (key) => items.delete(key)
   };
 }
-function localStore() {
-  try {
-    return globalThis.localStorage;
-  } catch {
-    return void 0;
-  }
-}
 function thisPlatform() {
   const { WebSocket, BroadcastChannel, document, navigator, window } = globalThis;
   const isVisible = () => document?.visibilityState !== "hidden";
   return {
-    fetch: (...request) => globalThis.fetch(...request),
+    fetch: (...request) => fetch(...request),
     // Node's says that it is a browser and not of which origin, so hubs refuse it.
     openSocket: window && WebSocket && ((url, protocols) => new WebSocket(url, protocols)),
     // Node's would keep the process alive.
     openChannel: document && BroadcastChannel && ((name) => new BroadcastChannel(name)),
     locks: document && navigator.locks,
-    // React Native has a window, and no page in it.
-    window: document && window,
+    // React Native has a window, and no page in it. Where stores are forbidden, their mere mention throws.
+    window: document && tried(() => sessionStorage) && window,
     // Node has a localStorage of its own, shared by everybody whom a server serves.
-    store: (document && localStore()) ?? memoryStore(),
+    store: (document && tried(() => localStorage)) ?? memoryStore(),
     now: () => Date.now(),
     random: () => Math.random(),
     after(ms, run) {
@@ -231,10 +225,7 @@ function thisPlatform() {
       if (!document) return () => void 0;
       const wake = () => isVisible() && run();
       const forgotten = new AbortController();
-      const listen = (target, type) => target.addEventListener(type, wake, forgotten);
-      listen(window, "online");
-      listen(window, "pageshow");
-      listen(document, "visibilitychange");
+      for (const type of ["online", "visibilitychange"]) window.addEventListener(type, wake, forgotten);
       return () => forgotten.abort();
     },
     isVisible

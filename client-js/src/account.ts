@@ -2,7 +2,7 @@
 
 import type { Core } from "./core.js";
 import { type Route, segment } from "./http.js";
-import type { List, Session, User } from "./model.js";
+import type { Identity, List, Provider, Session, SiteRole, User } from "./model.js";
 
 export interface AccountCalls {
   /** Asks for an account; the answer is the same whether or not the address has one. A letter activates it. */
@@ -17,6 +17,10 @@ export interface AccountCalls {
   recover(token: string, password: string): Promise<void>;
   /** Uses up the link that the new address got; every session ends but the one that asked. */
   confirmEmailChange(token: string): Promise<void>;
+  /** Uses up the link that the old address got: it is the account's again. Every session ends. */
+  undoEmailChange(token: string): Promise<void>;
+  /** Uses up the link of a letter about a new device ("this was not me"); its session ends. */
+  revokeDevice(token: string): Promise<void>;
 
   user(): Promise<User>;
   updateUser(change: { readonly name: string | null }): Promise<User>;
@@ -28,19 +32,32 @@ export interface AccountCalls {
   requestEmailChange(change: { readonly email: string; readonly password?: string }): Promise<void>;
   /** The person's sessions, the newest first. */
   sessions(): Promise<readonly Session[]>;
-  /** Ends one; `signOut({ scope: "others" })` ends all the others. */
   endSession(id: string): Promise<void>;
+  /** Ends all but this one. */
+  endOtherSessions(): Promise<void>;
+  /** By which providers one can sign in. */
+  providers(): Promise<readonly Provider[]>;
+  /** The accounts at providers by which the person can sign in. */
+  identities(): Promise<readonly Identity[]>;
+  /** Refused as `last_credential` where nothing else would sign in. */
+  unlinkIdentity(id: string): Promise<void>;
+  /** All that the hub has stored about the person. */
+  exportData(): Promise<Readonly<Record<string, unknown>>>;
+  /** Role and permissions as they are at this moment; the snapshot has them while the socket is open. */
+  siteRole(): Promise<SiteRole>;
   /**
-   * Any other route of the hub, such as `GET /api/users/me/export`, or those of management: as the person who is signed
-   * in. The hub's `docs/API.md` has them all.
+   * Any other route of the hub, such as those of management: as the person who is signed in. The hub's `docs/API.md` has
+   * them all.
    */
-  call<Answer>(route: Route, body?: unknown): Promise<Answer>;
+  call<Answer>(route: Route, body?: object): Promise<Answer>;
 }
 
-const ME = "/api/users/me";
+/** The person who is signed in. */
+export const ME = "/api/users/me";
 
 export function accountCalls({ send, session }: Core): AccountCalls {
   const { call } = session;
+  const list = async <Item>(route: Route) => (await call<List<Item>>(route)).items;
   return {
     signUp: (account) => send("POST /api/users", account),
     resendActivation: (email) => send("POST /api/auth/activate", { email }),
@@ -48,14 +65,22 @@ export function accountCalls({ send, session }: Core): AccountCalls {
     requestRecovery: (email) => send("POST /api/auth/recovery", { email }),
     recover: (token, password) => send(`POST /api/auth/recovery/${segment(token)}`, { password }),
     confirmEmailChange: (token) => send(`POST ${ME}/email/${segment(token)}`),
+    undoEmailChange: (token) => send(`POST /api/users/email-undo/${segment(token)}`),
+    revokeDevice: (token) => send(`POST /api/auth/device-revoke/${segment(token)}`),
 
     user: () => session.user(),
     updateUser: (change) => session.user(`PATCH ${ME}`, change),
     deleteUser: (password) => call(`DELETE ${ME}`, { password }).then(() => session.lost("account_deleted")),
     changePassword: (change) => call(`POST ${ME}/password`, change),
     requestEmailChange: (change) => call(`POST ${ME}/email`, change),
-    sessions: async () => (await call<List<Session>>(`GET ${ME}/sessions`)).items,
+    sessions: () => list(`GET ${ME}/sessions`),
     endSession: (id) => call(`DELETE ${ME}/sessions/${segment(id)}`),
+    endOtherSessions: () => call(`DELETE ${ME}/sessions`),
+    providers: async () => (await send<{ providers: Provider[] }>("GET /api/auth/oauth")).providers,
+    identities: () => list(`GET ${ME}/identities`),
+    unlinkIdentity: (id) => call(`DELETE ${ME}/identities/${segment(id)}`),
+    exportData: () => call(`GET ${ME}/export`),
+    siteRole: () => call("GET /api/auth/site_role"),
     call,
   };
 }

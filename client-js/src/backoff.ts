@@ -6,24 +6,21 @@ const CALM_MS = 60_000;
 
 export function createBackoff(platform: Platform) {
   let failures = 0;
-  let openedAt = Number.POSITIVE_INFINITY;
-  let least = 500;
-  let most = 20_000;
+  /** When what is open now has been so for long. */
+  let calmAt = Infinity;
+  let retry = { min_ms: 500, max_ms: 20_000 };
 
   return {
-    /** An attempt has succeeded; `min` and `max` are what the hub says. */
-    opened(min: number, max: number): void {
-      least = min;
-      most = max;
-      openedAt = platform.now();
+    /** An attempt has succeeded; `bounds` are what the hub says. */
+    opened(bounds: typeof retry): void {
+      retry = bounds;
+      calmAt = platform.now() + CALM_MS;
     },
     /** A random time up to a bound that doubles with each failure, and starts over after a minute of calm. */
     next(): number {
-      if (platform.now() - openedAt >= CALM_MS) failures = 0;
-      openedAt = Number.POSITIVE_INFINITY;
-      const bound = Math.min(most, least * 2 ** failures);
-      failures += 1;
-      return platform.random() * bound;
+      if (platform.now() >= calmAt) failures = 0;
+      calmAt = Infinity;
+      return platform.random() * Math.min(retry.max_ms, retry.min_ms * 2 ** failures++);
     },
   };
 }

@@ -65,25 +65,29 @@ export interface Client extends AccountCalls, OAuthCalls {
   signOut(options?: { readonly scope?: "session" | "others" | "all" }): Promise<void>;
   /** An access token that is good for some seconds at least, for a request of one's own. */
   accessToken(): Promise<string>;
-  /** `fetch` with the access token; at a 401 it gets another one and tries once more. */
+  /**
+   * `fetch` with the access token; at a 401 it gets another one and tries once more. Where there is none, the 401 is the
+   * answer, an empty one where nobody is signed in, and `signedOut` or `error` says why.
+   */
   fetch: typeof globalThis.fetch;
 }
 
 export function createClientOn(platform: Platform, options: ClientOptions): Client {
   const base = trimmed(options.url);
   const name = `portcullis:${base}`;
-  const { storage, tabs: sharing, socket: openSocket = platform.openSocket } = options;
+  const { storage, tabs: sharing, socket: openSocket = platform.openSocket, apiOrigins = [] } = options;
   const present = createPresent();
   const { snapshot, on } = present;
-  const tokens = createTokens(storage ?? platform.store, name, !storage);
   const failed = (error: PortcullisError) => present.happen("error", error);
+  const tokens = createTokens(storage ?? platform.store, name, !storage, failed);
   const tabs = createTabs(sharing === "alone" ? undefined : platform.openChannel, name, () => heard);
-  const core = { platform, base, name, send: createSend(base, platform), tokens, present, failed, tabs } as Core;
+  const core = { platform, base, name, send: createSend(base, platform), tokens, ...present, failed, tabs } as Core;
   const life = (core.life = createLife(core));
   const session = (core.session = createSession(core));
-  const signOut = (core.signOut = createSignOut(core));
-  const connection = (core.connection = openSocket ? createConnection(core, openSocket, sharing === "share") : undefined);
+  const signOut = (core.signingOut = createSignOut(core));
+  const connection = (core.link = openSocket ? createConnection(core, openSocket, sharing === "share") : undefined);
   const oauth = createOAuth(core);
+  const account = accountCalls(core);
   const known = new Promise<unknown>((told) => {
     on("signedIn", told);
     on("signedOut", told);
@@ -95,7 +99,7 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
     ...connection?.heard,
     ...oauth.heard,
     live: session.adopt,
-    ended: (sessionId, why) => session.end(why, sessionId, false),
+    ended: (...told) => session.end(...told, false),
     who() {
       const live = session.held();
       if (live && platform.now() < live.until) tabs.tell("live", live);
@@ -105,12 +109,10 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
 
   async function restore(): Promise<void> {
     await oauth.resume();
-    try {
-      await session.find();
-    } catch (thrown) {
+    await session.find().catch((thrown: unknown) => {
       // Else it was told, as `signedOut`, or somebody has signed in meanwhile.
       if (snapshot().status === "unknown") throw thrown;
-    }
+    });
   }
 
   function start(): void {
@@ -126,7 +128,7 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
   if (options.autoStart ?? "window" in globalThis) queueMicrotask(start);
 
   return {
-    ...accountCalls(core),
+    ...account,
     ...oauth.calls,
     start,
     ready: () => known.then(snapshot),
@@ -143,7 +145,7 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
     on,
     signIn: (who) => session.signIn("POST /api/auth", who),
     async signOut({ scope = "session" } = {}) {
-      if (scope === "others") return session.call("POST /api/auth/logout", { scope });
+      if (scope === "others") return account.endOtherSessions();
       stopRestoring();
       const token = session.held()?.accessToken;
       session.end({ reason: "logout" });
@@ -151,6 +153,6 @@ export function createClientOn(platform: Platform, options: ClientOptions): Clie
       await signOut.finish(token);
     },
     accessToken: session.accessToken,
-    fetch: createFetch(core, [base, ...(options.apiOrigins ?? [])]),
+    fetch: createFetch(core, [base, ...apiOrigins]),
   };
 }

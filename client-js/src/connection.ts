@@ -8,8 +8,7 @@ import type { TabMessages } from "./tabs.js";
 
 /** Where `shared`, and where there are Web Locks, one tab has the socket for all. */
 export function createConnection(core: Core, openSocket: OpenSocket, shared: boolean) {
-  const { platform, tabs, life } = core;
-  const { snapshot, update } = core.present;
+  const { platform, tabs, life, snapshot, update } = core;
   let sessionId: string | undefined;
   /** Tells a tab that was opened later the newest state. */
   let tellState = () => {};
@@ -30,26 +29,25 @@ export function createConnection(core: Core, openSocket: OpenSocket, shared: boo
     },
     (connection) => {
       update({ connection });
-      if (leader?.isLeading()) tabs.tell("connection", connection);
+      tell();
     },
   );
 
   /** Whether another tab has the socket. */
   const follows = () => leader && !leader.isLeading();
 
-  const leader =
-    shared && platform.locks
-      ? createLeader(platform, platform.locks, `${core.name}:socket`, () => tabs.tell("leads"), lead)
-      : undefined;
+  const leader = shared && platform.locks ? createLeader(core, platform.locks, lead) : undefined;
 
   function lead(leads: boolean): void {
-    if (leads) {
-      tabs.tell("leading");
-      return void socket.connect();
-    }
+    if (leads) return void socket.connect();
     socket.stop();
     // Somebody else leads, and knows how it is.
     if (sessionId) tabs.tell("who");
+  }
+
+  /** Tells other tabs how the one socket is, if it is here; that it is here, they learn from it as well. */
+  function tell(): void {
+    if (leader?.isLeading()) tabs.tell("connection", snapshot().connection);
   }
 
   return {
@@ -68,11 +66,10 @@ export function createConnection(core: Core, openSocket: OpenSocket, shared: boo
       (leader ? leader.start : socket.connect)();
     },
 
-    /** Tells other tabs how the one socket is, if it is here. */
+    /** Tells a tab that was opened later how things are. */
     tell(): void {
-      if (!leader?.isLeading()) return;
-      tabs.tell("connection", snapshot().connection);
-      tellState();
+      tell();
+      if (leader?.isLeading()) tellState();
     },
 
     /** Does what other tabs ask for. */
@@ -83,14 +80,11 @@ export function createConnection(core: Core, openSocket: OpenSocket, shared: boo
         const isNew = follows() && socket.read(epoch, frame.sequence);
         if (isNew || frame.type !== "event") life.told(frame, epoch, false);
       },
-      leads() {
-        if (leader?.isLeading()) tabs.tell("leading");
-      },
-      leading() {
-        if (sessionId && follows()) leader?.watch();
-      },
+      leads: tell,
       connection(connection) {
-        if (follows()) update({ connection });
+        if (!sessionId || !follows()) return;
+        leader?.watch();
+        update({ connection });
       },
     } satisfies Partial<TabMessages>,
   };

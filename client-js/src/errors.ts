@@ -2,6 +2,7 @@
 
 /** What the hub says. `test/contract.test.ts` compares this with the hub's own list. */
 export type ServerCode =
+  | "access_denied"
   | "account_disabled"
   | "account_inactive"
   | "address_not_allowed"
@@ -9,17 +10,22 @@ export type ServerCode =
   | "bad_request"
   | "body_too_large"
   | "conflict"
+  | "email_unverified"
   | "forbidden"
+  | "identity_taken"
   | "internal"
   | "invalid_credentials"
   | "invalid_token"
   | "last_admin"
+  | "last_credential"
   | "malformed_json"
   | "method_not_allowed"
   | "misdirected_request"
   | "not_found"
   | "origin_refused"
   | "overloaded"
+  | "provider_refused"
+  | "provider_unavailable"
   | "rate_limited"
   | "reauthentication_required"
   | "refresh_required"
@@ -47,17 +53,12 @@ export type ClientCode =
   | "popup_closed"
   /** The socket ended for a reason that trying again would not change; `closeCode` has it. */
   | "socket_closed"
+  /** The store is full or forbidden: what it should have kept is lost with the page. */
+  | "storage_refused"
   /** Something answered that is not the hub. */
   | "unexpected_answer";
 
-/** What an address brings back from a provider as `?error=`. */
-export type ProviderCode =
-  /** The person, or the provider, has said no. */
-  | "access_denied"
-  /** The provider has not verified the person's address. */
-  | "email_unverified";
-
-export type ErrorCode = ServerCode | ClientCode | ProviderCode;
+export type ErrorCode = ServerCode | ClientCode;
 
 /** What is wrong with one field of a request. */
 export interface FieldError {
@@ -92,8 +93,8 @@ export class PortcullisError extends Error {
 
   /** Whether the same call may succeed later: no answer, a limit, a hub that is busy, a portal in between. */
   get isTemporary(): boolean {
-    const { status = 400 } = this;
-    return status < 400 || status === 408 || status === 429 || status >= 500;
+    // A refusal (4xx) stays one, but for a timeout (408) and a limit (429).
+    return !/^4(?!08|29)/.test(`${this.status ?? 400}`);
   }
 }
 

@@ -70,41 +70,17 @@ interface Listener {
   told?: unknown;
 }
 
-/** What is known of nobody. */
-export const NOBODY = { user: undefined, sessionId: undefined, state: undefined };
-
-/** Before anything is known. */
-export const UNKNOWN: Snapshot = { ...NOBODY, status: "unknown", connection: { state: "idle" } };
+/** Before anything is known: all the rest is `undefined`. */
+export const UNKNOWN = { status: "unknown", connection: { state: "idle" } } as Snapshot;
 
 export function createPresent() {
   let snapshot = UNKNOWN;
   let lasting: { [T in Type]?: Told[T] | undefined } = { connection: snapshot.connection };
   const listeners = new Set<Listener>();
 
-  /**
-   * Replaces what differs, then tells of it. `events` are so from now on, as state and connection are: told to all, and
-   * to those who come later, until an update brings others.
-   */
-  function update(change: Partial<Snapshot>, events: typeof lasting = lasting): void {
-    const next = { ...snapshot, ...change };
-    if (JSON.stringify(next) === JSON.stringify(snapshot)) return;
-    snapshot = next;
-    lasting = { ...events, state: next.state, connection: next.connection };
-    happen("change", undefined);
-    listeners.forEach(deliver);
-  }
-
   /** What happens once: told to those who listen now. */
-  function happen<T extends Type>(type: T, event: Told[T]): void {
+  function happen<T extends Type>(type: T, event?: Told[T]): void {
     for (const listener of [...listeners]) if (listener.type === type) tell(listener, event);
-  }
-
-  function on<T extends Type>(type: T, call: (event: Told[T]) => void): () => void {
-    const listener: Listener = { type, call };
-    listeners.add(listener);
-    // Not at once: the caller has not stored the result yet.
-    queueMicrotask(() => deliver(listener));
-    return () => void listeners.delete(listener);
   }
 
   /** An earlier listener may have changed what is so: then that has been told, or will be, and not this. */
@@ -126,7 +102,30 @@ export function createPresent() {
     }
   }
 
-  return { snapshot: () => snapshot, update, happen, on };
+  return {
+    snapshot: () => snapshot,
+    happen,
+
+    /**
+     * Replaces what differs, then tells of it. `events` are so from now on, as state and connection are: told to all, and
+     * to those who come later, until an update brings others.
+     */
+    update(change: Partial<Snapshot>, events: typeof lasting = lasting): void {
+      const next = { ...snapshot, ...change };
+      if (JSON.stringify(next) === JSON.stringify(snapshot)) return;
+      snapshot = next;
+      lasting = { ...events, state: next.state, connection: next.connection };
+      happen("change");
+      listeners.forEach(deliver);
+    },
+    on<T extends Type>(type: T, call: (event: Told[T]) => void): () => void {
+      const listener: Listener = { type, call };
+      listeners.add(listener);
+      // Not at once: the caller has not stored the result yet.
+      queueMicrotask(() => deliver(listener));
+      return () => void listeners.delete(listener);
+    },
+  };
 }
 
 export type Present = ReturnType<typeof createPresent>;

@@ -1,4 +1,4 @@
-/** The frames of `portcullis.v1`, and what a close code asks of a client. */
+/** The frames of `portcullis.v1`, and what a close code says. */
 
 import type { ErrorCode } from "./errors.js";
 import type { AuthState, EndReason } from "./model.js";
@@ -83,14 +83,10 @@ export type ClientFrame =
   | { readonly type: "pong"; readonly version: number | undefined }
   | { readonly type: "token"; readonly id: number };
 
-/** What a client does after a close. */
-export type AfterClose = "signed_out" | "reconnect" | "closed" | "error";
-
-/** The hundred decides; every attempt to reconnect asks for a new token first, so 41xx and 42xx are one. */
-export function afterClose(code: number): AfterClose {
-  const hundred = Math.floor(code / 100);
-  if (hundred === 40) return "signed_out";
-  if (hundred === 43) return "error";
-  return code === 1000 ? "closed" : "reconnect";
-}
-
+/** Why a session has ended, of the close codes that tell. Where one has two reasons, the one that alarms less. */
+export const REASONS: Readonly<Record<number, EndReason>> = {
+  4002: "account_disabled",
+  4003: "password_changed",
+  4005: "logout",
+  4006: "expired",
+};

@@ -18,7 +18,7 @@ export interface Credentials {
 }
 
 /** `body` is sent as JSON. */
-export type Send = <Answer>(route: Route, body?: unknown, credentials?: Credentials) => Promise<Answer>;
+export type Send = <Answer>(route: Route, body?: object, credentials?: Credentials) => Promise<Answer>;
 
 /** What a refusal says (RFC 9457). */
 interface Problem {
@@ -36,48 +36,35 @@ export const segment = encodeURIComponent;
 export const trimmed = (url: string) => url.replace(/\/+$/, "");
 
 /** Sends to the hub at `base`, an address without a slash at its end. */
-export function createSend(base: string, platform: Platform): Send {
-  return (route, body, { token, cookie } = {}) => {
-    const headers: Record<string, string> = {};
-    if (body) headers["Content-Type"] = "application/json";
-    if (token) headers["Authorization"] = `Bearer ${token}`;
-    if (cookie) headers["X-Portcullis-Mode"] = "cookie";
-    return exchange(base, platform, route, {
-      headers,
-      credentials: cookie ? "include" : "omit",
-      body: body ? JSON.stringify(body) : null,
-    });
+export function createSend(base: string, { fetch }: Pick<Platform, "fetch">): Send {
+  return async <Answer>(route: Route, body?: object, { token, cookie }: Credentials = {}) => {
+    const [method, path] = route.split(" ") as [string, string];
+    let response: Response;
+    let text: string;
+    try {
+      response = await fetch(base + path, {
+        method,
+        headers: {
+          ...(body && { "Content-Type": "application/json" }),
+          ...(token && { Authorization: `Bearer ${token}` }),
+          ...(cookie && { "X-Portcullis-Mode": "cookie" }),
+        },
+        body: body ? JSON.stringify(body) : null,
+        credentials: cookie ? "include" : "omit",
+        // React Native has no such signal, and a patience of its own.
+        signal: AbortSignal.timeout?.(PATIENCE_MS),
+      });
+      text = await response.text();
+    } catch (cause) {
+      throw new PortcullisError("network", route, { status: 0, cause });
+    }
+    const answer = readJson(text);
+    if (response.ok && (answer || !text)) return answer as Answer;
+    const { status, headers: told } = response;
+    const problem = (answer ?? {}) as Problem;
+    // Whatever a proxy in front says instead has a header alone.
+    const { code = "unexpected_answer", detail, retry_after = told.get("Retry-After") } = problem;
+    const retryAfterMs = Number(retry_after) * 1000 || 0;
+    throw new PortcullisError(code, detail, { ...problem, status, retryAfterMs });
   };
-}
-
-/** Sends to the hub at `base` in any form, and reads its answer. */
-export async function exchange<Answer>(
-  base: string,
-  platform: Platform,
-  route: Route,
-  init: RequestInit,
-): Promise<Answer> {
-  const [method, path] = route.split(" ") as [string, string];
-  let response: Response;
-  let text: string;
-  try {
-    response = await platform.fetch(base + path, {
-      method,
-      // React Native has no such signal, and a patience of its own.
-      signal: AbortSignal.timeout?.(PATIENCE_MS),
-      ...init,
-    });
-    text = await response.text();
-  } catch (cause) {
-    throw new PortcullisError("network", route, { status: 0, cause });
-  }
-  const answer = readJson(text);
-  if (response.ok && (answer || !text)) return answer as Answer;
-  throw refusal(response, answer as Problem | undefined);
-}
-
-/** The error that a refusal says, or whatever a proxy in front said instead. */
-function refusal({ status }: Response, problem: Problem = {}): PortcullisError {
-  const { code = "unexpected_answer", detail, retry_after = 0 } = problem;
-  return new PortcullisError(code, detail, { ...problem, status, retryAfterMs: retry_after * 1000 });
 }

@@ -6,7 +6,7 @@
 import { verify } from "node:crypto";
 import { type Claims, readClaims, takeApart } from "./claims.js";
 import { PortcullisError } from "./errors.js";
-import { createSend, exchange, type Route, segment, trimmed } from "./http.js";
+import { createSend, type Route, segment, trimmed } from "./http.js";
 import { createKeys } from "./keys.js";
 import type { SiteRole } from "./model.js";
 import type { Platform } from "./platform.js";
@@ -95,6 +95,7 @@ export function createHubOn(platform: Platform, { url, internalUrl = url, servic
   const issuer = trimmed(url);
   const base = trimmed(internalUrl);
   const send = createSend(base, platform);
+  const sendForm = createSend(base, { fetch: (address, init) => platform.fetch(address, asForm(init)) });
   const keyOf = createKeys(send, platform.now);
 
   function key(): string {
@@ -102,7 +103,7 @@ export function createHubOn(platform: Platform, { url, internalUrl = url, servic
     return serviceKey;
   }
 
-  async function asService<Answer>(route: Route, body?: unknown): Promise<Answer> {
+  async function asService<Answer>(route: Route, body?: object): Promise<Answer> {
     return send<Answer>(route, body, { token: key() });
   }
 
@@ -118,10 +119,7 @@ export function createHubOn(platform: Platform, { url, internalUrl = url, servic
       return claims;
     },
     async introspect(token, { permission } = {}) {
-      const found = await exchange<Introspection>(base, platform, "POST /api/auth/introspect", {
-        headers: { Authorization: `Bearer ${key()}` },
-        body: new URLSearchParams({ token }),
-      });
+      const found = await sendForm<Introspection>("POST /api/auth/introspect", { token }, { token: key() });
       if (!found.active || found.token_type !== "Bearer") {
         throw new PortcullisError("invalid_token", "this token is worth nothing now", { status: 401 });
       }
@@ -140,6 +138,12 @@ export function createHubOn(platform: Platform, { url, internalUrl = url, servic
     receipt: (id) => asService(`GET /api/revocations/${segment(id)}`),
     assignRole: (id, role) => asService(`PUT /api/users/${segment(id)}/site_role`, { role }),
   };
+}
+
+/** RFC 7662 asks by a form. */
+function asForm(init: RequestInit = {}): RequestInit {
+  const headers = { ...(init.headers as Record<string, string>), "Content-Type": "application/x-www-form-urlencoded" };
+  return { ...init, headers, body: new URLSearchParams(JSON.parse(init.body as string) as Record<string, string>) };
 }
 
 function forbidden(missing: string): PortcullisError {

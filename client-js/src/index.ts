@@ -12,7 +12,7 @@ export { PortcullisError } from "./errors.js";
 export { memoryStore } from "./platform.js";
 export type { AccountCalls } from "./account.js";
 export type { Client, ClientOptions } from "./client.js";
-export type { ClientCode, ErrorCode, FieldError, ProviderCode, ServerCode } from "./errors.js";
+export type { ClientCode, ErrorCode, FieldError, ServerCode } from "./errors.js";
 export type {
   Connection,
   ConnectionState,

@@ -6,22 +6,17 @@
  * does not answer. Nothing else waits for this lock: tokens are got without it.
  */
 
-import type { LocksLike, Platform } from "./platform.js";
+import type { Core } from "./core.js";
+import type { LocksLike } from "./platform.js";
 
 const ASK_EVERY_MS = 2_000;
 const ANSWER_WITHIN_MS = 500;
 
 /**
- * Takes part in the election for the lock `name`. `ask` asks the other tabs whether one leads: where one does, it
- * answers, and then `watch` is to be called. `changed` tells whether this tab leads.
+ * Takes part in the election. Other tabs are asked whether one leads: where one does, it answers, and then `watch` is to
+ * be called. `changed` tells whether this tab leads.
  */
-export function createLeader(
-  platform: Platform,
-  locks: LocksLike,
-  name: string,
-  ask: () => void,
-  changed: (leads: boolean) => void,
-) {
+export function createLeader({ platform, tabs, name }: Core, locks: LocksLike, changed: (leads: boolean) => void) {
   let leads = false;
   /** Grows when this tab withdraws: a lock that it gets for an earlier turn goes on to the next tab at once. */
   let turn = 0;
@@ -43,7 +38,7 @@ export function createLeader(
       stop();
       start();
     };
-    locks.request(name, { steal }, held).then(lost, lost);
+    locks.request(`${name}:socket`, { steal }, held).then(lost, lost);
     watch();
   }
 
@@ -60,7 +55,7 @@ export function createLeader(
     cancel = platform.after(ASK_EVERY_MS, () => {
       // Timers of hidden tabs come late, and nobody looks at them.
       if (!platform.isVisible()) return watch();
-      ask();
+      tabs.tell("leads");
       cancel = platform.after(ANSWER_WITHIN_MS * (1 + platform.random()), () => {
         stop();
         start(true);

@@ -3,6 +3,8 @@
  * them from here, so a server that only imports it touches nothing, and a test can bring its own.
  */
 
+import { tried } from "./tried.js";
+
 /** Keeps small texts: `localStorage`, React Native's `AsyncStorage`, or what an application brings. */
 export interface KeyValueStore {
   getItem(key: string): string | null | Promise<string | null>;
@@ -20,7 +22,7 @@ export type ChannelLike = Pick<BroadcastChannel, "onmessage" | "postMessage" | "
 
 /** The part of a page's window, or of its popup's, that is used. */
 export interface WindowLike {
-  readonly location: { href: string };
+  readonly location: { href: string; readonly search: string };
   readonly history: Pick<History, "state" | "replaceState">;
   /** Kept for this window alone, whatever address it goes to and comes back from. */
   readonly sessionStorage: Pick<Storage, "getItem" | "setItem" | "removeItem">;
@@ -70,35 +72,21 @@ export function memoryStore(): KeyValueStore {
   };
 }
 
-/** What the tabs of a page share, where that is not forbidden: then its mere mention throws. */
-function localStore(): KeyValueStore | undefined {
-  try {
-    return globalThis.localStorage;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Goes on after `ms`. */
-export function pause(platform: Platform, ms: number): Promise<void> {
-  return new Promise((resume) => platform.after(ms, resume));
-}
-
 /** The surroundings of this script: a browser's, or as much of them as there is. */
 export function thisPlatform(): Platform {
   const { WebSocket, BroadcastChannel, document, navigator, window } = globalThis;
   const isVisible = () => document?.visibilityState !== "hidden";
   return {
-    fetch: (...request) => globalThis.fetch(...request),
+    fetch: (...request) => fetch(...request),
     // Node's says that it is a browser and not of which origin, so hubs refuse it.
     openSocket: window && WebSocket && ((url, protocols) => new WebSocket(url, protocols)),
     // Node's would keep the process alive.
     openChannel: document && BroadcastChannel && ((name) => new BroadcastChannel(name)),
     locks: document && navigator.locks,
-    // React Native has a window, and no page in it.
-    window: document && window,
+    // React Native has a window, and no page in it. Where stores are forbidden, their mere mention throws.
+    window: document && tried(() => sessionStorage) && window,
     // Node has a localStorage of its own, shared by everybody whom a server serves.
-    store: (document && localStore()) ?? memoryStore(),
+    store: (document && tried(() => localStorage)) ?? memoryStore(),
     now: () => Date.now(),
     random: () => Math.random(),
     after(ms, run) {
@@ -109,10 +97,8 @@ export function thisPlatform(): Platform {
       if (!document) return () => undefined;
       const wake = () => isVisible() && run();
       const forgotten = new AbortController();
-      const listen = (target: EventTarget, type: string) => target.addEventListener(type, wake, forgotten);
-      listen(window, "online");
-      listen(window, "pageshow");
-      listen(document, "visibilitychange");
+      // The latter comes up from the document, also when a page comes back from the cache of the history.
+      for (const type of ["online", "visibilitychange"]) window.addEventListener(type, wake, forgotten);
       return () => forgotten.abort();
     },
     isVisible,

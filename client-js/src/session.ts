@@ -10,7 +10,6 @@ import { PortcullisError, toError } from "./errors.js";
 import type { SignedOut } from "./events.js";
 import type { Route } from "./http.js";
 import type { EndReason, SocketToken, TokenPair, User } from "./model.js";
-import { pause } from "./platform.js";
 import { shared } from "./shared.js";
 
 /** For how long a new tab waits for another one to say who is signed in. */
@@ -43,26 +42,6 @@ export function createSession(core: Core) {
   let turn = 0;
   let restoring: Promise<Live> | undefined;
 
-  /** Signs in by a route whose answer is a token pair. */
-  async function signIn(route: Route, body: object): Promise<User> {
-    // What is under way would take the new cookie away when it is refused, or answered.
-    await core.signOut.settled();
-    await restoring?.catch(() => {});
-    const since = platform.now();
-    const pair = await send<TokenPair>(route, body, { cookie });
-    await tokens.keep(pair);
-    return begin(pair, since).user;
-  }
-
-  /** Who is signed in: another tab knows, or the hub. */
-  async function find(): Promise<void> {
-    if (await tokens.present()) {
-      tabs.tell("who");
-      await pause(platform, TABS_ANSWER_WITHIN_MS);
-    }
-    if (!live) await restore();
-  }
-
   /** An access token that is good for a while. */
   async function accessToken(): Promise<string> {
     const { accessToken, until } = signedIn();
@@ -71,16 +50,8 @@ export function createSession(core: Core) {
 
   /** Another access token: over the socket where one is open, else by a refresh. */
   const renew = shared(async (): Promise<Live> => {
-    let isTooOld = false;
-    try {
-      const fresh = await core.connection?.token();
-      if (fresh) return renewed(fresh);
-    } catch (thrown) {
-      isTooOld = (thrown as PortcullisError).code === "refresh_required";
-    }
-    const next = await refresh();
-    if (isTooOld) void core.connection?.connect();
-    return next;
+    const fresh = await core.link?.token();
+    return fresh ? renewed(fresh) : refresh();
   });
 
   /** Spends the refresh token. */
@@ -96,69 +67,52 @@ export function createSession(core: Core) {
   async function spend(asked: number): Promise<Live> {
     const proof = await tokens.present();
     const since = platform.now();
-    // Where no answer comes, the next attempt presents the same token, and the hub answers both alike.
-    const answer = proof
-      ? await send<TokenPair>("POST /api/auth/refresh", proof, { cookie }).catch(toError)
-      : new PortcullisError("not_signed_in");
+    const ask = () => send<TokenPair>("POST /api/auth/refresh", proof, { cookie });
+    // Without an answer the token may be spent or not: the hub answers whoever presents it again alike.
+    const again = (error: PortcullisError) => {
+      if (error.status || asked !== turn) throw error;
+      return ask();
+    };
+    const answer = proof ? await ask().catch(again).catch(toError) : new PortcullisError("not_signed_in");
     // Signed out, or in as somebody else, while the answer was on its way: it comes too late.
     if (asked !== turn) return signedIn();
     if (!(answer instanceof PortcullisError)) {
-      await tokens.keep(answer, proof);
+      await tokens.keep(answer.refresh_token, proof);
       return begin(answer, since);
     }
     if (answer.status === 401 || !proof) {
       // Another tab has signed in, refreshed or signed out since.
       const stored = await tokens.present();
       if (stored?.refresh_token !== proof?.refresh_token) return spend(asked);
-      await tokens.forget(proof);
+      await tokens.keep(undefined, proof);
       // Only here does somebody count as signed out without having been told so.
-      end({ reason: endOf(answer) });
+      const { code } = answer;
+      const known = code === "session_revoked" ? "revoked" : code === "invalid_token" || live ? "expired" : "none";
+      end({ reason: code === "refresh_reused" ? code : known });
     }
     throw answer;
   }
 
-  /** Attempts with an access token, and once more with another one where that was refused. */
-  async function withToken<Result>(attempt: (token: string) => Promise<Result>): Promise<Result> {
+  /** Another access token than this one, which was refused. */
+  async function replaced(refused: string): Promise<string> {
+    const { accessToken } = signedIn();
+    // Another one may have come meanwhile.
+    return accessToken === refused ? (await refresh()).accessToken : accessToken;
+  }
+
+  /** Sends as the person who is signed in, and once more with another access token where that was refused. */
+  async function call<Answer>(route: Route, body?: object): Promise<Answer> {
+    const attempt = (token: string) => send<Answer>(route, body, { token });
     const token = await accessToken();
-    return attempt(token).catch(async (thrown: { readonly status?: number }) => {
-      if (thrown.status !== 401) throw thrown;
-      const { accessToken: other } = signedIn();
-      // Another one may have come meanwhile.
-      return attempt(other === token ? (await refresh()).accessToken : other);
+    return attempt(token).catch(async (error: PortcullisError) => {
+      if (error.status !== 401) throw error;
+      return attempt(await replaced(token));
     });
-  }
-
-  /** Sends as the person who is signed in. */
-  function call<Answer>(route: Route, body?: unknown): Promise<Answer> {
-    return withToken((token) => send<Answer>(route, body, { token }));
-  }
-
-  /** A socket token. What was minted over a socket gives none. */
-  async function socketToken(): Promise<SocketToken> {
-    if (live?.fromSocket) await refresh();
-    return call("GET /api/auth/socket");
   }
 
   /** The socket brought an access token. It is closed as soon as its session is another one. */
   function renewed(fresh: FreshToken): Live {
-    return set({ ...signedIn(), accessToken: fresh.access_token, until: expiry(fresh), fromSocket: true });
-  }
-
-  /** The person's record, asked for, and changed by another `route`. */
-  async function user(route: Route = "GET /api/users/me", change?: object): Promise<User> {
-    const record = await call<User>(route, change);
-    if (live?.user.id === record.id) set({ ...live, user: record });
-    return record;
-  }
-
-  /** Another tab has this session. */
-  function adopt(theirs: Live): void {
-    const isNewer = !live
-      ? theirs.sessionId !== ended
-      : live.sessionId === theirs.sessionId
-        ? theirs.until >= live.until
-        : theirs.since > live.since;
-    if (isNewer) set(theirs, false);
+    return take(fresh, signedIn(), true);
   }
 
   /** Signs out here; `sessionId`, where given, says which session is meant. */
@@ -171,15 +125,17 @@ export function createSession(core: Core) {
     core.life.ended(last, why, here);
   }
 
-  /** The session is over, and the hub knows. */
-  function lost(reason: EndReason, message?: string): void {
-    tokens.forget().catch((thrown: unknown) => core.failed(toError(thrown)));
-    end({ reason, message });
+  function begin(pair: TokenPair, since: number): Live {
+    return take(pair, { sessionId: pair.session_id, user: pair.user, since }, false);
   }
 
-  function begin(pair: TokenPair, since: number): Live {
-    const { access_token: accessToken, session_id: sessionId, user } = pair;
-    return set({ accessToken, until: expiry(pair), fromSocket: false, sessionId, user, since });
+  /** A tenth of the life is left out, so that the token is still good when it arrives. */
+  function take(
+    { access_token: accessToken, expires_in }: FreshToken,
+    whose: Pick<Live, "sessionId" | "user" | "since">,
+    fromSocket: boolean,
+  ): Live {
+    return set({ ...whose, accessToken, until: platform.now() + expires_in * 900, fromSocket });
   }
 
   function set(next: Live, here = true): Live {
@@ -194,32 +150,65 @@ export function createSession(core: Core) {
     throw new PortcullisError("not_signed_in");
   }
 
-  /** A tenth of the life early, so that it is still good when it arrives. */
-  function expiry({ expires_in }: FreshToken): number {
-    return platform.now() + expires_in * 900;
-  }
-
-  /** What a refused refresh says about the end of the session. */
-  function endOf({ code }: PortcullisError): SignedOut["reason"] {
-    if (code === "refresh_reused") return code;
-    if (code === "session_revoked") return "revoked";
-    return live || code === "invalid_token" ? "expired" : "none";
-  }
-
   return {
     held: () => live,
-    signIn,
-    find,
     accessToken,
     renew,
-    withToken,
+    replaced,
     call,
-    socketToken,
     renewed,
-    user,
-    adopt,
     end,
-    lost,
+
+    /** Signs in by a route whose answer is a token pair. */
+    async signIn(route: Route, body: object): Promise<User> {
+      // What is under way would take the new cookie away when it is refused, or answered.
+      await core.signingOut.settled();
+      await restoring?.catch(() => {});
+      const since = platform.now();
+      const pair = await send<TokenPair>(route, body, { cookie });
+      // The hub has ended the session whose cookie gave way to this one's.
+      if (cookie) await tokens.removeTombstone();
+      else await tokens.keep(pair.refresh_token);
+      return begin(pair, since).user;
+    },
+
+    /** Who is signed in: another tab knows, or the hub. */
+    async find(): Promise<void> {
+      if (await tokens.present()) {
+        tabs.tell("who");
+        await new Promise<void>((resume) => platform.after(TABS_ANSWER_WITHIN_MS, resume));
+      }
+      if (!live) await restore();
+    },
+
+    /** A socket token. What was minted over a socket gives none. */
+    async socketToken(): Promise<SocketToken> {
+      if (live?.fromSocket) await refresh();
+      return call("GET /api/auth/socket");
+    },
+
+    /** The person's record, asked for, and changed by another `route`. */
+    async user(route: Route = "GET /api/users/me", change?: object): Promise<User> {
+      const record = await call<User>(route, change);
+      if (live?.user.id === record.id) set({ ...live, user: record });
+      return record;
+    },
+
+    /** Another tab has this session. */
+    adopt(theirs: Live): void {
+      const isNewer = !live
+        ? theirs.sessionId !== ended
+        : live.sessionId === theirs.sessionId
+          ? theirs.until >= live.until
+          : theirs.since > live.since;
+      if (isNewer) set(theirs, false);
+    },
+
+    /** The session is over, and the hub knows. */
+    lost(reason: EndReason, message?: string): void {
+      void tokens.keep();
+      end({ reason, message });
+    },
   };
 }
 

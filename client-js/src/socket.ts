@@ -12,18 +12,16 @@ import type { Core } from "./core.js";
 import { PortcullisError, toError } from "./errors.js";
 import type { Connection } from "./events.js";
 import {
-  afterClose,
   type ClientFrame,
-  type ErrorFrame,
   type News,
   type Position,
+  REASONS,
   type ServerFrame,
   SUBPROTOCOL,
   TOKEN_SUBPROTOCOL,
   type TokenFrame,
 } from "./frames.js";
 import { readJson } from "./json.js";
-import type { SocketToken } from "./model.js";
 import type { OpenSocket, SocketLike } from "./platform.js";
 
 /** From the opening of the socket to `ready`. */
@@ -50,14 +48,7 @@ export function createSocket(
   let silence = 0;
   /** The time that the hub named for the next attempt. */
   let notBefore = 0;
-  let answered: ((frame?: TokenFrame | ErrorFrame) => void) | undefined;
-
-  /** Disconnects and stays so; `forgets` where it stopped, or goes on from there the next time. */
-  function stop(forgets?: boolean): void {
-    leave({ state: "idle" });
-    notBefore = 0;
-    if (forgets) position = undefined;
-  }
+  let answered: ((frame?: TokenFrame) => void) | undefined;
 
   /** Whether what `epoch` has numbered `sequence` is newer than all that was read; then it counts as read. */
   function read(epoch: string, sequence: number): boolean {
@@ -66,96 +57,80 @@ export function createSocket(
     return isNew;
   }
 
-  /** The network or the person is back: no reason to wait any longer, unless the hub asked for it. */
-  function wake(): void {
-    const now = platform.now();
-    const isSilent = state === "open" && now - heardAt > silence;
-    if (isSilent || (state === "waiting" && now >= notBefore)) void connect();
-  }
-
-  /** Another access token, or `undefined` where no socket gives one. One question at a time. */
-  function token(): Promise<TokenFrame | undefined> | undefined {
-    if (state !== "open") return undefined;
-    say({ type: "token", id: 1 });
-    return new Promise((resolve, reject) => {
-      answered = (frame) => {
-        if (frame?.type === "error") reject(errorOf(frame));
-        else resolve(frame);
-      };
-      platform.after(ANSWER_WITHIN_MS, answered);
-    });
-  }
-
   /** Connects, anew where need be, and goes on where it, or another tab's socket, stopped. */
   async function connect(): Promise<void> {
     const mine = leave({ state: "connecting" });
     try {
-      const ticket = await core.session.socketToken();
-      if (mine === attempt) open(ticket);
+      const { token, url } = await core.session.socketToken();
+      if (mine === attempt) open(token, url);
     } catch (thrown) {
       if (mine === attempt) refused(toError(thrown));
     }
   }
 
-  function open({ token, url }: SocketToken): void {
+  function open(token: string, url: string): void {
     // The token as a subprotocol saves a round trip; only a hello can resume.
     const resume = position;
     socket = openSocket(url, resume ? [SUBPROTOCOL] : [SUBPROTOCOL, TOKEN_SUBPROTOCOL + token]);
     within(READY_WITHIN_MS, wait);
     if (resume) socket.onopen = () => say({ type: "hello", token, resume });
-    socket.onmessage = ({ data }) => {
-      // Types that are not known fall through.
-      const frame = readJson(data as string) as ServerFrame | undefined;
-      if (frame) take(frame);
-    };
-    socket.onclose = ({ code }) => closed(code);
+    socket.onmessage = take;
+    socket.onclose = closed;
   }
 
-  function take(frame: ServerFrame): void {
+  function take({ data }: MessageEvent): void {
+    const frame = readJson(data as string) as ServerFrame | undefined;
+    if (!frame) return;
     const now = platform.now();
     heardAt = now;
-    // Whoever was asked to come back later leaves at that time, silence or not.
-    if (state === "open" && notBefore === 0) within(silence, wait);
+    // Types that are not known fall through.
     switch (frame.type) {
       case "ready": {
-        const { epoch, sequence, heartbeat, retry, resumed } = frame;
+        const { epoch, sequence, heartbeat } = frame;
         position = { epoch, sequence };
-        backoff.opened(retry.min_ms, retry.max_ms);
+        backoff.opened(frame.retry);
         silence = heartbeat.interval_ms + heartbeat.timeout_ms;
         notBefore = 0;
-        within(silence, wait);
-        become({ state: "open", resumed });
-        return heard(frame, epoch);
+        become({ state: "open", resumed: frame.resumed });
+        heard(frame, epoch);
+        break;
       }
       case "state":
-      case "event": {
-        if (!position) return;
+      case "event":
         // An event may have been told before, by the socket of the tab that led until now.
-        const isNew = read(position.epoch, frame.sequence);
-        if (isNew || frame.type === "state") heard(frame, position.epoch);
-        return;
-      }
+        if (position && (read(position.epoch, frame.sequence) || frame.type === "state")) heard(frame, position.epoch);
+        break;
       case "signed_out":
-        return core.session.lost(frame.reason, frame.message);
+        core.session.lost(frame.reason, frame.message);
+        break;
       case "reconnect":
         notBefore = now + frame.in_ms;
-        return within(frame.in_ms, connect);
+        within(frame.in_ms, connect);
+        break;
       case "ping":
-        return say({ type: "pong", version: core.present.snapshot().state?.version });
+        say({ type: "pong", version: core.snapshot().state?.version });
+        break;
       case "token":
-        return answered?.(frame);
+        answered?.(frame);
+        break;
       case "error":
-        return frame.id ? answered?.(frame) : failed(errorOf(frame));
+        if (!frame.id) failed(new PortcullisError(frame.code, frame.detail));
+        // A connection that is too old for tokens makes way for another one, and that begins with a refresh.
+        else if (frame.code === "refresh_required") void connect();
+        else answered?.();
     }
+    // Whoever was asked to come back later leaves at that time, silence or not.
+    if (state === "open" && !notBefore) within(silence, wait);
   }
 
-  function closed(code: number): void {
-    const next = afterClose(code);
-    // Its frame, which says why, always comes before; this is for a hub that could not write it.
-    if (next === "signed_out") return core.session.lost("revoked");
-    if (next === "reconnect") return wait();
-    leave({ state: "closed" });
-    if (next === "error") failed(new PortcullisError("socket_closed", undefined, { closeCode: code }));
+  /** The hundred decides. Every attempt asks for a new token first, so 41xx and 42xx are one. */
+  function closed({ code }: CloseEvent): void {
+    const hundred = Math.floor(code / 100);
+    // Its frame, which says more, always comes before; this is for a hub that could not write it.
+    if (hundred === 40) return core.session.lost(REASONS[code] ?? "revoked");
+    if (hundred === 43) return giveUp(new PortcullisError("socket_closed", undefined, { closeCode: code }));
+    if (code === 1000) giveUp();
+    else wait();
   }
 
   /** No token, so no socket. A 401 here does not mean signed out: only one to the refresh does. */
@@ -166,8 +141,12 @@ export function createSocket(
       if (retryAfterMs) notBefore = platform.now() + retryAfterMs + backoff.next();
       return wait();
     }
+    giveUp(error);
+  }
+
+  function giveUp(error?: PortcullisError): void {
     leave({ state: "closed" });
-    failed(error);
+    if (error) failed(error);
   }
 
   /** Tries again after a random time, or at the time that the hub named. */
@@ -206,7 +185,33 @@ export function createSocket(
     socket?.send(JSON.stringify(frame));
   }
 
-  return { isOpen: () => state === "open", stop, read, wake, token, connect };
-}
+  return {
+    isOpen: () => state === "open",
+    read,
+    connect,
 
-const errorOf = ({ code, detail }: ErrorFrame) => new PortcullisError(code, detail);
+    /** Disconnects and stays so; `forgets` where it stopped, or goes on from there the next time. */
+    stop(forgets?: boolean): void {
+      leave({ state: "idle" });
+      notBefore = 0;
+      if (forgets) position = undefined;
+    },
+
+    /** The network or the person is back: no reason to wait any longer, unless the hub asked for it. */
+    wake(): void {
+      const now = platform.now();
+      const isSilent = state === "open" && now - heardAt > silence;
+      if (isSilent || (state === "waiting" && now >= notBefore)) void connect();
+    },
+
+    /** Another access token, or `undefined` where no socket gives one. One question at a time. */
+    token(): Promise<TokenFrame | undefined> | undefined {
+      if (state !== "open") return undefined;
+      say({ type: "token", id: 1 });
+      return new Promise((resolve) => {
+        answered = resolve;
+        platform.after(ANSWER_WITHIN_MS, resolve as () => void);
+      });
+    },
+  };
+}

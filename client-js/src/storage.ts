@@ -4,10 +4,12 @@
  * A sign-out must hold although the hub cannot be told: it leaves a tombstone, which a reload finds before it
  * looks for a session, and which stays until the hub has answered. No script can remove the HttpOnly cookie, so
  * with cookies the tombstone says that it is void; a stored token is moved into it.
+ *
+ * A store that is full or forbidden keeps nobody from signing in or out: what it refuses, this script remembers.
  */
 
+import { PortcullisError } from "./errors.js";
 import { readJson } from "./json.js";
-import type { TokenPair } from "./model.js";
 import type { KeyValueStore } from "./platform.js";
 
 /** What proves the session at a refresh or a sign-out: nothing in the body where the cookie does. */
@@ -19,28 +21,50 @@ export interface Tombstone extends Proof {
 }
 
 /** `cookie`: the refresh token is in a cookie that no script can read, and `store` holds the tombstone alone. */
-export function createTokens(store: KeyValueStore, name: string, cookie: boolean) {
+export function createTokens(
+  store: KeyValueStore,
+  name: string,
+  cookie: boolean,
+  failed: (error: PortcullisError) => void,
+) {
   const tokenKey = `${name}:refresh_token`;
   const graveKey = `${name}:signed_out`;
+  /** What the store has not taken, or not taken away. */
+  const refused = new Map<string, string | undefined>();
 
-  /** Another tab may have kept a newer one meanwhile: an answer that comes late must not replace that. */
-  const isStill = async (spent?: Proof) => !spent || (await store.getItem(tokenKey)) === spent.refresh_token;
+  async function attempt<Result>(run: () => Result): Promise<Awaited<Result> | undefined> {
+    try {
+      return await run();
+    } catch (cause) {
+      failed(new PortcullisError("storage_refused", String(cause), { cause }));
+      return undefined;
+    }
+  }
+
+  async function read(key: string): Promise<string | null | undefined> {
+    return refused.has(key) ? refused.get(key) : attempt(() => store.getItem(key));
+  }
+
+  /** Without a `value` there is none any more. */
+  function write(key: string, value?: string): Promise<unknown> {
+    refused.set(key, value);
+    return attempt(async () => {
+      await (value ? store.setItem(key, value) : store.removeItem(key));
+      refused.delete(key);
+    });
+  }
 
   /** The proof of the present session, or `undefined` where there is certainly none. */
   async function present(): Promise<Proof | undefined> {
     if (cookie) return (await tombstone()) ? undefined : {};
-    const token = await store.getItem(tokenKey);
+    const token = await read(tokenKey);
     return token ? { refresh_token: token } : undefined;
   }
 
-  async function tombstone(): Promise<Tombstone | undefined> {
-    return readJson((await store.getItem(graveKey)) ?? "") as Tombstone | undefined;
-  }
+  const tombstone = async () => readJson(await read(graveKey)) as Tombstone | undefined;
 
   /** The hub has been told. */
-  async function removeTombstone(): Promise<void> {
-    await store.removeItem(graveKey);
-  }
+  const removeTombstone = () => write(graveKey);
 
   return {
     /** Whether requests are of cookie mode. */
@@ -48,22 +72,17 @@ export function createTokens(store: KeyValueStore, name: string, cookie: boolean
     present,
     tombstone,
     removeTombstone,
-    /** Keeps what a sign-in gave, or what a refresh gave for `spent`. */
-    async keep({ refresh_token }: TokenPair, spent?: Proof): Promise<void> {
-      // The hub has ended the session whose cookie gave way to a sign-in.
-      if (cookie && !spent) await removeTombstone();
-      if (refresh_token && (await isStill(spent))) await store.setItem(tokenKey, refresh_token);
-    },
-    /** Forgets a token that the hub does not take any more. */
-    async forget(spent?: Proof): Promise<void> {
-      if (await isStill(spent)) await store.removeItem(tokenKey);
+    /** Keeps `token`, or none, in place of any other, or of `spent` alone. */
+    async keep(token?: string, spent?: Proof): Promise<void> {
+      // Another tab may have kept a newer one meanwhile: an answer that comes late must not replace that.
+      if (!spent || (await read(tokenKey)) === spent.refresh_token) await write(tokenKey, token);
     },
     /** Forgets the session, and notes that the hub has to be told. */
     async bury(scope: Tombstone["scope"]): Promise<void> {
       const proof = await present();
       if (!proof) return;
-      await store.setItem(graveKey, JSON.stringify({ scope, ...proof }));
-      await store.removeItem(tokenKey);
+      await write(graveKey, JSON.stringify({ scope, ...proof }));
+      await write(tokenKey);
     },
   };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createPresent } from "../src/events.js";
-import { USER } from "./support/hub.js";
+import { json, problem, USER } from "./support/hub.js";
 import { open, signedIn } from "./support/person.js";
 import { STATE } from "./support/socket.js";
 import { settle, World } from "./support/world.js";
@@ -60,13 +60,37 @@ test("a listener that changes what is so spares later ones what is not so any mo
   assert.deepEqual(told, ["admin"]);
 });
 
-test("a changed address is asked for, since the state does not say it", async () => {
+test("the record follows what the hub pushes; what no state carries is asked for", async () => {
   const world = new World();
   const { tab, client } = await signedIn(world);
-  tab.socket.say({ type: "state", sequence: 42, reason: "email_changed", state: { ...STATE, version: 3 } });
+  const asked = () => world.hub.asked("GET /api/users/me").length;
+  const push = async (reason: string, version: number, more: object = {}) => {
+    tab.socket.say({ type: "state", sequence: 40 + version, reason, state: { ...STATE, version, ...more } });
+    await settle();
+    return client.snapshot().user;
+  };
+  assert.equal(asked(), 0, "a record as new as the state is not asked for");
+  assert.equal((await push("role_changed", 3, { role: "admin" }))?.site_role, "admin");
+  await push("role_updated", 4, { role: "admin" });
+  assert.equal(asked(), 0, "a role is all that these change");
+
+  const record = { ...USER, version: 5, email: "new@example.org", name: "Ada" };
+  world.hub.script(({ path }) => (path === "/api/users/me" ? json(record) : undefined));
+  assert.deepEqual(await push("email_changed", 5), record);
+  assert.equal(asked(), 1);
+
+  world.hub.script(({ path }) => (path === "/api/users/me" ? problem(503, "unavailable") : undefined));
+  const user = await push("status_changed", 6, { status: "disabled", email_verified: false });
+  assert.deepEqual([user?.status, user?.email_verified, user?.name], ["disabled", false, "Ada"]);
+
+  // What could not be read then is read when the socket opens again.
+  const newest = { ...record, version: 6, name: "Ada L." };
+  world.hub.script(({ path }) => (path === "/api/users/me" ? json(newest) : undefined));
+  tab.socket.closed(4201);
+  await world.advance(500);
+  tab.socket.ready({ state: { ...STATE, version: 6 } });
   await settle();
-  assert.equal(world.hub.asked("GET /api/users/me").length, 1);
-  assert.equal(client.snapshot().user?.email, USER.email);
+  assert.equal(client.snapshot().user?.name, "Ada L.");
 });
 
 test("nothing happens on a server until it is asked for", async () => {

@@ -17,7 +17,7 @@ function hubOf(world: World): void {
     if (seen.path === "/api/auth/oauth") return json({ providers: [{ id: "github", name: "GitHub", start: "…" }] });
     if (`${seen.method} ${seen.path}` === LINK) return json({ url: "https://hub.example.org/link/1" });
     if (seen.path === "/api/users/me/identities") return json({ items: [{ id: "i1", provider: "github" }] });
-    if (seen.path === "/api/users/me/identities/i1") return problem(409, "conflict");
+    if (seen.path === "/api/users/me/identities/i1") return problem(409, "last_credential");
     if (seen.path !== "/api/auth/oauth/exchange") return undefined;
     if (seen.headers.has("Authorization")) return json({ identity: { id: "i1", provider: "github" } });
     const { code } = seen.body as { code: string };
@@ -92,6 +92,37 @@ test("a code in the address of a window that has begun nothing is somebody else'
   await open(world, {}, window);
   assert.equal(window.location.href, back("code=good"));
   assert.equal(world.hub.asked(EXCHANGE).length, 0);
+});
+
+test("another page's code in the address is none of a provider", async () => {
+  const world = new World();
+  const window = new FakeWindow();
+  await leave(world, window);
+  window.location.href = "https://app.example.org/shop?code=SPRING";
+  const { of } = await open(world, {}, window);
+  assert.equal(window.location.href, "https://app.example.org/shop?code=SPRING");
+  assert.equal(world.hub.asked(EXCHANGE).length, 0);
+  assert.equal(of("error").length, 0);
+});
+
+test("two tabs with a popup each: what one brings back does not end the other's", async () => {
+  const world = new World();
+  hubOf(world);
+  const [first, second] = [await open(world), await open(world)];
+  const begin = ({ client }: typeof first) => client.signInWithProvider("github", { redirectTo, popup: true, device: "desk" });
+  const waiting = assert.rejects(begin(first), { code: "access_denied" });
+  const done = begin(second);
+  const [denied, popup] = [first.tab.window.popup as FakeWindow, second.tab.window.popup as FakeWindow];
+  await hasLeft(denied);
+  await hasLeft(popup);
+  popup.location.href = back("code=good");
+  await open(world, {}, popup);
+  await done;
+  assert.equal((world.hub.asked(EXCHANGE)[0]?.body as { device?: string }).device, "desk");
+  assert.equal(denied.closed, false);
+  denied.location.href = back("error=access_denied");
+  await open(world, {}, denied);
+  await waiting;
 });
 
 test("who comes back without an answer has ended the attempt", async () => {
@@ -180,5 +211,5 @@ test("providers and identities are listed, and a refusal to unlink is thrown", a
   const { client } = await signedIn(world);
   assert.deepEqual((await client.providers()).map(({ id }) => id), ["github"]);
   assert.deepEqual((await client.identities()).map(({ id }) => id), ["i1"]);
-  await assert.rejects(client.unlinkIdentity("i1"), { code: "conflict", status: 409 });
+  await assert.rejects(client.unlinkIdentity("i1"), { code: "last_credential", status: 409 });
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { createClientOn } from "../src/client.js";
 import { json, problem, USER } from "./support/hub.js";
 import { open, signedIn } from "./support/person.js";
 import { STATE } from "./support/socket.js";
@@ -40,23 +41,178 @@ test("without a network it is not known who is signed in, until there is one", a
   assert.equal(client.snapshot().status, "signedIn");
 });
 
-test("after a refresh without an answer the same token is presented", async () => {
+test("a refresh without an answer is repeated at once, once, with the same token; then whoever asked is told", async () => {
+  const world = new World();
+  const { client } = await open(world, { socket: false, storage: world.store });
+  await client.signIn({ email: USER.email, password: "correct horse" });
+  let lost = 0;
+  world.hub.script(({ path }) => {
+    if (path !== "/api/auth/refresh" || lost === 0) return undefined;
+    lost -= 1;
+    throw new TypeError("fetch failed");
+  });
+  const presented = () => world.hub.asked(REFRESH).map(({ body }) => (body as { refresh_token: string }).refresh_token);
+  world.time += 300_000;
+  lost = 1;
+  assert.equal(await client.accessToken(), "access-2");
+  assert.deepEqual(presented(), ["refresh-1", "refresh-1"]);
+
+  world.time += 300_000;
+  lost = 2;
+  await assert.rejects(client.accessToken(), { code: "network" });
+  assert.equal(presented().length, 4);
+  assert.equal(await client.accessToken(), "access-3");
+  assert.deepEqual(presented().slice(2), ["refresh-2", "refresh-2", "refresh-2"]);
+});
+
+test("an answer that is lost while somebody signs out is not asked for again", async () => {
   const world = new World();
   const { client } = await open(world, { socket: false, storage: world.store });
   await client.signIn({ email: USER.email, password: "correct horse" });
   world.time += 300_000;
-  let isLost = true;
-  world.hub.script(({ path }) => {
-    if (path !== "/api/auth/refresh" || !isLost) return undefined;
-    isLost = false;
+  let lose = () => {};
+  const held = new Promise<void>((resume) => (lose = resume));
+  world.hub.script(async ({ path }) => {
+    if (path !== "/api/auth/refresh") return undefined;
+    await held;
     throw new TypeError("fetch failed");
   });
-  await assert.rejects(client.accessToken(), { code: "network" });
-  assert.equal(await client.accessToken(), "access-2");
-  assert.deepEqual(world.hub.asked(REFRESH).map(({ body }) => body), [
-    { refresh_token: "refresh-1" },
-    { refresh_token: "refresh-1" },
-  ]);
+  const refused = assert.rejects(client.accessToken(), { code: "not_signed_in" });
+  await settle();
+  await client.signOut();
+  lose();
+  await refused;
+  assert.equal(world.hub.asked(REFRESH).length, 1);
+});
+
+test("a header says when to come back where no body of the hub does", async () => {
+  const world = new World();
+  const { client } = await open(world);
+  const refuse = (headers: Record<string, string>) => {
+    world.hub.script(() => new Response("<html>", { status: 503, headers }));
+    return client.signUp({ email: USER.email, password: "x" });
+  };
+  await assert.rejects(refuse({ "Retry-After": "7" }), { code: "unexpected_answer", retryAfterMs: 7_000 });
+  await assert.rejects(refuse({ "Retry-After": "soon" }), { retryAfterMs: 0 });
+  await assert.rejects(refuse({}), { retryAfterMs: 0 });
+});
+
+test("a header's time is waited out by the socket, too", async () => {
+  const world = new World();
+  const { tab, client } = await signedIn(world);
+  const headers = { "Retry-After": "9" };
+  world.hub.script(({ path }) => (path === "/api/auth/socket" ? new Response("busy", { status: 503, headers }) : undefined));
+  tab.socket.closed(4101);
+  await world.advance(250);
+  assert.ok((client.snapshot().connection.retryInMs ?? 0) >= 9_000);
+});
+
+test("where no other token is to be had, fetch answers with the 401, and says why by an event", async () => {
+  for (const [refusal, told] of [[401, "signedOut"], [503, "error"], [0, "error"]] as const) {
+    const world = new World();
+    world.hub.isSignedIn = true;
+    const { client, of } = await open(world, { socket: false, apiOrigins: ["https://api.example.org"] });
+    world.hub.script(({ path }) => {
+      if (path === "/orders") return problem(401, "invalid_token");
+      if (refusal === 0) throw new TypeError("fetch failed");
+      return problem(refusal, refusal === 401 ? "session_revoked" : "unavailable");
+    });
+    assert.equal((await client.fetch("https://api.example.org/orders")).status, 401);
+    assert.equal(of(told).length, 1);
+    assert.equal(world.hub.asked("GET /orders").length, 1);
+
+    // The same where the token is too old before the request.
+    world.time += 300_000;
+    assert.equal((await client.fetch("https://api.example.org/orders")).status, 401);
+    assert.equal(of("signedOut").length, refusal === 401 ? 1 : 0);
+    assert.equal(world.hub.asked("GET /orders").length, refusal === 401 ? 1 : 2, "nobody's token is sent");
+  }
+});
+
+test("a token that could not be replaced in time is still used for as long as the session lives", async () => {
+  const world = new World();
+  world.hub.isSignedIn = true;
+  const { client, of } = await open(world, { socket: false, apiOrigins: ["https://api.example.org"] });
+  world.time += 290_000;
+  world.hub.script(({ path }) => (path === "/orders" ? json({}) : problem(503, "unavailable")));
+  assert.equal((await client.fetch("https://api.example.org/orders")).status, 200);
+  assert.deepEqual(of("error").map(({ code }) => code), ["unavailable"]);
+});
+
+test("links of letters work with nobody signed in, and the person's own calls as that person", async () => {
+  const world = new World();
+  const { client } = await open(world, { socket: false });
+  const asked = () => {
+    const { method, path, headers } = world.hub.seen.at(-1) ?? world.hub.seen[0]!;
+    return [method, path, headers.get("Authorization")];
+  };
+  world.hub.script(({ path }) => (/undo|revoke|export|role|sessions/.test(path) ? json({ items: [] }) : undefined));
+  await client.undoEmailChange("a/b");
+  assert.deepEqual(asked(), ["POST", "/api/users/email-undo/a%2Fb", null]);
+  await client.revokeDevice("t1");
+  assert.deepEqual(asked(), ["POST", "/api/auth/device-revoke/t1", null]);
+  await client.signIn({ email: USER.email, password: "correct horse" });
+  const calls = [
+    [() => client.endOtherSessions(), "DELETE", "/api/users/me/sessions"],
+    [() => client.signOut({ scope: "others" }), "DELETE", "/api/users/me/sessions"],
+    [() => client.exportData(), "GET", "/api/users/me/export"],
+    [() => client.siteRole(), "GET", "/api/auth/site_role"],
+  ] as const;
+  for (const [call, method, path] of calls) {
+    await call();
+    assert.deepEqual(asked(), [method, path, "Bearer access-1"]);
+  }
+  assert.equal(client.snapshot().status, "signedIn");
+});
+
+test("a full or forbidden store keeps nobody from signing in or out", async () => {
+  for (const refuses of [["setItem"], ["removeItem"], ["getItem", "setItem", "removeItem"]]) {
+    for (const mode of ["cookie", "body"]) {
+      const world = new World();
+      const deny = () => {
+        throw new Error("QuotaExceededError");
+      };
+      Object.assign(world.store, Object.fromEntries(refuses.map((name) => [name, deny])));
+      const options = { socket: false, ...(mode === "body" && { storage: world.store }) } as const;
+      const { client, of } = await open(world, options);
+      await client.signIn({ email: USER.email, password: "correct horse" });
+      world.time += 300_000;
+      assert.match(await client.accessToken(), /^access-/);
+      await client.signOut();
+      assert.equal(world.hub.isSignedIn, false, `${mode}: the hub was told`);
+      assert.equal(client.snapshot().status, "signedOut");
+      await assert.rejects(client.accessToken(), { code: "not_signed_in" });
+      assert.ok(of("error").every(({ code }) => code === "storage_refused"));
+    }
+  }
+});
+
+test("a sign-out that the store could not note is told as soon as the hub can be reached", async () => {
+  const world = new World();
+  const { client } = await open(world, { socket: false });
+  await client.signIn({ email: USER.email, password: "correct horse" });
+  world.store.setItem = () => Promise.reject(new Error("QuotaExceededError"));
+  world.isOnline = false;
+  await client.signOut();
+  world.isOnline = true;
+  await world.advance(30_000);
+  assert.equal(world.hub.isSignedIn, false);
+});
+
+test("a channel that is forbidden or closed keeps nobody from signing out", async () => {
+  const world = new World();
+  const tab = world.tab();
+  const forbidden = () => {
+    throw new Error("SecurityError");
+  };
+  const closed = () => ({ onmessage: null, postMessage: forbidden, close: () => {} });
+  for (const openChannel of [forbidden, closed]) {
+    const client = createClientOn({ ...tab.platform, openChannel }, { url: "https://hub.example.org", socket: false });
+    await client.signIn({ email: USER.email, password: "correct horse" });
+    assert.equal(world.hub.isSignedIn, true);
+    await client.signOut();
+    assert.equal(world.hub.isSignedIn, false);
+  }
 });
 
 test("calls that need a new token at the same time share one refresh", async () => {

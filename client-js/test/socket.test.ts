@@ -153,13 +153,21 @@ test("43xx stops and reports, and the person stays signed in; 1000 stops", async
 });
 
 test("40xx signs out and does not come back, even when no frame has said why", async () => {
-  for (const code of [4001, 4002, 4003, 4005, 4006]) {
+  const reasons = [
+    [4001, "revoked"],
+    [4002, "account_disabled"],
+    [4003, "password_changed"],
+    [4005, "logout"],
+    [4006, "expired"],
+    [4099, "revoked"],
+  ] as const;
+  for (const [code, why] of reasons) {
     const world = new World();
     const { tab, client, of } = await signedIn(world);
     tab.socket.closed(code);
     await world.advance(60_000);
     assert.equal(tab.sockets.length, 1);
-    assert.deepEqual(of("signedOut").map(({ reason }) => reason), ["revoked"]);
+    assert.deepEqual(of("signedOut").map(({ reason }) => reason), [why]);
     assert.equal(client.snapshot().status, "signedOut");
     assert.equal(client.snapshot().connection.state, "idle");
   }

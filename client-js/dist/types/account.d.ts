@@ -1,7 +1,7 @@
 /** What is one request each: accounts, the links of letters, and one's own sessions. */
 import type { Core } from "./core.js";
 import { type Route } from "./http.js";
-import type { Session, User } from "./model.js";
+import type { Identity, Provider, Session, SiteRole, User } from "./model.js";
 export interface AccountCalls {
     /** Asks for an account; the answer is the same whether or not the address has one. A letter activates it. */
     signUp(account: {
@@ -19,6 +19,10 @@ export interface AccountCalls {
     recover(token: string, password: string): Promise<void>;
     /** Uses up the link that the new address got; every session ends but the one that asked. */
     confirmEmailChange(token: string): Promise<void>;
+    /** Uses up the link that the old address got: it is the account's again. Every session ends. */
+    undoEmailChange(token: string): Promise<void>;
+    /** Uses up the link of a letter about a new device ("this was not me"); its session ends. */
+    revokeDevice(token: string): Promise<void>;
     user(): Promise<User>;
     updateUser(change: {
         readonly name: string | null;
@@ -37,12 +41,25 @@ export interface AccountCalls {
     }): Promise<void>;
     /** The person's sessions, the newest first. */
     sessions(): Promise<readonly Session[]>;
-    /** Ends one; `signOut({ scope: "others" })` ends all the others. */
     endSession(id: string): Promise<void>;
+    /** Ends all but this one. */
+    endOtherSessions(): Promise<void>;
+    /** By which providers one can sign in. */
+    providers(): Promise<readonly Provider[]>;
+    /** The accounts at providers by which the person can sign in. */
+    identities(): Promise<readonly Identity[]>;
+    /** Refused as `last_credential` where nothing else would sign in. */
+    unlinkIdentity(id: string): Promise<void>;
+    /** All that the hub has stored about the person. */
+    exportData(): Promise<Readonly<Record<string, unknown>>>;
+    /** Role and permissions as they are at this moment; the snapshot has them while the socket is open. */
+    siteRole(): Promise<SiteRole>;
     /**
-     * Any other route of the hub, such as `GET /api/users/me/export`, or those of management: as the person who is signed
-     * in. The hub's `docs/API.md` has them all.
+     * Any other route of the hub, such as those of management: as the person who is signed in. The hub's `docs/API.md` has
+     * them all.
      */
-    call<Answer>(route: Route, body?: unknown): Promise<Answer>;
+    call<Answer>(route: Route, body?: object): Promise<Answer>;
 }
+/** The person who is signed in. */
+export declare const ME = "/api/users/me";
 export declare function accountCalls({ send, session }: Core): AccountCalls;

@@ -55,7 +55,10 @@ export interface Client extends AccountCalls, OAuthCalls {
     }): Promise<void>;
     /** An access token that is good for some seconds at least, for a request of one's own. */
     accessToken(): Promise<string>;
-    /** `fetch` with the access token; at a 401 it gets another one and tries once more. */
+    /**
+     * `fetch` with the access token; at a 401 it gets another one and tries once more. Where there is none, the 401 is the
+     * answer, an empty one where nobody is signed in, and `signedOut` or `error` says why.
+     */
     fetch: typeof globalThis.fetch;
 }
 export declare function createClientOn(platform: Platform, options: ClientOptions): Client;

@@ -4,20 +4,19 @@ import type { OpenSocket } from "./platform.js";
 /** Where `shared`, and where there are Web Locks, one tab has the socket for all. */
 export declare function createConnection(core: Core, openSocket: OpenSocket, shared: boolean): {
     isOpen: () => boolean;
-    stop: (forgets?: boolean) => void;
     read: (epoch: string, sequence: number) => boolean;
-    wake: () => void;
-    token: () => Promise<import("./frames.js").TokenFrame | undefined> | undefined;
     connect: () => Promise<void>;
+    stop(forgets?: boolean): void;
+    wake(): void;
+    token(): Promise<import("./frames.js").TokenFrame | undefined> | undefined;
     /** Connects for the session `next`, or for nobody. */
     follow(next?: string): void;
-    /** Tells other tabs how the one socket is, if it is here. */
+    /** Tells a tab that was opened later how things are. */
     tell(): void;
     /** Does what other tabs ask for. */
     heard: {
         news(session: string, epoch: string, frame: import("./frames.js").News): void;
-        leads(): void;
-        leading(): void;
+        leads: () => void;
         connection(connection: import("./events.js").Connection): void;
     };
 };

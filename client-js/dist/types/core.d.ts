@@ -12,7 +12,7 @@ import type { Session } from "./session.js";
 import type { SignOut } from "./signout.js";
 import type { Tokens } from "./storage.js";
 import type { Tabs } from "./tabs.js";
-export interface Core {
+export interface Core extends Present {
     readonly platform: Platform;
     /** The hub's address, without a slash at its end. */
     readonly base: string;
@@ -20,13 +20,12 @@ export interface Core {
     readonly name: string;
     readonly send: Send;
     readonly tokens: Tokens;
-    readonly present: Present;
     /** Tells of an error that nobody can be thrown. */
     readonly failed: (error: PortcullisError) => void;
     readonly tabs: Tabs;
     life: Life;
     session: Session;
-    signOut: SignOut;
+    signingOut: SignOut;
     /** Without it there is no socket. */
-    connection?: Connect | undefined;
+    link?: Connect | undefined;
 }

@@ -1,6 +1,6 @@
 /** The one error of this package, and every code that it can carry. */
 /** What the hub says. `test/contract.test.ts` compares this with the hub's own list. */
-export type ServerCode = "account_disabled" | "account_inactive" | "address_not_allowed" | "authentication_required" | "bad_request" | "body_too_large" | "conflict" | "forbidden" | "internal" | "invalid_credentials" | "invalid_token" | "last_admin" | "malformed_json" | "method_not_allowed" | "misdirected_request" | "not_found" | "origin_refused" | "overloaded" | "rate_limited" | "reauthentication_required" | "refresh_required" | "refresh_reused" | "registration_closed" | "session_revoked" | "token_spent" | "unavailable" | "unknown_type" | "unsupported_media_type" | "validation_failed" | "wrong_password";
+export type ServerCode = "access_denied" | "account_disabled" | "account_inactive" | "address_not_allowed" | "authentication_required" | "bad_request" | "body_too_large" | "conflict" | "email_unverified" | "forbidden" | "identity_taken" | "internal" | "invalid_credentials" | "invalid_token" | "last_admin" | "last_credential" | "malformed_json" | "method_not_allowed" | "misdirected_request" | "not_found" | "origin_refused" | "overloaded" | "provider_refused" | "provider_unavailable" | "rate_limited" | "reauthentication_required" | "refresh_required" | "refresh_reused" | "registration_closed" | "session_revoked" | "token_spent" | "unavailable" | "unknown_type" | "unsupported_media_type" | "validation_failed" | "wrong_password";
 /** What this package says by itself. */
 export type ClientCode = 
 /** `fetch` was to send the access token to an origin that is not in `apiOrigins`. */
@@ -15,15 +15,11 @@ export type ClientCode =
  | "popup_closed"
 /** The socket ended for a reason that trying again would not change; `closeCode` has it. */
  | "socket_closed"
+/** The store is full or forbidden: what it should have kept is lost with the page. */
+ | "storage_refused"
 /** Something answered that is not the hub. */
  | "unexpected_answer";
-/** What an address brings back from a provider as `?error=`. */
-export type ProviderCode = 
-/** The person, or the provider, has said no. */
-"access_denied"
-/** The provider has not verified the person's address. */
- | "email_unverified";
-export type ErrorCode = ServerCode | ClientCode | ProviderCode;
+export type ErrorCode = ServerCode | ClientCode;
 /** What is wrong with one field of a request. */
 export interface FieldError {
     readonly field: string;

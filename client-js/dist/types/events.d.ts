@@ -53,17 +53,16 @@ interface Told extends Events {
     change: undefined;
 }
 type Type = keyof Told;
-/** What is known of nobody. */
-export declare const NOBODY: {
-    user: undefined;
-    sessionId: undefined;
-    state: undefined;
-};
-/** Before anything is known. */
+/** Before anything is known: all the rest is `undefined`. */
 export declare const UNKNOWN: Snapshot;
 export declare function createPresent(): {
     snapshot: () => Snapshot;
-    update: (change: Partial<Snapshot>, events?: {
+    happen: <T extends Type>(type: T, event?: Told[T]) => void;
+    /**
+     * Replaces what differs, then tells of it. `events` are so from now on, as state and connection are: told to all, and
+     * to those who come later, until an update brings others.
+     */
+    update(change: Partial<Snapshot>, events?: {
         change?: undefined;
         connection?: Connection | undefined;
         error?: PortcullisError | undefined;
@@ -71,9 +70,8 @@ export declare function createPresent(): {
         signedIn?: SignedIn | undefined;
         signedOut?: SignedOut | undefined;
         state?: AuthState | undefined;
-    }) => void;
-    happen: <T extends Type>(type: T, event: Told[T]) => void;
-    on: <T extends Type>(type: T, call: (event: Told[T]) => void) => () => void;
+    }): void;
+    on<T extends Type>(type: T, call: (event: Told[T]) => void): () => void;
 };
 export type Present = ReturnType<typeof createPresent>;
 export {};

@@ -1,4 +1,4 @@
-/** The frames of `portcullis.v1`, and what a close code asks of a client. */
+/** The frames of `portcullis.v1`, and what a close code says. */
 import type { ErrorCode } from "./errors.js";
 import type { AuthState, EndReason } from "./model.js";
 export declare const SUBPROTOCOL = "portcullis.v1";
@@ -80,7 +80,5 @@ export type ClientFrame = {
     readonly type: "token";
     readonly id: number;
 };
-/** What a client does after a close. */
-export type AfterClose = "signed_out" | "reconnect" | "closed" | "error";
-/** The hundred decides; every attempt to reconnect asks for a new token first, so 41xx and 42xx are one. */
-export declare function afterClose(code: number): AfterClose;
+/** Why a session has ended, of the close codes that tell. Where one has two reasons, the one that alarms less. */
+export declare const REASONS: Readonly<Record<number, EndReason>>;

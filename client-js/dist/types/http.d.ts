@@ -9,12 +9,10 @@ export interface Credentials {
     readonly cookie?: boolean;
 }
 /** `body` is sent as JSON. */
-export type Send = <Answer>(route: Route, body?: unknown, credentials?: Credentials) => Promise<Answer>;
+export type Send = <Answer>(route: Route, body?: object, credentials?: Credentials) => Promise<Answer>;
 /** The part of a segment of a path that is a secret or an id. */
 export declare const segment: typeof encodeURIComponent;
 /** An address without slashes at its end. */
 export declare const trimmed: (url: string) => string;
 /** Sends to the hub at `base`, an address without a slash at its end. */
-export declare function createSend(base: string, platform: Platform): Send;
-/** Sends to the hub at `base` in any form, and reads its answer. */
-export declare function exchange<Answer>(base: string, platform: Platform, route: Route, init: RequestInit): Promise<Answer>;
+export declare function createSend(base: string, { fetch }: Pick<Platform, "fetch">): Send;

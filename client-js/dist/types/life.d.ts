@@ -1,6 +1,6 @@
 /** What the application is shown of the session: how it begins and ends, and what the hub tells of it. */
 import type { Core } from "./core.js";
-import { type SignedOut } from "./events.js";
+import type { SignedOut } from "./events.js";
 import type { News } from "./frames.js";
 import type { Live } from "./session.js";
 export declare function createLife(core: Core): {

@@ -46,8 +46,10 @@ export interface Session {
 export interface Identity {
     readonly id: string;
     readonly provider: string;
-    readonly email: string | null;
+    readonly email?: string | null;
+    readonly name?: string | null;
     readonly created_at: string;
+    readonly last_used_at?: string | null;
 }
 /** One can sign in by it. */
 export interface Provider {

@@ -17,6 +17,7 @@ export type ChannelLike = Pick<BroadcastChannel, "onmessage" | "postMessage" | "
 export interface WindowLike {
     readonly location: {
         href: string;
+        readonly search: string;
     };
     readonly history: Pick<History, "state" | "replaceState">;
     /** Kept for this window alone, whatever address it goes to and comes back from. */
@@ -55,7 +56,5 @@ export interface Platform {
 }
 /** A store that a reload empties, for where there is no other. */
 export declare function memoryStore(): KeyValueStore;
-/** Goes on after `ms`. */
-export declare function pause(platform: Platform, ms: number): Promise<void>;
 /** The surroundings of this script: a browser's, or as much of them as there is. */
 export declare function thisPlatform(): Platform;

@@ -26,17 +26,23 @@ export interface FreshToken {
 }
 export declare function createSession(core: Core): {
     held: () => Live | undefined;
-    signIn: (route: Route, body: object) => Promise<User>;
-    find: () => Promise<void>;
     accessToken: () => Promise<string>;
     renew: () => Promise<Live>;
-    withToken: <Result>(attempt: (token: string) => Promise<Result>) => Promise<Result>;
-    call: <Answer>(route: Route, body?: unknown) => Promise<Answer>;
-    socketToken: () => Promise<SocketToken>;
+    replaced: (refused: string) => Promise<string>;
+    call: <Answer>(route: Route, body?: object) => Promise<Answer>;
     renewed: (fresh: FreshToken) => Live;
-    user: (route?: Route, change?: object) => Promise<User>;
-    adopt: (theirs: Live) => void;
     end: (why: SignedOut, sessionId?: string | undefined, here?: boolean) => void;
-    lost: (reason: EndReason, message?: string) => void;
+    /** Signs in by a route whose answer is a token pair. */
+    signIn(route: Route, body: object): Promise<User>;
+    /** Who is signed in: another tab knows, or the hub. */
+    find(): Promise<void>;
+    /** A socket token. What was minted over a socket gives none. */
+    socketToken(): Promise<SocketToken>;
+    /** The person's record, asked for, and changed by another `route`. */
+    user(route?: Route, change?: object): Promise<User>;
+    /** Another tab has this session. */
+    adopt(theirs: Live): void;
+    /** The session is over, and the hub knows. */
+    lost(reason: EndReason, message?: string): void;
 };
 export type Session = ReturnType<typeof createSession>;

@@ -13,9 +13,12 @@ import type { OpenSocket } from "./platform.js";
 /** `heard` is told what the hub has decided, each event once; `changed` how the socket is. */
 export declare function createSocket(core: Core, openSocket: OpenSocket, heard: (frame: News, epoch: string) => void, changed: (connection: Connection) => void): {
     isOpen: () => boolean;
-    stop: (forgets?: boolean) => void;
     read: (epoch: string, sequence: number) => boolean;
-    wake: () => void;
-    token: () => Promise<TokenFrame | undefined> | undefined;
     connect: () => Promise<void>;
+    /** Disconnects and stays so; `forgets` where it stopped, or goes on from there the next time. */
+    stop(forgets?: boolean): void;
+    /** The network or the person is back: no reason to wait any longer, unless the hub asked for it. */
+    wake(): void;
+    /** Another access token, or `undefined` where no socket gives one. One question at a time. */
+    token(): Promise<TokenFrame | undefined> | undefined;
 };

@@ -12,16 +12,15 @@ export interface TabMessages {
     who(): void;
     /** Signed in, or another access token. */
     live(live: Live): void;
-    ended(sessionId: string, why: SignedOut): void;
+    ended(why: SignedOut, sessionId: string): void;
     /** A socket has brought this; `epoch` is that of the journal that numbered it. */
     news(sessionId: string, epoch: string, frame: News): void;
     /** To the tab that holds the one socket: does it still run? */
     leads(): void;
-    /** It does. */
-    leading(): void;
+    /** It does, and this is how its socket is. */
     connection(connection: Connection): void;
-    /** A popup has signed in, or linked; or why not. */
-    returned(error?: ErrorCode): void;
+    /** The popup of the attempt with this challenge has signed in, or linked; or why not. */
+    returned(challenge: string, error?: ErrorCode): void;
 }
 type Message = {
     [Name in keyof TabMessages]: [Name, ...Parameters<TabMessages[Name]>];

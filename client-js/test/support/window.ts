@@ -16,7 +16,12 @@ export class FakeWindow implements WindowLike {
     },
   };
   readonly document = { hasFocus: () => this.isInFront };
-  readonly location = { href: "https://app.example.org/" };
+  readonly location = {
+    href: "https://app.example.org/",
+    get search() {
+      return new URL(this.href).search;
+    },
+  };
   isInFront = true;
   closed = false;
   isBlocking = false;
