@@ -3,6 +3,7 @@
 mod client_files;
 mod languages;
 mod return_to;
+mod signed_in;
 
 use std::collections::BTreeMap;
 

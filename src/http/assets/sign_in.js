@@ -7,7 +7,8 @@ import { text } from "./texts.js";
 const form = document.querySelector("form");
 const present = document.querySelector("[data-present]");
 const inactive = form.querySelector("[data-inactive]");
-const hub = connect({ socket: false });
+// Where the browser holds no session there is nobody to ask for. One that begins in another tab is heard all the same.
+const hub = connect({ socket: false, autoStart: "ask" in form.dataset });
 let isLeaving = false;
 
 onSubmit(form, async ({ email, password }) => {
