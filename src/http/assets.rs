@@ -39,6 +39,7 @@ const FILES: &[(&str, &str, &str)] = built_in![
     "link.js": SCRIPT,
     "pages.css": "text/css; charset=utf-8",
     "pages.js": SCRIPT,
+    "return_to.js": SCRIPT,
     "sessions.js": SCRIPT,
     "sign_in.js": SCRIPT,
     "sign_up.js": SCRIPT,

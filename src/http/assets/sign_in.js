@@ -2,6 +2,7 @@
 
 import { explain, onClick, onSubmit } from "./form.js";
 import { connect } from "./hub.js";
+import { forget, keep } from "./return_to.js";
 import { text } from "./texts.js";
 
 const form = document.querySelector("form");
@@ -16,6 +17,7 @@ onSubmit(form, async ({ email, password }) => {
   isLeaving = true;
   try {
     await hub.signIn({ email, password });
+    forget();
     location.assign(form.dataset.next);
   } catch (error) {
     isLeaving = false;
@@ -26,6 +28,7 @@ onSubmit(form, async ({ email, password }) => {
 
 onClick(form.querySelector("[data-resend]"), form, async () => {
   await hub.resendActivation(form.elements.email.value);
+  keep(form.dataset.query);
   return text("sent_again");
 });
 
