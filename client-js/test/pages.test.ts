@@ -11,8 +11,17 @@ interface ReturnTo {
   forget(): void;
 }
 
-const source = await readFile("../src/http/assets/return_to.js", "utf8");
-const { keep, kept, forget } = (await import(`data:text/javascript,${encodeURIComponent(source)}`)) as ReturnTo;
+interface Hints {
+  inOwnWords(detail: string, known: Record<string, string>): string;
+}
+
+async function load<Module>(name: string): Promise<Module> {
+  const source = await readFile(`../src/http/assets/${name}`, "utf8");
+  return import(`data:text/javascript,${encodeURIComponent(source)}`);
+}
+
+const { keep, kept, forget } = await load<ReturnTo>("return_to.js");
+const { inOwnWords } = await load<Hints>("hints.js");
 
 const WISH = "?return_to=%2Fcart%3Fitem%3D7";
 const KEY = "portcullis:https://auth.example.org:return_to";
@@ -71,4 +80,13 @@ test("a browser that keeps nothing is no fault", () => {
   keep(WISH);
   forget();
   assert.equal(kept(), "");
+});
+
+test("what is wrong with a password is said sentence by sentence, or not at all", () => {
+  const known = { "It is easy.": "Легко.", "Add words. Rare ones.": "Добавьте слов.", "At least {n} signs.": "Хотя бы {n}." };
+  assert.equal(inOwnWords("It is easy. Add words. Rare ones.", known), "Легко. Добавьте слов.");
+  assert.equal(inOwnWords("At least 12 signs.", known), "Хотя бы 12.");
+  for (const detail of ["It is easy. Be new.", "Add words.", "At least signs.", "must be a text", ""]) {
+    assert.equal(inOwnWords(detail, known), "", detail);
+  }
 });

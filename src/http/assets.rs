@@ -34,6 +34,7 @@ const FILES: &[(&str, &str, &str)] = built_in![
     "docs.js": SCRIPT,
     "forgot.js": SCRIPT,
     "form.js": SCRIPT,
+    "hints.js": SCRIPT,
     "hub.js": SCRIPT,
     "icon.svg": "image/svg+xml",
     "link.js": SCRIPT,
