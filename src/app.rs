@@ -167,12 +167,31 @@ impl App {
         })))
     }
 
-    /// Serves, once it was started, until SIGTERM or SIGINT; then drains and stops.
+    /// Serves, once it was started, until SIGTERM or SIGINT; then drains and stops. Stops at once when a job has
+    /// panicked: what it kept true is true no longer, and nobody knows what it left half done.
     ///
     /// # Errors
-    /// When tasks do not end in time.
+    /// When a job has panicked, or tasks do not end in time.
     pub async fn until_signalled(self) -> anyhow::Result<()> {
-        Lifecycle::signalled().await?;
+        self.until(Lifecycle::signalled()).await
+    }
+
+    /// As [`until_signalled`](Self::until_signalled), with a first signal from elsewhere.
+    ///
+    /// # Errors
+    /// As [`until_signalled`](Self::until_signalled).
+    pub async fn until(self, signalled: impl Future<Output = std::io::Result<()>>) -> anyhow::Result<()> {
+        let failed = tokio::select! {
+            signalled = signalled => {
+                signalled?;
+                None
+            }
+            job = self.lifecycle.failed() => Some(job),
+        };
+        if let Some(job) = failed {
+            self.stop().await?;
+            anyhow::bail!("the job `{job}` panicked, as the log says: start the hub again, and report it");
+        }
         tracing::info!("draining");
         // A second signal ends the patience.
         tokio::select! {
@@ -191,53 +210,57 @@ impl App {
         // Before the first socket: what the tail begins with is behind all of them, and the others know of
         // this node before they have to wait for it.
         let tail = Tail::begin(&cx.hub).await?;
-        life.spawn(hub::nodes::run(cx.hub.clone(), life.stopped().clone()));
-        life.spawn(hub::nodes::look_around(cx.hub.clone(), life.stopped().clone()));
+        life.spawn_job("nodes", hub::nodes::run(cx.hub.clone(), life.stopped().clone()));
+        life.spawn_job(
+            "look around",
+            hub::nodes::look_around(cx.hub.clone(), life.stopped().clone()),
+        );
         let others = cx.hub.clone();
-        life.spawn(presence::run(
-            cx.hub.clone(),
-            Arc::new(move |node| others.is_live(node)),
-            life.stopped().clone(),
-        ));
-        life.spawn(tail.run(life.stopped().clone()));
+        life.spawn_job(
+            "presence",
+            presence::run(
+                cx.hub.clone(),
+                Arc::new(move |node| others.is_live(node)),
+                life.stopped().clone(),
+            ),
+        );
+        life.spawn_job("journal", tail.run(life.stopped().clone()));
         if let Some(link) = &self.redis {
-            life.spawn(link.clone().run(life.stopped().clone()));
+            life.spawn_job("redis", link.clone().run(life.stopped().clone()));
             let (bus, hub) = (cx.hub.bus().clone(), cx.hub.clone());
-            life.spawn(bus.run(move |news| hub.hear(&news), life.stopped().clone()));
+            life.spawn_job(
+                "bus",
+                bus.run(move |news| hub.hear(&news), life.stopped().clone()),
+            );
         }
-        life.spawn(hub::sweep::run(cx.hub.clone(), life.stopped().clone()));
-        life.spawn(hub::lease::run(cx.hub.clone(), life.stopped().clone()));
+        life.spawn_job("sweep", hub::sweep::run(cx.hub.clone(), life.stopped().clone()));
+        life.spawn_job("lease", hub::lease::run(cx.hub.clone(), life.stopped().clone()));
         let mailer = Mailer::new(&cx.config.mail)?;
-        life.spawn(jobs::mail_outbox::run(
-            cx.clone(),
-            mailer,
-            cx.mail.due(),
-            life.stopped().clone(),
-        ));
-        life.spawn(jobs::cleanup::run(
-            cx.clone(),
-            self.limits.clone(),
-            life.stopped().clone(),
-        ));
-        life.spawn(jobs::signing_keys::run(
-            self.sessions.clone(),
-            cx.hub.clone(),
-            life.stopped().clone(),
-        ));
-        life.spawn(jobs::password_mix::run(
-            self.sessions.clone(),
-            life.stopped().clone(),
-        ));
+        life.spawn_job(
+            "mail outbox",
+            jobs::mail_outbox::run(cx.clone(), mailer, cx.mail.due(), life.stopped().clone()),
+        );
+        life.spawn_job(
+            "clean-up",
+            jobs::cleanup::run(cx.clone(), self.limits.clone(), life.stopped().clone()),
+        );
+        life.spawn_job(
+            "signing keys",
+            jobs::signing_keys::run(self.sessions.clone(), cx.hub.clone(), life.stopped().clone()),
+        );
+        life.spawn_job(
+            "password mix",
+            jobs::password_mix::run(self.sessions.clone(), life.stopped().clone()),
+        );
         if let Some(address) = cx.config.metrics.listen {
             let listener = TcpListener::bind(address).await;
             let listener = listener.with_context(|| format!("metrics.listen: cannot listen on {address}"))?;
             telemetry::serve_metrics(listener, life);
         }
-        life.spawn(http::serve::serve(
-            listener,
-            http::router(self.clone()),
-            life.clone(),
-        ));
+        life.spawn_job(
+            "http",
+            http::serve::serve(listener, http::router(self.clone()), life.clone()),
+        );
         Ok(())
     }
 

@@ -11,10 +11,13 @@
 
 mod address;
 mod policy;
+mod sign_out;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::sync::Semaphore;
 
 use crate::clock::whole_seconds;
 use crate::config;
@@ -25,6 +28,7 @@ use crate::metric;
 
 pub use address::Address;
 use policy::Policy;
+pub use sign_out::SignOut;
 
 /// Too many requests; come back after `retry_after`, which is at least a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -68,16 +72,16 @@ pub struct Place {
     pub browser: Option<String>,
 }
 
-/// A try to sign in: what it took of the budgets of wrong passwords.
+/// A try to sign in, or to sign out elsewhere: what it took of the budgets of wrong passwords, or of what ended nothing.
 #[derive(Debug, Default)]
-#[must_use = "what was taken for no wrong password is to be given back"]
+#[must_use = "what was taken for no such try is to be given back"]
 pub struct Attempt<'a> {
     takes: Vec<Take<'a>>,
     is_guess: bool,
 }
 
 impl Attempt<'_> {
-    /// A wrong password was verified: what was taken stays taken, whatever the caller is answered.
+    /// A wrong password was verified, or nothing ended: what was taken stays taken, whatever the caller is answered.
     pub const fn count(&mut self) {
         self.is_guess = true;
     }
@@ -87,6 +91,8 @@ impl Attempt<'_> {
 struct Inner {
     counters: Counters,
     policy: Policy,
+    /// One sign-out at a time, of all addresses that have nothing left.
+    turns: Semaphore,
 }
 
 impl Limits {
@@ -97,6 +103,7 @@ impl Limits {
             Arc::new(Inner {
                 counters,
                 policy: Policy::new(config),
+                turns: Semaphore::new(1),
             })
         }))
     }

@@ -55,7 +55,8 @@ pub const SIGN_IN_OUTCOMES: &[&str] = &[
     "internal",
 ];
 
-/// The limits of `limits`, by what they count. `mails:account` answers as ever and sends no mail.
+/// The limits of `limits`, by what they count. `mails:account` answers as ever and sends no mail; `sign_out:address` waits
+/// for its turn.
 pub const LIMITS: &[&str] = &[
     "sign_in:total",
     "sign_in:address",
@@ -71,6 +72,8 @@ pub const LIMITS: &[&str] = &[
     "mails:account",
     "token:total",
     "token:address",
+    "sign_out:address",
+    "sign_out:session",
 ];
 
 /// How an attempt to send a mail ends.

@@ -64,8 +64,8 @@ pub fn install_metrics() -> PrometheusHandle {
 /// Answers `GET /metrics` on `listener`, and folds measured durations into their buckets, until the server stops.
 pub fn serve_metrics(listener: TcpListener, lifecycle: &Lifecycle) {
     let handle = install_metrics();
-    lifecycle.spawn(keep_up(handle.clone(), lifecycle.clone()));
-    lifecycle.spawn(listener::run(listener, handle, lifecycle.clone()));
+    lifecycle.spawn_job("metrics upkeep", keep_up(handle.clone(), lifecycle.clone()));
+    lifecycle.spawn_job("metrics", listener::run(listener, handle, lifecycle.clone()));
 }
 
 async fn keep_up(handle: PrometheusHandle, lifecycle: Lifecycle) {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::operator::find_claim;
 use super::{Accounts, Error, Registration};
 use crate::audit::{self, Action, Origin, Record};
 use crate::ids::UserId;
@@ -37,7 +38,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Error::TokenSpent`] for every token that cannot be redeemed, and once any admin exists;
-    /// [`Error::Conflict`] for an address that is taken; [`Error::Invalid`], neither of which spends the token.
+    /// [`Error::Conflict`] for an address that is taken by more than a registration that nobody proved; [`Error::Invalid`], neither of which spends the token.
     pub async fn set_up(&self, token: &PlainToken, who: Registration, by: &Origin) -> Result<User, Error> {
         let result = self.try_set_up(token, &who, by).await;
         self.audited(Action::UserSetup, None, by, result).await
@@ -61,6 +62,9 @@ impl Accounts {
             created_at: self.cx.now(),
         };
         let mut tx = self.cx.db.begin().await?;
+        // First the address, as wherever an account is made.
+        self.lock_address(&mut tx, &who.email).await?;
+        let claim = find_claim(&mut tx, &who.email).await?;
         // Everybody who makes an admin waits here: two that set up at once do not both find none.
         store::roles::lock(&mut tx, roles::ADMIN).await?;
         if users::any_in_role(&mut tx, roles::ADMIN).await?
@@ -68,7 +72,7 @@ impl Accounts {
         {
             return Err(Error::TokenSpent);
         }
-        if !users::insert_missing(&mut tx, &new).await? {
+        if !self.write_vouched(&mut tx, &new, claim.as_ref(), by).await? {
             return Err(Error::Conflict("this address has an account already"));
         }
         setup_tokens::end_all(&mut tx).await?;

@@ -1,5 +1,5 @@
-//! Cookie mode: the refresh token in a cookie that no script can read, for browsers. Beside it lives the
-//! token of a trusted browser, which signs nobody in.
+//! Cookie mode: the refresh token in a cookie that no script can read, for browsers. Beside it live the
+//! token of a trusted browser, which signs nobody in, and a note that there is a refresh token, for the hub's own pages.
 //!
 //! Scripts of a page never see either. A request of cookie mode names an allowed origin and sends JSON
 //! (`extract/mode`), so that no form or beacon of another site can use what the browser adds by itself (T24).
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::header::{COOKIE, SET_COOKIE};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use cookie::{Cookie, SameSite};
 
@@ -33,7 +33,12 @@ const MOST_FLOWS: usize = 64;
 pub struct Cookies {
     refresh: &'static str,
     browser: &'static str,
+    /// Says that the refresh cookie is there, which pages are not sent. It proves nothing: whoever sets it makes a page
+    /// ask once more than it had to.
+    hint: &'static str,
     path: String,
+    /// The path of the pages.
+    root: String,
     /// Off only where people reach the hub by http on loopback: browsers would keep no such cookie there.
     secure: bool,
 }
@@ -43,15 +48,22 @@ impl Cookies {
     #[must_use]
     pub fn new(site: &Site) -> Self {
         let secure = !site.is_http_on_loopback();
-        let (refresh, browser) = if secure {
-            ("__Secure-portcullis_refresh", "__Secure-portcullis_browser")
+        let [refresh, browser, hint] = if secure {
+            [
+                "__Secure-portcullis_refresh",
+                "__Secure-portcullis_browser",
+                "__Secure-portcullis_signed_in",
+            ]
         } else {
-            ("portcullis_refresh", "portcullis_browser")
+            ["portcullis_refresh", "portcullis_browser", "portcullis_signed_in"]
         };
+        let root = root(site.url().path());
         Self {
             refresh,
             browser,
-            path: format!("{}{PATH}", root(site.url().path())),
+            hint,
+            path: format!("{root}{PATH}"),
+            root: format!("{root}/"),
             secure,
         }
     }
@@ -65,7 +77,8 @@ impl Cookies {
 
     /// A `Set-Cookie`; without a life the browser forgets the cookie.
     fn set(&self, name: &str, value: &str, life: Duration) -> HeaderValue {
-        self.set_below(&self.path, name, value, life)
+        let path = if name == self.hint { &self.root } else { &self.path };
+        self.set_below(path, name, value, life)
     }
 
     fn set_below(&self, path: &str, name: &str, value: &str, life: Duration) -> HeaderValue {
@@ -107,6 +120,20 @@ impl Cookies {
     fn flow_name(&self, key: &str) -> String {
         let prefix = if self.secure { "__Host-" } else { "" };
         format!("{prefix}portcullis_oauth_{key}")
+    }
+
+    /// Whether the browser that asks for a page may be signed in. Its script need not ask where it is not.
+    pub fn may_be_signed_in(&self, headers: &HeaderMap) -> bool {
+        !Self::sent(headers, self.hint).is_empty()
+    }
+
+    /// The refresh token, and the note that it is there: both, or with no life neither.
+    fn refresh(&self, token: &str, life: Duration) -> AppendHeaders<[(HeaderName, HeaderValue); 2]> {
+        let note = if life.is_zero() { "" } else { "1" };
+        AppendHeaders([
+            (SET_COOKIE, self.set(self.refresh, token, life)),
+            (SET_COOKIE, self.set(self.hint, note, life)),
+        ])
     }
 
     /// Every value of the cookie `name`: a site beside this one may have set another of the same name.
@@ -153,17 +180,13 @@ impl Jar {
 
     /// `answer`, and the browser forgets the refresh token. It stays a trusted one.
     pub fn emptied(&self, answer: impl IntoResponse) -> Response {
-        let cookies = &self.edge.cookies;
-        let gone = cookies.set(cookies.refresh, "", Duration::ZERO);
-        (AppendHeaders([(SET_COOKIE, gone)]), answer).into_response()
+        (self.edge.cookies.refresh("", Duration::ZERO), answer).into_response()
     }
 
     fn filled(&self, pair: TokenPair) -> Response {
-        let cookies = &self.edge.cookies;
         let token = pair.refresh_token.expose();
-        let refresh = cookies.set(cookies.refresh, token, pair.refresh_expires_in);
-        let answer = Json(TokenPairJson::without_refresh_token(pair));
-        (AppendHeaders([(SET_COOKIE, refresh)]), answer).into_response()
+        let refresh = self.edge.cookies.refresh(token, pair.refresh_expires_in);
+        (refresh, Json(TokenPairJson::without_refresh_token(pair))).into_response()
     }
 }
 
@@ -225,6 +248,23 @@ mod tests {
         );
         let below = set("https://example.org/auth/");
         assert!(below.contains("; Path=/auth/api/auth;"), "{below}");
+    }
+
+    #[test]
+    fn the_note_for_the_pages_is_for_their_path_and_says_nothing_but_that() {
+        for (public_url, path) in [
+            ("https://auth.example.org", "/"),
+            ("https://example.org/auth/", "/auth/"),
+        ] {
+            let cookies = Cookies::of(public_url);
+            let note = cookies.set(cookies.hint, "1", Duration::from_hours(1));
+            assert_eq!(
+                note.to_str().unwrap(),
+                format!(
+                    "__Secure-portcullis_signed_in=1; HttpOnly; SameSite=Lax; Secure; Path={path}; Max-Age=3600"
+                )
+            );
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::client::Client;
 use super::cookies::Mode;
 use super::extract::{Bearer, Fields, ModeHeader, OptionalJson, Read, values};
-use super::problem::{BodyProblems, CommonProblems, Problem};
+use super::problem::{BodyProblems, CommonProblems, LimitProblems, Problem};
 use super::refresh::not_in_body;
 use crate::app::App;
 use crate::error::Code;
@@ -56,6 +56,7 @@ impl Read for LogoutBody {
     responses(
         CommonProblems,
         BodyProblems,
+        LimitProblems,
         (status = 204, description = "Signed out; also for an unknown or dead token, and in cookie mode without any; the cookie of a session that ended is gone"),
         (status = 401, description = "`authentication_required`: neither token was sent", body = super::problem::Body, content_type = "application/problem+json"),
         (status = 403, description = "`origin_refused`: in cookie mode", body = super::problem::Body, content_type = "application/problem+json"),

@@ -24,6 +24,8 @@ pub struct Document(pub Bytes);
 #[openapi(
     info(
         title = "Portcullis",
+        // That of the interface. Which release is running is not told to whoever asks (ASVS 13.4.6).
+        version = "1",
         description = "An auth server whose decisions reach people who are already connected. Every path answers with and without a trailing slash. Errors are problems (RFC 9457); match on `code`.",
     ),
     components(schemas(problem::Body, problem::Fault)),

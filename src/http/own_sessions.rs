@@ -78,7 +78,12 @@ pub async fn end(
     operation_id = "end_other_sessions",
     tag = "Own account",
     security(("access_token" = [])),
-    responses(CommonProblems, UserProblems, (status = 204, description = "The others have ended"))
+    responses(
+        CommonProblems,
+        UserProblems,
+        LimitProblems,
+        (status = 204, description = "The others have ended, or there were none"),
+    )
 )]
 pub async fn end_others(
     State(app): State<App>,

@@ -140,6 +140,7 @@ mod tests {
         context! {
             next => "/account",
             query => "",
+            ask => true,
             issuer => "https://auth.example.org",
             socket => "wss://auth.example.org/ws",
             version => "0",

@@ -80,8 +80,9 @@ impl<S: Sync> FromRequest<S> for Presented {
                             .detail("there is no refresh cookie: sign in")
                             .into_response());
                     }
-                    // One of them may be somebody else's, planted by another site of this domain.
-                    _ => return Err(jar.emptied(Problem::new(Code::InvalidToken))),
+                    // One of them may be somebody else's, planted by another site of this domain. Nor is the hub's own
+                    // taken away: the planted one would be left, and would sign the person in as somebody else.
+                    _ => return Err(Problem::new(Code::InvalidToken).into_response()),
                 }
             }
         };
@@ -91,7 +92,8 @@ impl<S: Sync> FromRequest<S> for Presented {
 
 /// Refresh
 ///
-/// The same token presented again within the grace period gets the same successor.
+/// The same token presented again within the grace period gets the same successor. A refusal leaves the cookie of
+/// cookie mode as it is.
 #[utoipa::path(
     post,
     path = "/api/auth/refresh",
@@ -103,7 +105,7 @@ impl<S: Sync> FromRequest<S> for Presented {
         BodyProblems,
         LimitProblems,
         (status = 200, description = "The next token pair of the session", body = TokenPairJson),
-        (status = 401, description = "`invalid_token`, `session_revoked`, `refresh_reused`; in cookie mode then the cookie is gone. `authentication_required`: no cookie was sent", body = super::problem::Body, content_type = "application/problem+json"),
+        (status = 401, description = "`invalid_token`, `session_revoked`, `refresh_reused`. `authentication_required`: no cookie was sent", body = super::problem::Body, content_type = "application/problem+json"),
         (status = 403, description = "`origin_refused`: in cookie mode", body = super::problem::Body, content_type = "application/problem+json"),
     )
 )]
@@ -111,20 +113,10 @@ pub async fn refresh(State(app): State<App>, client: Client, presented: Presente
     let Presented { mode, token } = presented;
     match app.sessions.refresh(&token, &client.anonymous()).await {
         Ok(pair) => mode.pair(pair),
-        Err(error) => {
-            let problem = Problem::from(error);
-            match mode {
-                Mode::Cookie(jar) if is_for_good(problem.code()) => jar.emptied(problem),
-                _ => problem.into_response(),
-            }
-        }
+        // The cookie stays, however dead its token is. The browser has one cookie for all tabs, and applies answers in
+        // the order in which they come: while this one was on its way another tab may have signed in, and it would
+        // take away the new cookie, of which nobody here can know. A dead cookie costs a refusal at each page that
+        // looks for a session, until the next sign-in, a sign-out or its own end.
+        Err(error) => Problem::from(error).into_response(),
     }
-}
-
-/// Whether the token will never be taken again. A limit or a database that is away may let it pass later.
-const fn is_for_good(code: Code) -> bool {
-    matches!(
-        code,
-        Code::InvalidToken | Code::SessionRevoked | Code::RefreshReused
-    )
 }

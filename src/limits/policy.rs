@@ -14,6 +14,7 @@ pub(super) struct Policy {
     pub sign_in: SignIn,
     pub mails: Mails,
     pub token: Token,
+    pub sign_out: SignOut,
     /// No limit, but where one is noted: an account and the address where its owner has just proven to be it.
     pub proven: Bucket,
 }
@@ -55,6 +56,15 @@ pub(super) struct Token {
     pub address: Bucket,
 }
 
+/// Tries to sign out that ended nothing.
+#[derive(Debug)]
+pub(super) struct SignOut {
+    /// Beyond it nobody is refused, but there is one at a time.
+    pub address: Bucket,
+    /// Other sessions of one's own, by one session.
+    pub session: Bucket,
+}
+
 impl Policy {
     pub(super) fn new(config: &config::Limits) -> Self {
         let failures = config.failures;
@@ -79,17 +89,22 @@ impl Policy {
                 total: Bucket::new("token:total", &[(5_000, 2_000, 1)]),
                 address: Bucket::new("token:address", &[(240, 600, 60)]),
             },
+            sign_out: SignOut {
+                address: Bucket::new("sign_out:address", &[(240, 600, 60)]),
+                session: Bucket::new("sign_out:session", &[(30, 60, 60)]),
+            },
             // What is taken is back, and so forgotten, after a day.
             proven: Bucket::new("sign_in:proven", &[(100, 1, DAY)]),
         }
     }
 
     /// Every limit, in the order of the document.
-    pub(super) fn all(&self) -> [&Bucket; 14] {
+    pub(super) fn all(&self) -> [&Bucket; 16] {
         let Self {
             sign_in,
             mails,
             token,
+            sign_out,
             proven: _,
         } = self;
         [
@@ -107,6 +122,8 @@ impl Policy {
             &mails.account,
             &token.total,
             &token.address,
+            &sign_out.address,
+            &sign_out.session,
         ]
     }
 }

@@ -1,6 +1,7 @@
 //! What the limits let through, of whom, and for how long: on a clock that the test moves.
 
 mod browsers;
+mod sign_out;
 
 use super::*;
 use crate::clock::{Clock, ManualClock, Timestamp};

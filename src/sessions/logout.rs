@@ -33,46 +33,75 @@ impl Sessions {
     /// # Errors
     /// When storage fails; nothing has ended then.
     pub async fn log_out(&self, proof: LogoutProof, scope: LogoutScope, by: &Origin) -> Result<(), Error> {
-        match self.prove(&proof, scope).await? {
-            Some(proven) => self.end_proven(proven, by).await.map(drop),
-            None => Ok(()),
+        let mut tried = self.limits.sign_out(by.ip).await;
+        let ended = match self.prove(&proof, scope).await? {
+            Some(proven) => self.end_proven(proven, by).await?,
+            None => false,
+        };
+        if !ended {
+            tried.count();
         }
+        self.limits.signed_out(tried).await;
+        Ok(())
     }
 
     /// Ends what `proven` names, and pushes. False, and nothing is done, when the session that asks has ended.
+    ///
+    /// # Errors
+    /// [`Error::Limited`] after too many times that nothing was left to end, for whoever ends others and not their
+    /// own: a session that ends itself cannot ask again. Or when storage fails.
     pub(super) async fn end_proven(&self, proven: Proven, by: &Origin) -> Result<bool, Error> {
+        let elsewhere = match proven.scope {
+            LogoutScope::Session => proven.session != proven.by,
+            LogoutScope::Others => true,
+            LogoutScope::All => false,
+        };
+        if !elsewhere {
+            return Ok(self.end(proven, by).await?.is_some());
+        }
+        let mut attempt = self.limits.sign_out_elsewhere(proven.by).await?;
+        let ended = self.end(proven, by).await?;
+        if ended.is_none_or(|ended| ended == 0) {
+            attempt.count();
+        }
+        self.limits.settle(attempt).await;
+        Ok(ended.is_some())
+    }
+
+    /// How many sessions ended, which may be none; `None` when the one that asks has ended before.
+    async fn end(&self, proven: Proven, by: &Origin) -> Result<Option<u64>, Error> {
         let now = self.cx.now();
         let mut tx = self.cx.db.begin().await?;
         users::lock(&mut tx, proven.user).await?;
         let session = store::sessions::check(&mut tx, proven.by).await?;
         // A session that has ended has no right left to end others.
         if !session.is_some_and(|it| it.user_id == proven.user && it.ended(now).is_none()) {
-            return Ok(false);
+            return Ok(None);
         }
         let (ended, change) = end(&mut tx, proven, now).await?;
+        // Nobody was signed out: nothing has happened, and nothing is written down.
+        if ended == 0 {
+            return Ok(Some(0));
+        }
         // Who signs out where they are comes back there. Another session is ended for fear of who has it.
         if proven.scope != LogoutScope::Session || proven.session != proven.by {
             users::distrust_browsers(&mut tx, proven.user).await?;
         }
-        let mut entries = Vec::new();
-        if ended > 0 {
-            let session_id = (proven.scope == LogoutScope::Session).then_some(proven.session);
-            let entry = NewEntry {
-                user_id: Some(proven.user),
-                session_id,
-                version: None,
-                change,
-            };
-            entries.push(journal::append(&mut tx, entry, now).await?);
-        }
+        let entry = NewEntry {
+            user_id: Some(proven.user),
+            session_id: (proven.scope == LogoutScope::Session).then_some(proven.session),
+            version: None,
+            change,
+        };
+        let entry = journal::append(&mut tx, entry, now).await?;
         let record = Record::done(Action::SessionLogout)
             .user(proven.user)
             .session(proven.session)
             .details(serde_json::json!({ "scope": proven.scope.as_str(), "sessions": ended }));
         audit::record(&mut tx, &self.cx, by, record).await?;
         tx.commit().await?;
-        self.cx.hub.announce(&entries).await;
-        Ok(true)
+        self.cx.hub.announce(&[entry]).await;
+        Ok(Some(ended))
     }
 
     async fn prove(&self, proof: &LogoutProof, scope: LogoutScope) -> Result<Option<Proven>, Error> {

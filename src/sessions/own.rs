@@ -12,8 +12,8 @@ impl Sessions {
     /// as one that never was.
     ///
     /// # Errors
-    /// [`Error::NotFound`], and [`Error::Limited`] after too many of these; [`Error::SessionRevoked`] when the
-    /// caller's own has ended; a failure of storage.
+    /// [`Error::NotFound`], and [`Error::Limited`] after too many of these, or of those that had ended;
+    /// [`Error::SessionRevoked`] when the caller's own has ended; a failure of storage.
     pub async fn end_own(&self, caller: &Current, session: SessionId, by: &Origin) -> Result<(), Error> {
         let found = store::sessions::check(&mut self.cx.db.read().await?, session).await?;
         if found.is_none_or(|found| found.user_id != caller.user_id) {
@@ -32,7 +32,8 @@ impl Sessions {
     /// Ends every session of the caller's but the one that asks.
     ///
     /// # Errors
-    /// [`Error::SessionRevoked`] when the caller's own has ended; a failure of storage.
+    /// [`Error::Limited`] after too many times that there were none; [`Error::SessionRevoked`] when the caller's own has
+    /// ended; a failure of storage.
     pub async fn end_others(&self, caller: &Current, by: &Origin) -> Result<(), Error> {
         self.end_for(caller, caller.session_id, LogoutScope::Others, by)
             .await

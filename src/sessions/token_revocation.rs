@@ -16,10 +16,16 @@ impl Sessions {
     /// # Errors
     /// When storage fails; nothing has ended then.
     pub async fn revoke_token(&self, token: &PlainToken, by: &Origin) -> Result<(), Error> {
-        match self.stands_for(token).await? {
-            Some(proven) => self.end_proven(proven, by).await.map(drop),
-            None => Ok(()),
+        let mut tried = self.limits.sign_out(by.ip).await;
+        let ended = match self.stands_for(token).await? {
+            Some(proven) => self.end_proven(proven, by).await?,
+            None => false,
+        };
+        if !ended {
+            tried.count();
         }
+        self.limits.signed_out(tried).await;
+        Ok(())
     }
 
     /// The session of a refresh token of any generation, or of a valid access or socket token.

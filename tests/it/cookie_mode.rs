@@ -16,6 +16,7 @@ const ADA: &str = "ada@example.org";
 const OURS: &str = "https://app.example.org";
 const NAME: &str = "__Secure-portcullis_refresh";
 const TRUSTED: &str = "__Secure-portcullis_browser";
+const HINT: &str = "__Secure-portcullis_signed_in";
 
 /// A hub behind TLS, called by the pages of another origin of the same site.
 fn tuning() -> Tuning {
@@ -111,17 +112,19 @@ fn set_cookies(answer: &Answer) -> Vec<(String, String, String)> {
         .collect()
 }
 
-/// Whether the answer takes the refresh token from the browser, exactly as it was given.
+/// Whether the answer takes the refresh token from the browser, exactly as it was given, and the note that it is there.
 #[track_caller]
 fn empties(answer: &Answer) -> bool {
     match set_cookies(answer).as_slice() {
         [] => false,
-        [(name, value, attributes)] => {
-            assert_eq!((name.as_str(), value.as_str()), (NAME, ""));
-            assert_eq!(
-                attributes,
-                "HttpOnly; SameSite=Lax; Secure; Path=/api/auth; Max-Age=0"
-            );
+        [token, hint] => {
+            for ((name, value, attributes), (gone, path)) in
+                [(token, (NAME, "/api/auth")), (hint, (HINT, "/"))]
+            {
+                assert_eq!((name.as_str(), value.as_str()), (gone, ""));
+                let expected = format!("HttpOnly; SameSite=Lax; Secure; Path={path}; Max-Age=0");
+                assert_eq!(*attributes, expected);
+            }
             true
         }
         more => panic!("{more:?}"),
@@ -177,9 +180,15 @@ async fn on_loopback_without_tls_the_cookie_has_no_prefix_and_no_secure() {
     let body = json!({ "email": ADA, "password": PASSWORD });
     let answer = Answer::of(request.json(&body)).await.expect(200);
     let names: Vec<_> = set_cookies(&answer).into_iter().map(|it| it.0).collect();
-    assert_eq!(names, ["portcullis_refresh", "portcullis_browser"]);
-    for (_, _, attributes) in set_cookies(&answer) {
-        assert!(attributes.starts_with("HttpOnly; SameSite=Lax; Path=/api/auth; Max-Age="));
+    let (hint, secret) = (
+        "portcullis_signed_in",
+        ["portcullis_refresh", "portcullis_browser"],
+    );
+    assert_eq!(names, [secret[0], hint, secret[1]]);
+    for (name, _, attributes) in set_cookies(&answer) {
+        let path = if name == hint { "/" } else { "/api/auth" };
+        let expected = format!("HttpOnly; SameSite=Lax; Path={path}; Max-Age=");
+        assert!(attributes.starts_with(&expected), "{name}: {attributes}");
     }
 }
 

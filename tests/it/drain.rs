@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use portcullis::roles::Permission;
 use serde_json::{Value, json};
 
+use crate::support::app::TestApp;
 use crate::support::binary::{Installation, Server};
 use crate::support::http::Caller;
 use crate::support::people::PASSWORD;
@@ -167,4 +168,27 @@ async fn what_was_revoked_stays_revoked_after_sigkill() {
     let again = json!({ "session_id": dead.session, "reason": "x" });
     let done = hub.try_revoke(&key, "", again).await.expect(200).json();
     assert_eq!(done["sessions_revoked"], 0);
+}
+
+#[tokio::test]
+async fn a_job_that_panics_ends_the_server_with_an_error() {
+    let hub = TestApp::spawn().await;
+    let (_, ada) = hub.signed_in(ADA, "user").await;
+    let (mut socket, _) = hub.open(&ada.access).await;
+    hub.app
+        .lifecycle
+        .spawn(async { panic!("one client's task, as a test wants it") });
+    let address = hub.address;
+    tokio::net::TcpStream::connect(&address).await.unwrap();
+    hub.app
+        .lifecycle
+        .spawn_job("test", async { panic!("as a test wants it") });
+    let ended = hub.app.clone().until(std::future::pending()).await;
+    let error = ended.unwrap_err().to_string();
+    assert!(error.contains("the job `test` panicked"), "{error}");
+    assert!(matches!(socket.hear().await, Heard::Closed(_)));
+    assert!(
+        tokio::net::TcpStream::connect(&address).await.is_err(),
+        "nobody listens"
+    );
 }

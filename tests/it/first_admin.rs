@@ -69,6 +69,34 @@ async fn the_first_admin_is_active_at_once_and_the_last_one_made_so() {
     assert!(hub.app.accounts.offer_setup().await.unwrap().is_none());
 }
 
+/// As with `user create`: else whoever guesses the address could keep the first admin from having it.
+#[tokio::test]
+async fn a_registration_that_nobody_proved_gives_way_to_the_first_admin() {
+    let hub = TestApp::spawn().await;
+    hub.register(BOSS).await.expect(202);
+    let link = hub.mailed_token(BOSS, 1).await;
+    let path = hub.setup_path().await;
+    // What is refused leaves the registration as it was.
+    hub.post("/api/setup/pcs_unknown", body(BOSS))
+        .await
+        .problem(410, "token_spent");
+    let registered = "select count(*) from users where status = 'pending'";
+    assert_eq!(hub.number(registered).await, 1);
+    let made = hub.post(&path, body(BOSS)).await.expect(201).json();
+    assert_eq!(
+        (&made["status"], &made["site_role"]),
+        (&json!("active"), &json!("admin"))
+    );
+    assert_eq!(hub.sign_in(BOSS).await.body["user"], made);
+    // The squatter's letter is worth nothing any more.
+    hub.patch(&format!("/api/auth/activate/{link}"))
+        .await
+        .problem(410, "token_spent");
+    assert_eq!(hub.number("select count(*) from users").await, 1);
+    let erased = "select count(*) from audit where action = 'user.delete' and outcome = 'ok'";
+    assert_eq!(hub.number(erased).await, 1);
+}
+
 #[tokio::test]
 async fn an_unknown_an_older_and_an_expired_address_and_one_beside_an_admin_look_alike() {
     let hub = Tuning::new().manual_clock().spawn().await;

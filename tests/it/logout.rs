@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
+use futures_util::{StreamExt as _, stream};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -151,6 +153,90 @@ async fn signing_out_without_any_token_or_with_a_wrong_body_is_refused() {
         .body("{}");
     Answer::of(form).await.problem(415, "unsupported_media_type");
     assert!(hub.is_live(&ada).await);
+}
+
+/// Whoever is behind the same address as somebody who sends made-up tokens has to be able to sign out.
+#[tokio::test]
+async fn a_right_token_signs_out_however_many_wrong_ones_came_from_its_address() {
+    let hub = Tuning::new()
+        .configure(|config| config.limits.enabled = true)
+        .spawn()
+        .await;
+    let (_, by_body) = hub.signed_in(ADA, "user").await;
+    let (by_form, by_access) = (hub.sign_in(ADA).await, hub.sign_in(ADA).await);
+    let wrong: Vec<_> = stream::iter(0..300)
+        .map(|n| log_out(&hub, None, Some(json!({ "refresh_token": format!("pcr_{n}") }))))
+        .buffer_unordered(16)
+        .collect()
+        .await;
+    assert!(wrong.iter().all(|answer| answer.status == 204));
+    // More wrong ones are on their way meanwhile.
+    let more = join_all((0..50).map(|n| {
+        let token = format!("pcr_more{n}");
+        let hub = &hub;
+        async move { hub.form("/api/auth/revoke", None, &[("token", &token)]).await }
+    }));
+    let right = async {
+        let body = json!({ "refresh_token": by_body.refresh });
+        log_out(&hub, None, Some(body)).await.expect(204);
+        let token = [("token", by_form.refresh.as_str())];
+        hub.form("/api/auth/revoke", None, &token).await.expect(200);
+        log_out(&hub, Some(&by_access.access), None).await.expect(204);
+    };
+    let (more, ()) = tokio::join!(more, right);
+    assert!(more.iter().all(|answer| answer.status == 200));
+    for pair in [&by_body, &by_form, &by_access] {
+        assert!(!hub.is_live(pair).await);
+    }
+}
+
+#[tokio::test]
+async fn signing_out_others_of_whom_there_are_none_leaves_no_line_and_has_a_limit() {
+    let hub = Tuning::new()
+        .manual_clock()
+        .configure(|config| config.limits.enabled = true)
+        .spawn()
+        .await;
+    let (_, own) = hub.signed_in(ADA, "user").await;
+    let gone = hub.sign_in(ADA).await;
+    log_out(&hub, Some(&gone.access), None).await.expect(204);
+    let lines = "audit where action = 'session.logout'";
+    assert_eq!(hub.count(lines).await, 1);
+    let one = format!("/api/users/me/sessions/{}", gone.session);
+    let others = || json!({ "scope": "others" });
+    for _ in 0..10 {
+        hub.delete_as(&own.access, &one).await.expect(204);
+        hub.delete_as(&own.access, "/api/users/me/sessions")
+            .await
+            .expect(204);
+        log_out(&hub, Some(&own.access), Some(others())).await.expect(204);
+    }
+    assert_eq!(hub.count(lines).await, 1, "nothing has happened");
+    for answer in [
+        hub.delete_as(&own.access, &one).await,
+        hub.delete_as(&own.access, "/api/users/me/sessions").await,
+        log_out(&hub, Some(&own.access), Some(others())).await,
+    ] {
+        answer.problem(429, "rate_limited");
+    }
+    // Of another session that is another matter, and what ends something costs nothing.
+    hub.clock.as_ref().unwrap().advance(Duration::from_secs(1));
+    for line in 2..6 {
+        hub.sign_in(ADA).await;
+        hub.delete_as(&own.access, "/api/users/me/sessions")
+            .await
+            .expect(204);
+        assert_eq!(hub.count(lines).await, line);
+    }
+    // Signing out oneself, and everywhere, is never refused.
+    hub.delete_as(&own.access, &one).await.expect(204);
+    hub.delete_as(&own.access, &one)
+        .await
+        .problem(429, "rate_limited");
+    log_out(&hub, Some(&own.access), Some(json!({ "scope": "all" })))
+        .await
+        .expect(204);
+    assert!(!hub.is_live(&own).await);
 }
 
 /// The client that lost an answer has only the token that it sent, and could refresh by it: it is believed as

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use portcullis::config::Env;
 use serde_json::Value;
 
 use crate::support::app::{TestApp, Tuning};
@@ -28,6 +29,36 @@ async fn the_document_is_json_of_version_3_1_and_names_its_own_server() {
             (&scheme["type"], &scheme["scheme"]),
             (&"http".into(), &"bearer".into())
         );
+    }
+}
+
+#[tokio::test]
+async fn nothing_public_names_the_release_in_production() {
+    let app = Tuning::new()
+        .configure(|config| config.env = Env::Production)
+        .spawn()
+        .await;
+    let release = env!("CARGO_PKG_VERSION");
+    for path in [
+        "/",
+        "/sign-in",
+        "/account",
+        "/api/docs",
+        "/api/openapi.json",
+        "/client.js",
+        "/client.global.js",
+        "/.well-known/jwks.json",
+        "/.well-known/oauth-authorization-server",
+        "/healthz",
+        "/readyz",
+        "/problems/not_found",
+    ] {
+        let answer = app.get(path).await.expect(200);
+        assert!(!answer.text().contains(release), "{path}");
+        let named =
+            |value: &reqwest::header::HeaderValue| value.to_str().is_ok_and(|text| text.contains(release));
+        assert!(!answer.headers.values().any(named), "{path}");
+        assert!(!answer.headers.contains_key("server"), "{path}");
     }
 }
 

@@ -1,8 +1,10 @@
 //! The pages for people: they only render, run nothing inline, and can be read by everybody.
 
 mod client_files;
+pub mod hints;
 mod languages;
 mod return_to;
+mod signed_in;
 
 use std::collections::BTreeMap;
 

@@ -2,7 +2,7 @@
 //
 // An error is a `PortcullisError` of the client, or looks like one: `code`, `message`, `errors`, `retryAfterMs`.
 
-import { text, wait } from "./texts.js";
+import { hints, text, wait } from "./texts.js";
 
 /** Sends what is typed into `form` by `send(values)`, which says what became of it, or throws. */
 export function onSubmit(form, send) {
@@ -72,7 +72,7 @@ export function explain(place, error) {
   const elsewhere = [];
   let first;
   for (const { field: name, code, detail } of error.errors ?? []) {
-    const words = text(`faults.${code}`) || sentence(detail);
+    const words = hints(detail) || text(`faults.${code}`) || sentence(detail);
     if (mark(place, name, words)) first ??= field(place, name);
     else elsewhere.push(words);
   }

@@ -1,11 +1,14 @@
 // The form behind a mailed link: a click sends the request that the link alone must not send.
 
 import { giveWay, onSubmit } from "./form.js";
+import { kept } from "./return_to.js";
 
 const form = document.querySelector("form[data-endpoint]");
 
 onSubmit(form, async (values) => {
   await send(values);
+  const signIn = document.querySelector("[data-sign-in]");
+  if (signIn) signIn.search = kept();
   giveWay(form, document.querySelector("[data-after]"));
 });
 

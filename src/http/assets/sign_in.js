@@ -2,12 +2,14 @@
 
 import { explain, onClick, onSubmit } from "./form.js";
 import { connect } from "./hub.js";
+import { forget, keep } from "./return_to.js";
 import { text } from "./texts.js";
 
 const form = document.querySelector("form");
 const present = document.querySelector("[data-present]");
 const inactive = form.querySelector("[data-inactive]");
-const hub = connect({ socket: false });
+// Where the browser holds no session there is nobody to ask for. One that begins in another tab is heard all the same.
+const hub = connect({ socket: false, autoStart: "ask" in form.dataset });
 let isLeaving = false;
 
 onSubmit(form, async ({ email, password }) => {
@@ -15,6 +17,7 @@ onSubmit(form, async ({ email, password }) => {
   isLeaving = true;
   try {
     await hub.signIn({ email, password });
+    forget();
     location.assign(form.dataset.next);
   } catch (error) {
     isLeaving = false;
@@ -25,6 +28,7 @@ onSubmit(form, async ({ email, password }) => {
 
 onClick(form.querySelector("[data-resend]"), form, async () => {
   await hub.resendActivation(form.elements.email.value);
+  keep(form.dataset.query);
   return text("sent_again");
 });
 

@@ -2,6 +2,7 @@
 
 import { giveWay, onSubmit } from "./form.js";
 import { connect } from "./hub.js";
+import { keep } from "./return_to.js";
 import { text } from "./texts.js";
 
 const form = document.querySelector("form[data-sign-up]");
@@ -11,6 +12,7 @@ const hub = connect({ socket: false, autoStart: false });
 
 onSubmit(form, async (account) => {
   await hub.signUp(account);
+  keep(form.dataset.query);
   after.querySelector("[data-who]").textContent = account.email;
   again.elements.email.value = account.email;
   giveWay(form, after);

@@ -1,5 +1,7 @@
 // The texts of the scripts, in the language of the page.
 
+import { inOwnWords } from "./hints.js";
+
 const { lang } = document.documentElement;
 const { default: texts } = await import(`./texts.${lang}.js`);
 
@@ -7,6 +9,11 @@ const { default: texts } = await import(`./texts.${lang}.js`);
 export function text(path, values = {}) {
   const found = path.split(".").reduce((part, key) => Object.getOwnPropertyDescriptor(part ?? {}, key)?.value, texts);
   return typeof found === "string" ? found.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "") : "";
+}
+
+/** What the server says is wrong with a password; "" where this language has no words for it. */
+export function hints(detail) {
+  return inOwnWords(detail, texts.hints);
 }
 
 /** A moment as people here write it. */

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Extension, RawQuery, State};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use minijinja::{Value, context};
 
@@ -27,9 +28,14 @@ pub async fn sign_in(
     State(app): State<App>,
     Extension(edge): Extension<Arc<Edge>>,
     language: Language,
+    headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let values = destination(&app, &edge, query.as_deref());
+    let values = context! {
+        // Asking who is signed in would be refused, in red, to whoever opens the browser's console.
+        ask => edge.cookies.may_be_signed_in(&headers),
+        ..destination(&app, &edge, query.as_deref())
+    };
     edge.pages.render("sign_in.html", language, values)
 }
 

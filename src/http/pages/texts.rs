@@ -95,6 +95,20 @@ mod tests {
     }
 
     #[test]
+    fn hints_are_the_servers_own_words_and_none_begins_another() {
+        let hints = |language| Texts::of(language).0[SCRIPT]["hints"].clone();
+        let english = hints(Language::English);
+        let english = english.as_object().unwrap();
+        for (sentence, words) in english {
+            assert_eq!(words, sentence, "in English they are what the server says");
+            let others = english.keys().filter(|other| *other != sentence);
+            for other in others {
+                assert!(!other.starts_with(sentence.as_str()), "{sentence} and {other}");
+            }
+        }
+    }
+
+    #[test]
     fn every_text_says_something() {
         for language in Language::ALL {
             for (key, text) in all(language) {

@@ -68,6 +68,7 @@ async fn t15_every_act_over_rest_leaves_one_line_also_where_it_was_refused() {
         .await;
     let (ada, pair) = hub.signed_in("ada@example.org", "user").await;
     let (mo, mos) = hub.signed_in("mo@example.org", "moderator").await;
+    hub.sign_in("mo@example.org").await;
     let eve = hub.person("eve@example.org", "user").await;
     hub.person("boss@example.org", "admin").await;
     let id = |name: &str| match name {

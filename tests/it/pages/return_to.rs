@@ -56,6 +56,30 @@ async fn t22_a_sign_in_leads_to_this_origin_or_to_a_listed_address_and_else_to_t
 }
 
 #[tokio::test]
+async fn t22_what_the_scripts_keep_for_the_way_through_a_letter_is_what_was_heard() {
+    let hub = TestApp::spawn().await;
+    for path in ["/sign-in", "/sign-up", "/forgot"] {
+        for (asked, kept) in [
+            ("?return_to=/cart", "?return_to=%2Fcart"),
+            ("?return_to=//evil.example", ""),
+            ("", ""),
+        ] {
+            let page = hub.get(&format!("{path}{asked}")).await.expect(200);
+            let tags = tags(page.text());
+            let query = tags.iter().find_map(|tag| tag.attribute("data-query"));
+            assert_eq!(query, Some(kept), "{path}{asked}");
+        }
+    }
+    // No letter and no page behind one says where it leads: the browser that asked knows.
+    for path in ["/activate/x", "/recovery/x"] {
+        let page = hub.get(&format!("{path}?return_to=/cart")).await.expect(200);
+        let tags = tags(page.text());
+        let link = tags.iter().find(|tag| tag.attribute("data-sign-in").is_some());
+        assert_eq!(link.unwrap().attribute("href"), Some("/sign-in"), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn t22_without_a_list_no_other_origin_is_led_to_and_under_a_path_the_account_is_there() {
     let hub = Tuning::new()
         .configure(|config| config.public_url = Some("http://localhost/auth".parse().unwrap()))
