@@ -288,7 +288,7 @@ async fn t17_a_provider_without_an_issuer_is_told_by_its_site() {
 
 #[test]
 fn providers_are_found_by_id_and_show_no_secret() {
-    let named = config::Provider {
+    let company = config::Provider {
         name: Some("Example Company".to_owned()),
         issuer: Some("https://x.example".to_owned()),
         ..configured("company")
@@ -299,7 +299,7 @@ fn providers_are_found_by_id_and_show_no_secret() {
             configured("google"),
             configured("yandex"),
             configured("github"),
-            named,
+            company,
         ],
     };
     let providers = Providers::new(&config, &Clock::System).unwrap();
