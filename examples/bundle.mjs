@@ -35,7 +35,7 @@ async function bundled(path) {
     target: "es2022",
     jsx: "automatic",
     plugins: [vue],
-    preserveSymlinks: true, // portcullis-client is a link, and shall find the same React
+    alias: { react: at("node_modules/react") }, // portcullis-client is a link to a folder that has one of its own
     define: { __VUE_OPTIONS_API__: "false", __VUE_PROD_DEVTOOLS__: "false", __VUE_PROD_HYDRATION_MISMATCH_DETAILS__: "false" },
     logLevel: "warning",
   });
@@ -55,7 +55,7 @@ export async function pageServer(name, hub = () => HUB) {
 
 /** Builds the program of `name` for Node; gives its file. */
 export async function program(name) {
-  const entries = { express: "express/server.ts", node: "node/watch.ts" };
+  const entries = { express: "express/server.ts", node: "node/server.ts", watch: "node/watch.ts" };
   const outfile = at(`node_modules/.cache/${name}.mjs`);
   const options = { bundle: true, packages: "external", format: "esm", platform: "node", target: "node20" };
   await build({ entryPoints: [at(entries[name])], outfile, ...options, logLevel: "warning" });

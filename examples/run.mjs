@@ -1,4 +1,4 @@
-// node run.mjs plain-page|react|vue|express|node      runs one of the examples in JavaScript.
+// node run.mjs plain-page|react|vue|express|node|watch      runs one of the examples in JavaScript.
 
 import { once } from "node:events";
 import { pageServer, program } from "./bundle.mjs";
@@ -11,9 +11,9 @@ if (["plain-page", "react", "vue"].includes(name)) {
   server.listen(PORT, "127.0.0.1");
   await once(server, "listening");
   console.log(`http://127.0.0.1:${PORT}/`);
-} else if (["express", "node"].includes(name)) {
+} else if (["express", "node", "watch"].includes(name)) {
   await import(await program(name));
 } else {
-  console.error("usage: node run.mjs plain-page|react|vue|express|node");
+  console.error("usage: node run.mjs plain-page|react|vue|express|node|watch");
   process.exit(2);
 }

@@ -1,7 +1,7 @@
 import { type FormEvent, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { createClient, PortcullisError } from "portcullis-client";
-import { PortcullisProvider, useClient, usePermission, useSnapshot } from "portcullis-client/react";
+import { PortcullisProvider, useClient, useHubEvent, usePermission, useSnapshot } from "portcullis-client/react";
 
 const hub = createClient({ url: "http://127.0.0.1:8080" });
 
@@ -22,7 +22,8 @@ function Account() {
 
 function SignIn() {
   const { signIn } = useClient();
-  const [fault, setFault] = useState("");
+  const [text, setText] = useState("Please sign in.");
+  useHubEvent("signedOut", ({ message }) => message && setText(message));
 
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
@@ -31,13 +32,13 @@ function SignIn() {
       await signIn({ email: String(fields.get("email")), password: String(fields.get("password")) });
     } catch (error) {
       if (!(error instanceof PortcullisError)) throw error;
-      setFault(error.code === "invalid_credentials" ? "Wrong address or password." : error.message);
+      setText(error.code === "invalid_credentials" ? "Wrong address or password." : error.message);
     }
   }
 
   return (
     <form onSubmit={submit}>
-      <p role="status">{fault || "Please sign in."}</p>
+      <p role="status">{text}</p>
       <input name="email" type="email" autoComplete="username" aria-label="E-mail" required />
       <input name="password" type="password" autoComplete="current-password" aria-label="Password" required />
       <button>Sign in</button>

@@ -17,6 +17,10 @@ const backends = {
     asks: true,
     start: async (port, env) => run(process.execPath, [await program("express")], { ...env, PORT: port }),
   },
+  node: {
+    asks: true,
+    start: async (port, env) => run(process.execPath, [await program("node")], { ...env, PORT: port }),
+  },
   fastapi: {
     asks: true,
     start: async (port, env) =>
