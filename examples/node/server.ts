@@ -24,10 +24,10 @@ const server = createServer(async (request, response) => {
   try {
     answer(200, await route(bearer(request.headers.authorization) ?? ""));
   } catch (error) {
-    if (!(error instanceof PortcullisError)) throw error;
-    if (error.code === "invalid_token") answer(401, { code: error.code }, { "WWW-Authenticate": "Bearer" });
-    else if (error.code === "forbidden") answer(403, { code: error.code });
-    else answer(503, { code: error.code }); // the hub is away
+    const code = error instanceof PortcullisError ? error.code : "internal";
+    if (code === "internal") console.error(error);
+    const status = { invalid_token: 401, forbidden: 403, internal: 500 }[code as string] ?? 503; // 503: the hub is away
+    answer(status, { code }, status === 401 ? { "WWW-Authenticate": "Bearer" } : {});
   }
 });
 server.listen(Number(process.env.PORT ?? 3000), "127.0.0.1");

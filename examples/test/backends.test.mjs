@@ -5,8 +5,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { program } from "../bundle.mjs";
-import { at, decode, freePort, openHubWithKey, run, until } from "./support.mjs";
+import { program as built } from "../bundle.mjs";
+import { at, decode, endPrograms, freePort, openHubWithKey, run, until } from "./support.mjs";
 
 const PYTHON = join(process.env.EXAMPLES_PYTHON, "bin/python");
 const folder = mkdtempSync(join(tmpdir(), "portcullis-examples-"));
@@ -15,11 +15,11 @@ const folder = mkdtempSync(join(tmpdir(), "portcullis-examples-"));
 const backends = {
   express: {
     asks: true,
-    start: async (port, env) => run(process.execPath, [await program("express")], { ...env, PORT: port }),
+    start: async (port, env) => run(process.execPath, [await built("express")], { ...env, PORT: port }),
   },
   node: {
     asks: true,
-    start: async (port, env) => run(process.execPath, [await program("node")], { ...env, PORT: port }),
+    start: async (port, env) => run(process.execPath, [await built("node")], { ...env, PORT: port }),
   },
   fastapi: {
     asks: true,
@@ -37,17 +37,17 @@ const backends = {
   },
 };
 
-/** Starts a backend and waits until it answers; `ask` calls it with a token. */
+/** Starts a backend and waits until it answers; gives what calls it with a token. */
 async function open(name, env) {
   const port = await freePort();
-  const running = await backends[name].start(port, env);
+  const program = await backends[name].start(port, env);
   const address = `http://127.0.0.1:${port}/orders`;
   const ask = (method, token) =>
     fetch(address, { method, headers: token === undefined ? {} : { Authorization: `Bearer ${token}` } });
   await until(`${name} answers`, () => ask("GET").then(() => true, () => false)).catch((error) => {
-    throw new Error(`${error.message}\n${running.text()}`);
+    throw new Error(`${error.message}\n${program.text()}`);
   });
-  return { ask, close: () => running.kill() };
+  return ask;
 }
 
 const opened = {};
@@ -63,11 +63,11 @@ before(async () => {
     ...names.map((name) => open(name, { HUB_URL: front.url, HUB_KEY: secret })),
     ...names.map((name) => open(name, { HUB_URL: away, HUB_KEY: secret })),
   ]);
-  names.forEach((name, index) => (opened[name] = { ...all[index], alone: all[index + names.length] }));
+  names.forEach((name, index) => (opened[name] = { ask: all[index], askAlone: all[index + names.length] }));
 });
 
 after(async () => {
-  for (const backend of Object.values(opened)) await Promise.all([backend.close(), backend.alone.close()]);
+  await endPrograms();
   await front?.close();
   rmSync(folder, { recursive: true });
 });
@@ -136,7 +136,7 @@ for (const [name, { asks }] of Object.entries(backends)) {
 
     test("while the hub is away nobody is called a stranger", async () => {
       const { access_token } = await hub.signIn();
-      await expect(opened[name].alone.ask("GET", access_token), 503);
+      await expect(opened[name].askAlone("GET", access_token), 503);
     });
 
     if (!asks) return;

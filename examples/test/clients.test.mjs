@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { after, afterEach, before, describe, test } from "node:test";
 import { browse } from "../../client-js/e2e/harness.mjs";
 import { pageServer, program } from "../bundle.mjs";
-import { at, close, listen, openHub, PASSWORD, run, until } from "./support.mjs";
+import { at, close, endPrograms, listen, openHub, PASSWORD, run, until } from "./support.mjs";
 
 const PAGES = ["plain-page", "react", "vue"];
 
@@ -28,6 +28,7 @@ afterEach(async () => {
 });
 
 after(async () => {
+  await endPrograms();
   await view?.browser.close();
   await hub?.close();
   Object.values(servers).forEach(close);
@@ -152,7 +153,5 @@ test("a program on Node", async () => {
   } catch (error) {
     error.message += `\n${watch.text()}`;
     throw error;
-  } finally {
-    await watch.kill();
   }
 });

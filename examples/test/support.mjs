@@ -49,20 +49,31 @@ export async function openHub(settings) {
   return hub;
 }
 
-/** A program with its output in `said`. */
+const running = new Set();
+
+/** Ends what `run` has started, and in the end this process, also where a test failed on the way. */
+export async function endPrograms() {
+  setTimeout(() => process.exit(1), 10_000).unref();
+  await Promise.all([...running].map((program) => program.kill()));
+}
+
+/** A program; `text()` is what it has said. */
 export function run(command, args, env = {}) {
   const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
   const said = [];
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => said.push(String(data)));
   const exit = once(child, "exit");
-  return {
+  const program = {
     text: () => said.join(""),
     exit,
     async kill() {
       child.kill("SIGKILL");
       await exit;
+      running.delete(program);
     },
   };
+  running.add(program);
+  return program;
 }
 
 const encode = (part) => Buffer.from(typeof part === "string" ? part : JSON.stringify(part)).toString("base64url");
