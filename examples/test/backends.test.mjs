@@ -44,7 +44,7 @@ async function open(name, env) {
   const address = `http://127.0.0.1:${port}/orders`;
   const ask = (method, token) =>
     fetch(address, { method, headers: token === undefined ? {} : { Authorization: `Bearer ${token}` } });
-  await until(`${name} answers`, () => ask("GET").then(() => true, () => false)).catch((error) => {
+  await until(`${name} answers`, () => ask("GET").then(() => true, () => false), 60_000).catch((error) => {
     throw new Error(`${error.message}\n${program.text()}`);
   });
   return ask;

@@ -48,7 +48,7 @@ async function newTab() {
   return { page, faults };
 }
 
-const shows = (page, text) => page.getByText(text, { exact: true }).waitFor({ timeout: 10_000 });
+const shows = (page, text) => page.getByText(text, { exact: true }).waitFor({ timeout: 30_000 });
 
 async function signIn(page, password) {
   await page.getByLabel("E-mail").fill("ada@example.org");
