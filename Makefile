@@ -1,7 +1,7 @@
 # `make` lists what there is. ARGS passes arguments on: make test ARGS=refresh, make run ARGS="config show"
 
 .DEFAULT_GOAL := help
-.PHONY: help run lint test test-faults client-js bench timing
+.PHONY: help run lint test test-faults client-js examples bench timing
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ test-faults: ## break everything, at real lengths, against a release binary
 
 client-js: ## check the JavaScript client (ARGS=socket: those of its tests)
 	scripts/client-js $(ARGS)
+
+examples: ## run the examples with the real hub (ARGS=backends: those of its tests)
+	scripts/examples $(ARGS)
 
 bench: ## build for release and measure beside the machine itself (ARGS=quick: one small round)
 	scripts/bench $(ARGS)
