@@ -1,0 +1,147 @@
+// What a page of somebody else can do with the browser of a person who is signed in: nothing (T03, T24).
+
+import assert from "node:assert/strict";
+import { is, reload, snapshot } from "../browser.mjs";
+import { Elsewhere } from "../elsewhere.mjs";
+import { until } from "../until.mjs";
+
+/** Where the refresh cookie is looked at, or made. */
+const ROUTES = ["/api/auth", "/api/auth/refresh", "/api/auth/logout", "/api/auth/oauth/exchange"];
+
+export default {
+  "t24: a page of another site changes nothing": (stage) => attack(stage, "site"),
+  "t24: a page on another port of the same host, which the browser sends cookies for, changes nothing": (stage) =>
+    attack(stage, "beside"),
+
+  async "t03: a foreign page gets no socket, not even with a good token"({ openHub, openDevice, use }) {
+    const hub = await openHub();
+    const device = await openDevice(hub);
+    const own = await device.signedIn(await hub.person());
+    const elsewhere = use(await Elsewhere.open());
+    const ticket = await own.evaluate(() => window.hub.fetch("/api/auth/socket").then((answer) => answer.json()));
+
+    for (const address of [elsewhere.site, elsewhere.beside]) {
+      const foreign = await device.visit(address);
+      assert.deepEqual(await foreign.evaluate(knock, ticket), { opened: false, code: 1006 }, address);
+      // Without an origin of its own.
+      assert.deepEqual(await foreign.evaluate(knockFromSandbox, ticket), "refused", address);
+    }
+    // It was the page that was refused: the token is still good, and works once.
+    assert.deepEqual(await own.evaluate(knock, ticket), { opened: true, said: "ready" });
+  },
+};
+
+/** A person is signed in, and comes upon a page that tries everything a page can send. */
+async function attack({ openHub, openDevice, use }, where) {
+  const hub = await openHub();
+  const device = await openDevice(hub);
+  const [ada, mallory] = [await hub.person("ada"), await hub.person("mallory")];
+  const own = await device.signedIn(ada);
+  const before = { token: await device.refreshToken(), sessions: await ids(hub, ada), deeds: await hub.deeds() };
+  const { sessionId } = await snapshot(own);
+
+  const elsewhere = use(await Elsewhere.open());
+  const arrived = watchAnswers(device.context, hub, own);
+  const foreign = await device.visit(elsewhere[where]);
+  // A sign-in as somebody else would be a change as well.
+  const body = { scope: "all", email: mallory.email, password: mallory.password };
+  const read = await foreign.evaluate(tryEverything, { url: hub.url, routes: ROUTES, body });
+  assert.deepEqual(read, [], "a foreign page reads no answer");
+  for (const route of ROUTES) {
+    for (const kind of ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]) {
+      await until(`${kind} arrives at ${route}`, () => arrived.some((one) => one.route === route && one.kind === kind));
+    }
+  }
+  const done = arrived.filter(({ status }) => status < 400);
+  assert.deepEqual(done, [], "every request is refused");
+  const withCookie = arrived.some(({ cookie }) => cookie.includes("portcullis_refresh="));
+  assert.equal(withCookie, where === "beside", "the browser sends the cookie along exactly where it is the same site");
+
+  assert.equal(await device.refreshToken(), before.token);
+  assert.deepEqual(await ids(hub, ada), before.sessions);
+  assert.deepEqual(await hub.deeds(), before.deeds, "the audit log has no new line");
+  assert.deepEqual(await ids(hub, mallory), []);
+  await is(own, "signedIn", "open");
+  await reload(own);
+  await is(own, "signedIn", "open");
+  assert.equal((await snapshot(own)).sessionId, sessionId);
+}
+
+async function ids(hub, person) {
+  return (await hub.sessions(person)).map(({ id }) => id);
+}
+
+/** Notes what the hub answers to pages other than `own`. */
+function watchAnswers(context, hub, own) {
+  const arrived = [];
+  context.on("response", async (response) => {
+    const request = response.request();
+    const { origin, pathname } = new URL(response.url());
+    if (origin !== hub.url || request.method() !== "POST" || request.headers().origin === hub.url) return;
+    const headers = await request.allHeaders().catch(() => undefined);
+    if (!headers) return; // the scenario is over
+    const kind = (headers["content-type"] ?? "").split(";")[0];
+    arrived.push({ route: pathname, kind, status: response.status(), cookie: headers.cookie ?? "" });
+  });
+  return arrived;
+}
+
+/** In the foreign page: what can be read of all answers. */
+async function tryEverything({ url, routes, body }) {
+  const json = JSON.stringify(body);
+  const form = new URLSearchParams(body);
+  const read = [];
+  for (const route of routes) {
+    const kinds = [json, form, new Blob([json], { type: "text/plain" }), new Blob([json], { type: "application/json" })];
+    for (const kind of kinds) navigator.sendBeacon(url + route, kind);
+
+    const cookieMode = { "X-Portcullis-Mode": "cookie", "Content-Type": "application/json" };
+    const ways = [
+      { mode: "no-cors", headers: { "Content-Type": "text/plain" } },
+      { mode: "no-cors", headers: cookieMode },
+      { mode: "cors", headers: { "Content-Type": "text/plain" } },
+      { mode: "cors", headers: cookieMode },
+      { mode: "cors", headers: { "Content-Type": "application/json" } },
+    ];
+    for (const way of ways) {
+      const init = { method: "POST", credentials: "include", body: json, ...way };
+      const answer = await fetch(url + route, init).catch(() => undefined);
+      if (answer && answer.type !== "opaque") read.push(`${route} ${JSON.stringify(way)}`);
+    }
+
+    for (const enctype of ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]) {
+      const frame = Object.assign(document.createElement("iframe"), { name: `${route} ${enctype}` });
+      const form = Object.assign(document.createElement("form"), { method: "post", action: url + route, target: frame.name, enctype });
+      // As text/plain this is JSON.
+      const fields = enctype === "text/plain" ? [[`${json.slice(0, -1)},"x":"`, '"}']] : Object.entries(body);
+      for (const [name, value] of fields) form.append(Object.assign(document.createElement("input"), { name, value }));
+      document.body.append(frame, form);
+      form.submit();
+    }
+  }
+  return read;
+}
+
+/** Opens a socket with `ticket`, in whatever page it runs. */
+function knock({ url, token, protocol }) {
+  return new Promise((resolve) => {
+    const socket = new WebSocket(url, [protocol, `portcullis.token.${token}`]);
+    let opened = false;
+    socket.onopen = () => (opened = true);
+    socket.onmessage = ({ data }) => resolve({ opened, said: JSON.parse(data).type });
+    socket.onclose = ({ code }) => resolve({ opened, code });
+  });
+}
+
+/** The same from a frame whose origin is `null`. */
+function knockFromSandbox({ url, token, protocol }) {
+  const frame = Object.assign(document.createElement("iframe"), { sandbox: "allow-scripts" });
+  const protocols = JSON.stringify([protocol, `portcullis.token.${token}`]);
+  frame.srcdoc = `<script>
+    const socket = new WebSocket(${JSON.stringify(url)}, ${protocols});
+    socket.onopen = () => parent.postMessage("opened", "*");
+    socket.onclose = () => parent.postMessage("refused", "*");
+  </script>`;
+  document.body.append(frame);
+  return new Promise((resolve) => addEventListener("message", ({ data }) => resolve(data), { once: true }));
+}
