@@ -1,16 +1,19 @@
 // One Chromium for all scenarios, and a context with cookies of its own for each device.
 
 import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import { chromium } from "playwright-core";
 import { until } from "./until.mjs";
 
-const PATHS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+/** As scripts/install-test-tools looks for it. */
+const NAMES = ["chromium", "chromium-browser", "google-chrome"];
 /** The hub's own page that makes no client: that of the tests runs in it, under the policy of all pages. */
 const BARE = "/problems/not_found";
 
 /** The system's Chromium, or the one that CHROMIUM names. Root may not start it in its sandbox. */
 export function launch() {
-  const executablePath = process.env.CHROMIUM ?? PATHS.find(existsSync);
+  const paths = process.env.PATH.split(delimiter).flatMap((folder) => NAMES.map((name) => join(folder, name)));
+  const executablePath = process.env.CHROMIUM ?? paths.find(existsSync);
   if (!executablePath) throw new Error("There is no Chromium: scripts/install-test-tools, or set CHROMIUM to one");
   return chromium.launch({ executablePath, chromiumSandbox: process.getuid() !== 0 });
 }
@@ -45,6 +48,10 @@ export class Device {
       if (isOwn && /Content Security Policy/.test(message.text())) faults.push(message.text());
     });
     context.on("request", (request) => this.asked.push(`${request.method()} ${new URL(request.url()).pathname}`));
+  }
+
+  close() {
+    return this.context.close();
   }
 
   /** How often it has asked for `what`. */

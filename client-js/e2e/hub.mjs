@@ -1,4 +1,5 @@
-// The real hub: a process of the program that PORTCULLIS_BINARY names, with a folder and a port of its own.
+// The real hub: a process of the program that PORTCULLIS_BINARY names, or of the one that cargo has built here, with a
+// folder and a port of its own.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -6,6 +7,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { until } from "./until.mjs";
 
 export const PASSWORD = "seven swans at the lake";
@@ -15,6 +17,7 @@ export const BOSS = { email: "boss@example.org", password: PASSWORD };
 const OURS = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => !/^(PORTCULLIS_|DATABASE_URL$|REDIS_URL$)/.test(name)),
 );
+const BUILT = fileURLToPath(new URL("../../target/debug/portcullis", import.meta.url));
 const SETTINGS = {
   PORTCULLIS_METRICS__LISTEN: "",
   PORTCULLIS_LIMITS__ENABLED: "false",
@@ -47,7 +50,7 @@ export class Hub {
   async start() {
     const env = { ...OURS, ...SETTINGS, PORTCULLIS_HTTP__LISTEN: this.address, ...this.settings };
     const before = this.log.length;
-    this.process = spawn(process.env.PORTCULLIS_BINARY, ["serve"], { cwd: this.folder, env, stdio: "pipe" });
+    this.process = spawn(process.env.PORTCULLIS_BINARY ?? BUILT, ["serve", "--migrate"], { cwd: this.folder, env, stdio: "pipe" });
     for (const stream of [this.process.stdout, this.process.stderr]) {
       createInterface(stream).on("line", (line) => this.log.push(line));
     }

@@ -1,14 +1,14 @@
-// PORTCULLIS_BINARY=… node e2e/run.mjs [WORD…]     runs the scenarios whose names have one of the words.
+// node e2e/run.mjs [WORD…]     runs the scenarios whose names have one of the words.
 //
 // Each file of scenarios/ is a theme. A scenario has a hub and a device of its own; the browser is the same for all.
 
 import { readdirSync } from "node:fs";
-import { Device, launch } from "./browser.mjs";
-import { Hub } from "./hub.mjs";
+import { launch } from "./browser.mjs";
+import { Stage } from "./stage.mjs";
 
 /** How many run at a time; most of a scenario is waiting. */
 const LANES = 3;
-const PATIENCE_MS = 150_000;
+const PATIENCE_MS = 180_000;
 /** How much of a failure stands on its line. */
 const WORDS = 250;
 
@@ -43,40 +43,19 @@ process.exit(failures > 0 ? 1 : 0);
 
 async function run({ name, run }) {
   const started = Date.now();
-  const opened = [];
-  const stage = {
-    browser,
-    /** A hub of the scenario's own; closed afterwards. */
-    async openHub(settings) {
-      const hub = await Hub.open(settings);
-      opened.push(hub);
-      return hub;
-    },
-    /** A device in front of `hub`. */
-    async openDevice(hub, options) {
-      const device = await Device.open(browser, hub, options);
-      device.context.setDefaultTimeout(30_000);
-      opened.push({ close: () => device.context.close(), faults: device.faults });
-      return device;
-    },
-    /** Closed afterwards, whatever it is. */
-    use(thing) {
-      opened.push(thing);
-      return thing;
-    },
-  };
+  const stage = new Stage(browser);
   let error;
+  let notes;
   try {
-    await within(PATIENCE_MS, run(stage));
-    const faults = opened.flatMap(({ faults = [] }) => faults);
-    if (faults.length > 0) throw new Error(`in a page: ${faults.join("; ")}`);
+    notes = await within(PATIENCE_MS, run(stage));
+    if (stage.faults.length > 0) throw new Error(`in a page: ${stage.faults.join("; ")}`);
   } catch (thrown) {
     error = thrown;
   }
-  for (const thing of opened.reverse()) await Promise.resolve(thing.close()).catch((thrown) => (error ??= thrown));
-  if (!error) return console.log(`ok      ${name} (${seconds(started)} s)`);
+  const { log } = stage;
+  await stage.close().catch((thrown) => (error ??= thrown));
+  if (!error) return console.log(`ok      ${name} (${seconds(started)} s)${notes ?? ""}`);
   failures += 1;
-  const log = opened.flatMap(({ log = [] }) => log.slice(-5));
   const rest = [error.stack, error.cause?.stack, ...log].filter(Boolean).join("\n");
   const first = String(error.message).replaceAll(/\s+/g, " ").slice(0, WORDS);
   console.log(`not ok  ${name}: ${first}\n${rest.replaceAll(/^/gm, "        ")}`);

@@ -1,5 +1,5 @@
 /** Waits until `isSo()`, which may be a promise, and gives back what it said; a look that throws counts as a no. */
-export async function until(what, isSo, ms = 20_000) {
+export async function until(what, isSo, ms = 45_000) {
   const deadline = Date.now() + ms;
   let last;
   for (;;) {

@@ -7,6 +7,8 @@ import { until } from "../until.mjs";
 
 /** Where the refresh cookie is looked at, or made. */
 const ROUTES = ["/api/auth", "/api/auth/refresh", "/api/auth/logout", "/api/auth/oauth/exchange"];
+/** For each of them: three beacons, three forms and three requests need no permission of the hub's to be sent. */
+const ARRIVE = 9;
 
 export default {
   "t24: a page of another site changes nothing": (stage) => attack(stage, "site"),
@@ -41,21 +43,21 @@ async function attack({ openHub, openDevice, use }, where) {
   const { sessionId } = await snapshot(own);
 
   const elsewhere = use(await Elsewhere.open());
-  const arrived = watchAnswers(device.context, hub, own);
+  const sent = watchCookies(device.context, hub);
+  const begun = hub.log.length;
+  const answers = () => hub.log.slice(begun).filter((line) => / method="POST" .*: answered /.test(line));
   const foreign = await device.visit(elsewhere[where]);
   // A sign-in as somebody else would be a change as well.
   const body = { scope: "all", email: mallory.email, password: mallory.password };
   const read = await foreign.evaluate(tryEverything, { url: hub.url, routes: ROUTES, body });
   assert.deepEqual(read, [], "a foreign page reads no answer");
-  for (const route of ROUTES) {
-    for (const kind of ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]) {
-      await until(`${kind} arrives at ${route}`, () => arrived.some((one) => one.route === route && one.kind === kind));
-    }
-  }
-  const done = arrived.filter(({ status }) => status < 400);
+  // What the browser itself holds back proves nothing about the hub.
+  await until("the requests arrive", () => answers().length >= ROUTES.length * ARRIVE);
+  const done = answers().filter((line) => !/ status=4\d\d /.test(line));
   assert.deepEqual(done, [], "every request is refused");
-  const withCookie = arrived.some(({ cookie }) => cookie.includes("portcullis_refresh="));
-  assert.equal(withCookie, where === "beside", "the browser sends the cookie along exactly where it is the same site");
+  if (where === "beside") {
+    await until("the browser sends the cookie along", () => sent.some((cookie) => cookie.includes("portcullis_refresh=")));
+  }
 
   assert.equal(await device.refreshToken(), before.token);
   assert.deepEqual(await ids(hub, ada), before.sessions);
@@ -71,19 +73,15 @@ async function ids(hub, person) {
   return (await hub.sessions(person)).map(({ id }) => id);
 }
 
-/** Notes what the hub answers to pages other than `own`. */
-function watchAnswers(context, hub, own) {
-  const arrived = [];
-  context.on("response", async (response) => {
-    const request = response.request();
-    const { origin, pathname } = new URL(response.url());
-    if (origin !== hub.url || request.method() !== "POST" || request.headers().origin === hub.url) return;
-    const headers = await request.allHeaders().catch(() => undefined);
-    if (!headers) return; // the scenario is over
-    const kind = (headers["content-type"] ?? "").split(";")[0];
-    arrived.push({ route: pathname, kind, status: response.status(), cookie: headers.cookie ?? "" });
+/** The cookies that foreign pages send to the hub, as far as the browser tells. */
+function watchCookies(context, hub) {
+  const sent = [];
+  context.on("request", (request) => {
+    const isForeign = request.headers().origin !== hub.url;
+    if (request.method() !== "POST" || !request.url().startsWith(hub.url) || !isForeign) return;
+    request.headerValue("cookie").then((cookie) => cookie && sent.push(cookie), () => {});
   });
-  return arrived;
+  return sent;
 }
 
 /** In the foreign page: what can be read of all answers. */
