@@ -66,9 +66,18 @@ export class Device {
     return page;
   }
 
-  /** A tab with a client in `window.hub`, and what it has told in `window.told`; `tabs` is the client's option. */
-  async tab(tabs = "each") {
-    const page = await this.visit(`${BARE}?tabs=${tabs}`);
+  /**
+   * A tab with a client in `window.hub`, and what it has told in `window.told`; `tabs` is the client's option. With
+   * `isStill` no time passes in it until `page.clock.resume()`.
+   */
+  async tab(tabs = "each", isStill = false) {
+    const page = await this.context.newPage();
+    if (isStill) {
+      const now = Date.now();
+      await page.clock.install({ time: now });
+      await page.clock.pauseAt(now + 1_000);
+    }
+    await page.goto(`${BARE}?tabs=${tabs}`);
     await page.waitForFunction(() => window.hub);
     return page;
   }

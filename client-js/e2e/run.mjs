@@ -22,7 +22,8 @@ for (const file of themes) {
 }
 
 const words = process.argv.slice(2);
-const chosen = scenarios.filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)));
+const isMeant = (name) => words.length === 0 || words.some((word) => name.toLowerCase().includes(word.toLowerCase()));
+const chosen = scenarios.filter(({ name }) => isMeant(name));
 if (chosen.length === 0) {
   console.log(`not ok  no scenario has ${words.join(" or ")} in its name`);
   process.exit(1);

@@ -1,4 +1,4 @@
-// What a page of somebody else can do with the browser of a person who is signed in: nothing (T03, T24).
+// What a page of somebody else can do with the browser of a person who is signed in: nothing (T03, T23, T24).
 
 import assert from "node:assert/strict";
 import { is, reload, snapshot } from "../browser.mjs";
@@ -14,6 +14,25 @@ export default {
   "t24: a page of another site changes nothing": (stage) => attack(stage, "site"),
   "t24: a page on another port of the same host, which the browser sends cookies for, changes nothing": (stage) =>
     attack(stage, "beside"),
+
+  async "t23: no foreign page shows a page of the hub in a frame"({ openHub, openDevice, use }) {
+    const hub = await openHub();
+    const device = await openDevice(hub);
+    const elsewhere = use(await Elsewhere.open());
+    for (const address of [elsewhere.site, elsewhere.beside]) {
+      const foreign = await device.visit(address);
+      const shown = [`${hub.url}/sign-in`, `${address}framed`];
+      await foreign.evaluate(async (shown) => {
+        const frames = shown.map((src) => Object.assign(document.createElement("iframe"), { src }));
+        const loaded = frames.map((frame) => new Promise((resume) => (frame.onload = resume)));
+        document.body.append(...frames);
+        await Promise.all(loaded);
+      }, shown);
+      const inside = await Promise.all(foreign.frames().slice(1).map((frame) => frame.locator("body").textContent()));
+      assert.equal(inside.filter((words) => words.includes("Elsewhere")).length, 1, "a page may have frames here");
+      assert.equal(inside.filter((words) => words.includes("Sign in")).length, 0, `${address} shows the hub's page`);
+    }
+  },
 
   async "t03: a foreign page gets no socket, not even with a good token"({ openHub, openDevice, use }) {
     const hub = await openHub();

@@ -14,7 +14,10 @@ export default {
     await reload(first);
     await is(first, "signedIn", "open");
     const before = device.times(REFRESH);
-    const second = await device.tab();
+    // It waits a moment for other tabs to tell it: on a slow machine that moment must not be over before they have.
+    const second = await device.tab("each", true);
+    await is(second, "signedIn");
+    await second.clock.resume();
     await is(second, "signedIn", "open");
     assert.equal(device.times(REFRESH), before, "the second tab spends no refresh token");
     const tokens = await Promise.all([first, second].map((page) => page.evaluate(() => window.hub.accessToken())));
