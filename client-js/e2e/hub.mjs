@@ -106,8 +106,8 @@ export class Hub {
   }
 
   /** Somebody with an active account: address, password and id. */
-  async person(name = "ada") {
-    const person = { email: `${name}@example.org`, password: PASSWORD };
+  async person(name = "ada", password = PASSWORD) {
+    const person = { email: `${name}@example.org`, password };
     await this.call("POST /api/users", person);
     await this.call(`PATCH /api/auth/activate/${(await this.letter(person.email, "/activate/")).token}`);
     const { items } = await this.manage(`GET /api/users?q=${person.email}`);
