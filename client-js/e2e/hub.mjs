@@ -114,11 +114,16 @@ export class Hub {
     return { ...person, id: items[0].id };
   }
 
+  /** The letters to `email`, the newest first. */
+  async letters(email) {
+    return (await this.call("GET /dev/mailbox.json")).items.filter(({ to }) => to === email);
+  }
+
   /** The newest letter to `email` that has `words` in it. */
   letter(email, words) {
     return until(`a letter to ${email} with ${words}`, async () => {
-      const { items } = await this.call("GET /dev/mailbox.json");
-      return items.find(({ to, subject, text }) => to === email && `${subject}\n${text}`.includes(words));
+      const letters = await this.letters(email);
+      return letters.find(({ subject, text }) => `${subject}\n${text}`.includes(words));
     });
   }
 

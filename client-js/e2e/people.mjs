@@ -6,14 +6,27 @@ export async function fillIn(place, fields, button) {
   if (button) await press(place, button);
 }
 
-export const press = (place, name) => place.getByRole("button", { name, exact: true }).click();
+export async function press(place, name) {
+  await ready("page" in place ? place.page() : place);
+  await place.getByRole("button", { name, exact: true }).click();
+}
+
+/** Waits until the page's scripts have run, which may be after `load`: before, a click is not heard. */
+export async function ready(page) {
+  await page.evaluate(async () => {
+    for (const { src } of document.querySelectorAll("script[type=module]")) await import(src);
+  });
+}
 
 /** The form, or the card, with this heading. */
 export const part = (page, heading) =>
   page.locator("form, section, .card").filter({ has: page.getByRole("heading", { name: heading, exact: true }) }).last();
 
-/** Waits until these words stand there, and can be seen. */
-export const sees = (place, words) => place.getByText(words).filter({ visible: true }).first().waitFor();
+/** Waits until these words stand there, to the letter or by a pattern, and can be seen. */
+export function sees(place, words) {
+  const pattern = words instanceof RegExp ? words : new RegExp(words.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  return place.getByText(pattern).filter({ visible: true }).first().waitFor();
+}
 
 export const signIn = (page, { email, password }) =>
   fillIn(page, { "E-mail address": email, Password: password }, "Sign in");

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { PASSWORD } from "../hub.mjs";
 import { atAccount, fillIn, linkTo, press, sees, signIn } from "../people.mjs";
+import { until } from "../until.mjs";
 
 const ADA = { email: "ada@example.org", password: PASSWORD };
 const OTHER = "eight geese at the lake";
@@ -27,6 +28,7 @@ export default {
     await sees(page, "This account is not active yet");
     await press(page, "Mail me the activation link again");
     await sees(page, "A letter is on its way");
+    await until("the other letter, whose link is the one that works", async () => (await hub.letters(ADA.email)).length === 2);
 
     await page.goto("/dev/mailbox");
     await page.getByRole("link", { name: /\/activate\// }).first().click();
