@@ -1,7 +1,7 @@
 # `make` lists what there is. ARGS passes arguments on: make test ARGS=refresh, make run ARGS="config show"
 
 .DEFAULT_GOAL := help
-.PHONY: help run lint test test-faults client-js examples bench timing
+.PHONY: help run lint test test-faults client-js browser examples bench timing
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,8 +21,11 @@ test: ## install what is missing, run every test on both databases
 test-faults: ## break everything, at real lengths, against a release binary
 	scripts/test-faults $(ARGS)
 
-client-js: ## check the JavaScript client (ARGS=socket: those of its tests)
+client-js: ## check the JavaScript client, then run the browser (ARGS=socket: those of its tests)
 	scripts/client-js $(ARGS)
+
+browser: ## run the hub and its pages in a browser (ARGS=tabs: those of the scenarios)
+	scripts/browser $(ARGS)
 
 examples: ## run the examples with the real hub (ARGS=backends: those of its tests)
 	scripts/examples $(ARGS)

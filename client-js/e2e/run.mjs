@@ -1,134 +1,73 @@
-// PORTCULLIS_BINARY=… node e2e/run.mjs [WORD…]     runs the scenarios whose names have one of the words.
+// node e2e/run.mjs [WORD…]     runs the scenarios whose names have one of the words.
+//
+// Each file of scenarios/ is a theme. A scenario has a hub and a device of its own; the browser is the same for all.
 
-import assert from "node:assert/strict";
-import { createServer } from "node:http";
-import { browse, Hub, is, signIn, snapshot, until } from "./harness.mjs";
+import { readdirSync } from "node:fs";
+import { launch } from "./browser.mjs";
+import { Stage } from "./stage.mjs";
 
-const SIGNED_IN = ["signedIn", "open"];
+/** How many run at a time; most of a scenario is waiting. */
+const LANES = 3;
+const PATIENCE_MS = 180_000;
+/** How much of a failure stands on its line. */
+const WORDS = 250;
 
-const scenarios = {
-  async "two tabs and one refresh"({ tab, asked }) {
-    const first = await tab();
-    await signIn(first);
-    await is(first, ...SIGNED_IN);
-    const before = asked("POST /api/auth/refresh");
-    const second = await tab();
-    await is(second, ...SIGNED_IN);
-    assert.equal(asked("POST /api/auth/refresh"), before);
-    const tokens = await Promise.all([first, second].map((page) => page.evaluate(() => window.hub.accessToken())));
-    assert.equal(tokens[0], tokens[1]);
-  },
-
-  async "a reload finds the session"({ tab }) {
-    const page = await tab();
-    await signIn(page);
-    await is(page, ...SIGNED_IN);
-    await page.reload();
-    await page.waitForFunction(() => window.hub);
-    await is(page, ...SIGNED_IN);
-  },
-
-  async "signed out everywhere within a second"({ tab }) {
-    const pages = [await tab(), await tab(), await tab()];
-    await signIn(pages[0]);
-    for (const page of pages) await is(page, ...SIGNED_IN);
-    const begun = Date.now();
-    await pages[1].evaluate(() => window.hub.signOut());
-    for (const page of pages) await is(page, "signedOut");
-    assert.ok(Date.now() - begun < 1_000);
-  },
-
-  async "a role change is seen without a reload"({ tab }, hub) {
-    const page = await tab();
-    const { id } = await signIn(page);
-    await is(page, ...SIGNED_IN);
-    await hub.post(`/api/users/${id}/site_role`, { role: "moderator" }, "PUT");
-    await until("the new role", async () => (await snapshot(page)).state?.role === "moderator", 1_000);
-    assert.ok((await snapshot(page)).state.permissions.includes("users:read"));
-  },
-
-  async "the hub is killed and comes back"({ tab }, hub) {
-    const page = await tab();
-    await signIn(page);
-    await is(page, ...SIGNED_IN);
-    await hub.kill();
-    await until("the loss is noticed", async () => (await snapshot(page)).connection.state !== "open");
-    await hub.start();
-    await is(page, ...SIGNED_IN);
-  },
-
-  async "signed out while offline stays signed out after a reload"({ tab, context }) {
-    const page = await tab();
-    await signIn(page);
-    await is(page, ...SIGNED_IN);
-    await context.setOffline(true);
-    await page.evaluate(() => window.hub.signOut());
-    await context.setOffline(false);
-    const next = await tab();
-    await is(next, "signedOut");
-  },
-
-  async "twenty tabs have one socket, also when the leader is closed"({ tab, sockets }) {
-    const pages = [await tab("?tabs=share")];
-    await signIn(pages[0]);
-    await is(pages[0], ...SIGNED_IN);
-    while (pages.length < 20) pages.push(await tab("?tabs=share"));
-    for (const page of pages) await is(page, ...SIGNED_IN);
-    assert.equal(sockets(), 1);
-    await pages[0].close();
-    await until("another tab leads", () => sockets() === 1);
-    await is(pages.at(-1), ...SIGNED_IN);
-  },
-
-  async "t24: a foreign page changes nothing"({ tab, context }, hub) {
-    const page = await tab();
-    await signIn(page);
-    await is(page, ...SIGNED_IN);
-    const evil = createServer((_request, response) => response.setHeader("Content-Type", "text/html").end("<p>evil"));
-    await new Promise((resume) => evil.listen(0, "127.0.0.1", resume));
-    try {
-      const foreign = await context.newPage();
-      await foreign.goto(`http://127.0.0.1:${evil.address().port}/`);
-      await foreign.evaluate(async (url) => {
-        for (const path of ["/api/auth/logout", "/api/auth/refresh", "/api/auth", "/api/auth/oauth/exchange"]) {
-          const body = JSON.stringify({ scope: "all" });
-          navigator.sendBeacon(url + path, body);
-          const ways = [{ mode: "no-cors", headers: { "Content-Type": "text/plain" } }, { headers: { "X-Portcullis-Mode": "cookie", "Content-Type": "application/json" } }];
-          for (const way of ways) await fetch(url + path, { method: "POST", credentials: "include", body, ...way }).catch(() => {});
-          const form = Object.assign(document.createElement("form"), { method: "post", action: url + path, target: "_blank", enctype: "text/plain" });
-          form.append(Object.assign(document.createElement("input"), { name: '{"scope":"all","x":"', value: '"}' }));
-          document.body.append(form);
-          form.submit();
-        }
-        await new Promise((resume) => setTimeout(resume, 500));
-      }, hub.url);
-      await is(page, ...SIGNED_IN);
-      assert.equal((await page.evaluate(() => window.hub.sessions())).length, 1);
-      await page.reload();
-      await page.waitForFunction(() => window.hub);
-      await is(page, ...SIGNED_IN);
-    } finally {
-      evil.closeAllConnections();
-      evil.close();
-    }
-  },
-};
+const themes = readdirSync(new URL("scenarios/", import.meta.url)).sort();
+const scenarios = [];
+for (const file of themes) {
+  const { default: theme, begins = false } = await import(`./scenarios/${file}`);
+  const named = Object.entries(theme).map(([name, run]) => ({ name: `${file.replace(".mjs", "")}: ${name}`, run }));
+  // What takes long begins first.
+  scenarios[begins ? "unshift" : "push"](...named);
+}
 
 const words = process.argv.slice(2);
-let failures = 0;
-for (const [name, run] of Object.entries(scenarios)) {
-  if (words.length > 0 && !words.some((word) => name.includes(word))) continue;
-  const hub = await Hub.open();
-  const view = await browse(hub);
-  try {
-    await run(view, hub);
-    console.log(`ok      ${name}`);
-  } catch (error) {
-    failures += 1;
-    console.log(`not ok  ${name}\n${error.stack}\n${hub.log.slice(-5).join("\n")}`);
-  } finally {
-    await view.browser.close();
-    await hub.close();
-  }
+const isMeant = (name) => words.length === 0 || words.some((word) => name.toLowerCase().includes(word.toLowerCase()));
+const chosen = scenarios.filter(({ name }) => isMeant(name));
+if (chosen.length === 0) {
+  console.log(`not ok  no scenario has ${words.join(" or ")} in its name`);
+  process.exit(1);
 }
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => process.exit(130));
+
+const browser = await launch();
+const begun = Date.now();
+let failures = 0;
+const waiting = [...chosen];
+const lane = async () => {
+  for (let next = waiting.shift(); next; next = waiting.shift()) await run(next);
+};
+await Promise.all(Array.from({ length: LANES }, lane));
+await browser.close();
+console.log(`${chosen.length - failures} of ${chosen.length} scenarios, ${seconds(begun)} s`);
 process.exit(failures > 0 ? 1 : 0);
+
+async function run({ name, run }) {
+  const started = Date.now();
+  const stage = new Stage(browser);
+  let error;
+  let notes;
+  try {
+    notes = await within(PATIENCE_MS, run(stage));
+    if (stage.faults.length > 0) throw new Error(`in a page: ${stage.faults.join("; ")}`);
+  } catch (thrown) {
+    error = thrown;
+  }
+  const { log } = stage;
+  await stage.close().catch((thrown) => (error ??= thrown));
+  if (!error) return console.log(`ok      ${name} (${seconds(started)} s)${notes ?? ""}`);
+  failures += 1;
+  const rest = [error.stack, error.cause?.stack, ...log].filter(Boolean).join("\n");
+  const first = String(error.message).replaceAll(/\s+/g, " ").slice(0, WORDS);
+  console.log(`not ok  ${name}: ${first}\n${rest.replaceAll(/^/gm, "        ")}`);
+}
+
+function within(ms, promise) {
+  let timer;
+  const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error(`took more than ${ms} ms`)), ms)));
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+function seconds(since) {
+  return ((Date.now() - since) / 1000).toFixed(1);
+}

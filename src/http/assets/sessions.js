@@ -41,7 +41,7 @@ export function showSessions(hub, section) {
   }
 
   onClick(section.querySelector("[data-end-others]"), section, async () => {
-    await hub.endOtherSessions();
+    await hub.signOut({ scope: "others" });
     await load();
     return text("others_ended");
   });
