@@ -56,7 +56,7 @@ let front, hub;
 before(async () => {
   front = await openHubWithKey();
   hub = front.hub;
-  const { secret } = await hub.post("/api/service_keys", { name: "backend", scopes: ["introspect"] });
+  const { secret } = await hub.manage("POST /api/service_keys", { name: "backend", scopes: ["introspect"] });
   const away = `http://127.0.0.1:${await freePort()}`;
   const names = Object.keys(backends);
   const all = await Promise.all([
@@ -147,7 +147,7 @@ for (const [name, { asks }] of Object.entries(backends)) {
       await expect(ask("DELETE", access_token), 403);
       await hub.giveRole("editor");
       await expect(ask("DELETE", access_token), 200, { permissions: ["orders:write"] });
-      await hub.post("/api/revocations", { session_id, reason: "a test" });
+      await hub.manage("POST /api/revocations", { session_id, reason: "a test" });
       await expect(ask("DELETE", access_token), 401);
       await expect(ask("GET", access_token), 200); // a token is believed for as long as it lives
     });

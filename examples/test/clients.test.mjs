@@ -3,13 +3,13 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, afterEach, before, describe, test } from "node:test";
-import { browse } from "../../client-js/e2e/harness.mjs";
+import { launch } from "../../client-js/e2e/browser.mjs";
 import { pageServer, program } from "../bundle.mjs";
 import { at, close, endPrograms, listen, openHub, PASSWORD, run, until } from "./support.mjs";
 
 const PAGES = ["plain-page", "react", "vue"];
 
-let hub, view;
+let hub, browser;
 const servers = {};
 const origins = {};
 const contexts = [];
@@ -20,7 +20,7 @@ before(async () => {
     origins[name] = await listen(servers[name]);
   }
   hub = await openHub({ PORTCULLIS_HTTP__ALLOWED_ORIGINS: Object.values(origins).join() });
-  view = await browse(hub);
+  browser = await launch();
 });
 
 afterEach(async () => {
@@ -29,14 +29,14 @@ afterEach(async () => {
 
 after(async () => {
   await endPrograms();
-  await view?.browser.close();
+  await browser?.close();
   await hub?.close();
   Object.values(servers).forEach(close);
 });
 
 /** A tab of a browser that was never here; what goes wrong in it is in `faults`. */
 async function newTab() {
-  const context = await view.browser.newContext();
+  const context = await browser.newContext();
   contexts.push(context);
   const page = await context.newPage();
   const faults = [];
@@ -89,7 +89,7 @@ for (const name of PAGES) {
       await signIn(page, PASSWORD);
       await page.getByText(/^ada@example\.org: /).waitFor();
       const { user } = await hub.signIn();
-      await hub.post("/api/revocations", { user_id: user.id, reason: "a test", message: "Your access has ended." });
+      await hub.manage("POST /api/revocations", { user_id: user.id, reason: "a test", message: "Your access has ended." });
       await shows(page, "Your access has ended.");
     });
   });
@@ -134,7 +134,7 @@ test("what the README pastes into the console of the hub's home page", async () 
   await hub.giveRole("editor");
   await until("the new role", () => lines.some((line) => line.startsWith("state")));
   const { user } = await hub.signIn();
-  await hub.post("/api/revocations", { user_id: user.id, reason: "a test" });
+  await hub.manage("POST /api/revocations", { user_id: user.id, reason: "a test" });
   await until("the end", () => lines.includes("closed 4001 session revoked"));
 });
 
@@ -147,7 +147,7 @@ test("a program on Node", async () => {
     await hub.giveRole("editor");
     await until("the next role", () => watch.text().includes("role: editor\n"));
     const { user } = await hub.signIn();
-    await hub.post("/api/revocations", { user_id: user.id, reason: "a test" });
+    await hub.manage("POST /api/revocations", { user_id: user.id, reason: "a test" });
     assert.deepEqual(await watch.exit, [0, null]);
     assert.equal(watch.text(), "role: user\nrole: editor\nsigned out: revoked\n");
   } catch (error) {

@@ -5,7 +5,8 @@ import { createHmac, generateKeyPairSync, sign } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { fileURLToPath } from "node:url";
-import { Hub, PASSWORD, until } from "../../client-js/e2e/harness.mjs";
+import { Hub, PASSWORD } from "../../client-js/e2e/hub.mjs";
+import { until } from "../../client-js/e2e/until.mjs";
 
 export { PASSWORD, until };
 
@@ -33,19 +34,12 @@ export async function freePort() {
 
 /** A hub with an admin and Ada; `settings` are variables of its environment. */
 export async function openHub(settings) {
-  // What configures a hub of the developer's own, or the tests around these.
-  for (const name of Object.keys(process.env)) {
-    if (/^(PORTCULLIS_(?!BINARY$)|DATABASE_URL$|REDIS_URL$)/.test(name)) delete process.env[name];
-  }
-  Object.assign(process.env, { PORTCULLIS_METRICS__LISTEN: "" }, settings);
-  const hub = await Hub.open();
-  hub.signIn = () => hub.post("/api/auth", { email: "ada@example.org", password: PASSWORD });
-  /** A session of Ada's, with a role whose permissions are `orders:write`, or nothing for `user`. */
-  hub.giveRole = async (role) => {
-    const { user } = await hub.signIn();
-    await hub.post(`/api/users/${user.id}/site_role`, { role }, "PUT");
-  };
-  await hub.post("/api/roles/editor", { permissions: ["orders:write"] }, "PUT");
+  const hub = await Hub.open(settings);
+  const { id, ...ada } = await hub.person();
+  hub.signIn = () => hub.call("POST /api/auth", ada);
+  /** Gives Ada a role whose permissions are `orders:write`, or nothing for `user`. */
+  hub.giveRole = (role) => hub.manage(`PUT /api/users/${id}/site_role`, { role });
+  await hub.manage("PUT /api/roles/editor", { permissions: ["orders:write"] });
   return hub;
 }
 
@@ -94,7 +88,7 @@ export async function openHubWithKey() {
     const { authorization, "content-type": contentType } = request.headers;
     const headers = { ...(authorization && { authorization }), ...(contentType && { "content-type": contentType }) };
     const body = chunks.length > 0 ? Buffer.concat(chunks) : null;
-    const answer = await fetch(hub.url + request.url, { method: request.method, headers, body });
+    const answer = await fetch(`http://${hub.address}${request.url}`, { method: request.method, headers, body });
     let text = await answer.text();
     if (request.url === "/.well-known/jwks.json") text = JSON.stringify({ keys: [...JSON.parse(text).keys, jwk] });
     response.writeHead(answer.status, { "Content-Type": answer.headers.get("content-type") }).end(text);
