@@ -8,9 +8,10 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Nothing in an API answer is to be run, shown or framed.
 const API_POLICY: &str = "default-src 'none'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'";
-/// Pages use their own files and nothing inline. Swagger UI keeps its icons in `data:` addresses.
+/// Pages use their own files and nothing inline, and their scripts send what is typed: no form by itself, not even one that is
+/// sent before its script is there. Swagger UI keeps its icons in `data:` addresses.
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-    connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'";
+    connect-src 'self'; form-action 'none'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'";
 const PERMISSIONS: &str = "camera=(), geolocation=(), microphone=(), payment=(), usb=()";
 /// Two years.
 const TRANSPORT: &str = "max-age=63072000; includeSubDomains";

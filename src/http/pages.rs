@@ -151,6 +151,7 @@ mod tests {
             title => "t",
             detail => "d",
             remedy => "r",
+            offered => vec![context! { id => "google", name => "Google" }],
             why => "stray",
             faults => vec![context! { field => "redirect_to", detail => "d" }],
         }

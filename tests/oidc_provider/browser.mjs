@@ -3,7 +3,7 @@
 //     node browser.mjs '{"hub": ADDRESS, "provider": ID, "sub": ACCOUNT, "answer": "yes" or "no"}'
 //
 // Prints {"address", "who", "after_reload"}: where it ended, whom the account page names, and whom after a reload. With
-// "answer": "no" it prints {"address", "text"}: the page that is shown to somebody who denied the consent.
+// "answer": "no" it prints {"address", "text"}: what the page then says to somebody who denied the consent.
 
 import { chromium } from 'playwright-core'
 import { options } from './control.mjs'
@@ -37,7 +37,7 @@ async function signIn(page) {
   await choice.click()
   await page.waitForURL((url) => url.origin === new URL(hub).origin)
   if (answer === 'no') {
-    await page.waitForLoadState()
+    await page.locator('[data-problem]:not(:empty)').first().waitFor()
     return { address: page.url(), text: await page.locator('body').innerText() }
   }
   await page.waitForURL(`${hub}/account`)

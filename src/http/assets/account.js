@@ -2,6 +2,7 @@
 
 import { inWords, onClick, onSubmit } from "./form.js";
 import { connect, root } from "./hub.js";
+import { showIdentities } from "./identities.js";
 import { showSessions } from "./sessions.js";
 import { text } from "./texts.js";
 
@@ -11,6 +12,7 @@ const forms = Object.fromEntries([...document.querySelectorAll("form")].map((for
 const account = find("[data-account]");
 const ended = find("[data-ended]");
 const { refresh } = showSessions(hub, find("[data-sessions]").closest("section"));
+const identities = showIdentities(hub, find("[data-ways]"));
 
 hub.on("signedIn", ({ user }) => {
   find("[data-waiting]").hidden = true;
@@ -19,6 +21,7 @@ hub.on("signedIn", ({ user }) => {
   forms.profile.elements.name.value = user.name ?? "";
   forms.password.elements.username.value = user.email;
   refresh();
+  identities.refresh();
 });
 
 hub.on("signedOut", ({ reason, message }) => {

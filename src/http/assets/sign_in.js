@@ -2,6 +2,7 @@
 
 import { explain, onClick, onSubmit } from "./form.js";
 import { connect } from "./hub.js";
+import { isReturning, offerProviders, takeNext } from "./providers.js";
 import { forget, keep } from "./return_to.js";
 import { text } from "./texts.js";
 
@@ -9,22 +10,23 @@ const form = document.querySelector("form");
 const present = document.querySelector("[data-present]");
 const inactive = form.querySelector("[data-inactive]");
 // Where the browser holds no session there is nobody to ask for. One that begins in another tab is heard all the same.
-const hub = connect({ socket: false, autoStart: "ask" in form.dataset });
-let isLeaving = false;
+const hub = connect({ socket: false, autoStart: "ask" in form.dataset || isReturning });
+let isLeaving = isReturning;
 
 onSubmit(form, async ({ email, password }) => {
   inactive.hidden = true;
   isLeaving = true;
   try {
     await hub.signIn({ email, password });
-    forget();
-    location.assign(form.dataset.next);
+    goOn(form.dataset.next);
   } catch (error) {
     isLeaving = false;
     inactive.hidden = error.code !== "account_inactive";
     throw error;
   }
 });
+
+offerProviders(hub, form, form.dataset.next);
 
 onClick(form.querySelector("[data-resend]"), form, async () => {
   await hub.resendActivation(form.elements.email.value);
@@ -33,12 +35,24 @@ onClick(form.querySelector("[data-resend]"), form, async () => {
 });
 
 // Whoever is signed in already decides for themselves: a site that sends them back here would turn in a circle.
-hub.on("signedIn", ({ user }) => show(isLeaving ? undefined : user));
+hub.on("signedIn", ({ user }) => {
+  if (isReturning) goOn(takeNext() ?? form.dataset.next);
+  show(isLeaving ? undefined : user);
+});
+hub.on("error", (error) => {
+  isLeaving = false;
+  explain(form, error);
+});
 hub.on("signedOut", () => show(undefined));
 present.querySelector("[data-other]").addEventListener("click", () => {
   hub.signOut().catch((error) => explain(form, error));
   form.elements.email.focus();
 });
+
+function goOn(next) {
+  forget();
+  location.assign(next);
+}
 
 function show(user) {
   present.hidden = !user;

@@ -2,6 +2,7 @@
 
 import { giveWay, onSubmit } from "./form.js";
 import { connect } from "./hub.js";
+import { offerProviders } from "./providers.js";
 import { keep } from "./return_to.js";
 import { text } from "./texts.js";
 
@@ -9,6 +10,8 @@ const form = document.querySelector("form[data-sign-up]");
 const after = document.querySelector("[data-after]");
 const again = after.querySelector("form");
 const hub = connect({ socket: false, autoStart: false });
+
+offerProviders(hub, form, form.dataset.next);
 
 onSubmit(form, async (account) => {
   await hub.signUp(account);

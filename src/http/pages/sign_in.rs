@@ -12,6 +12,7 @@ use super::super::edge::Edge;
 use super::super::problem::CommonProblems;
 use super::{Language, return_to};
 use crate::app::App;
+use crate::providers::Provider;
 
 /// Page to sign in
 ///
@@ -85,8 +86,20 @@ pub async fn forgot(
     tag = "Pages",
     responses(CommonProblems, (status = 200, description = "HTML", content_type = "text/html", body = String))
 )]
-pub async fn account(Extension(edge): Extension<Arc<Edge>>, language: Language) -> Response {
-    edge.pages.render("account.html", language, context! {})
+pub async fn account(
+    State(app): State<App>,
+    Extension(edge): Extension<Arc<Edge>>,
+    language: Language,
+) -> Response {
+    let values = context! { offered => offered(&app) };
+    edge.pages.render("account.html", language, values)
+}
+
+/// Whom else one can sign in with.
+fn offered(app: &App) -> Vec<Value> {
+    let providers = app.oauth.providers().all().iter();
+    let shown = |provider: &Provider| context! { id => provider.id(), name => provider.name() };
+    providers.map(shown).collect()
 }
 
 /// Where to go after a sign-in, and the query that takes the wish along.
@@ -94,6 +107,7 @@ fn destination(app: &App, edge: &Edge, query: Option<&str>) -> Value {
     let listed = app.cx.config.links.return_to.as_deref();
     let asked = return_to::asked(query, listed.unwrap_or_default());
     context! {
+        offered => offered(app),
         query => return_to::query(asked.as_deref()),
         next => asked.unwrap_or_else(|| edge.pages.address("/account")),
     }

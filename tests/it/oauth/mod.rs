@@ -2,6 +2,7 @@
 
 mod accounts;
 mod audit;
+mod certified;
 mod exchange;
 mod flow;
 mod github;

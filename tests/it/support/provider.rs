@@ -96,6 +96,39 @@ impl ProviderServer {
         seen.iter().filter(|request| request["path"] == path).count()
     }
 
+    /// Goes through the forms of `provider.mjs`, beginning `away`; gives where it sends the browser back to.
+    pub async fn sign_in_by_hand(&self, away: Url, sub: &str, answer: &str) -> Url {
+        let client = reqwest::Client::builder().no_proxy();
+        let client = client
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap();
+        let mut cookies: Vec<String> = Vec::new();
+        let mut forms = [("sub", sub), ("answer", answer)].into_iter();
+        let mut at = away;
+        loop {
+            let with = |request: reqwest::RequestBuilder| request.header("Cookie", cookies.join("; "));
+            let mut got = Answer::of(with(client.get(at.clone()))).await;
+            if got.status == 200 {
+                let (name, value) = forms.next().expect("two forms");
+                let form = format!("{name}={value}");
+                let post = client.post(at.clone()).body(form);
+                let post = post.header("Content-Type", "application/x-www-form-urlencoded");
+                got = Answer::of(with(post)).await;
+            }
+            for line in got.headers.get_all("set-cookie") {
+                let pair = line.to_str().unwrap().split(';').next().unwrap();
+                let name = pair.split('=').next().unwrap();
+                cookies.retain(|known| !known.starts_with(&format!("{name}=")));
+                cookies.push(pair.to_owned());
+            }
+            at = at.join(got.header("location").unwrap()).unwrap();
+            if !at.as_str().starts_with(&self.address) {
+                return at;
+            }
+        }
+    }
+
     /// It goes away.
     pub async fn stop(&mut self) {
         self.process.kill().await.unwrap();
