@@ -73,7 +73,7 @@ onSubmit(forms.delete, ({ password }) => hub.deleteUser(password));
 
 const exporting = find("[data-export]");
 onClick(exporting, exporting.parentElement, async () => {
-  const data = JSON.stringify(await hub.call("GET /api/users/me/export"), null, 2);
+  const data = JSON.stringify(await hub.exportData(), null, 2);
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([data], { type: "application/json" }));
   link.download = "account.json";

@@ -41,7 +41,7 @@ export function showSessions(hub, section) {
   }
 
   onClick(section.querySelector("[data-end-others]"), section, async () => {
-    await hub.signOut({ scope: "others" });
+    await hub.endOtherSessions();
     await load();
     return text("others_ended");
   });
