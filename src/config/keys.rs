@@ -7,8 +7,8 @@ use url::Url;
 use super::environment::PREFIX;
 use super::section::{Key, Section};
 use super::{
-    Database, Env, Http, Hub, Limits, Links, Mail, Management, Metrics, Passwords, Redis, Registration,
-    Secrets, Tokens,
+    Brand, Database, Env, Http, Hub, Limits, Links, Mail, Management, Metrics, Passwords, Redis,
+    Registration, Secrets, Tokens,
 };
 
 const TOP: &[Key] = &[
@@ -26,6 +26,7 @@ const SECTIONS: &[&[Key]] = &[
     Database::KEYS,
     Redis::KEYS,
     Mail::KEYS,
+    Brand::KEYS,
     Links::KEYS,
     Secrets::KEYS,
     Tokens::KEYS,
