@@ -13,6 +13,7 @@ use crate::accounts::Accounts;
 use crate::clock::Clock;
 use crate::config::{Config, Site};
 use crate::context::Context;
+use crate::http::serve::Places;
 use crate::hub::bus::Bus;
 use crate::hub::bus::redis::RedisBus;
 use crate::hub::counters::Counters;
@@ -39,7 +40,9 @@ use crate::{http, telemetry};
 /// How long tasks have to end once everything was told to.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
 /// File descriptors that are not for sockets: databases, mail, requests.
-const RESERVED_FILES: u64 = 256;
+const RESERVED_FILES: usize = 256;
+/// Those of them that are for no connection of a client.
+const OWN_FILES: usize = 128;
 
 /// Everything that the edges call. Clones share.
 #[derive(Clone, Debug)]
@@ -59,6 +62,8 @@ pub struct Inner {
     pub limits: Limits,
     /// The way to Redis, where there is one.
     redis: Option<Link>,
+    /// How many connections there may be.
+    places: Places,
     pub lifecycle: Lifecycle,
 }
 
@@ -109,7 +114,12 @@ impl App {
         begin(&db, &clock, &rng)
             .await
             .context("the database is not ready: run `portcullis migrate`")?;
-        let limits = hub::Limits::new(&config.hub, open_files());
+        let files = open_files();
+        let limits = hub::Limits::new(&config.hub, files.saturating_sub(RESERVED_FILES).max(64));
+        let places = Places::new(
+            files.saturating_sub(OWN_FILES).max(128),
+            &config.http.trusted_proxies,
+        );
         let redis = match &config.redis.url {
             Some(url) => Some(
                 Link::new(url.expose_secret(), &config.redis.prefix, master.clone()).context("redis.url")?,
@@ -162,6 +172,7 @@ impl App {
             hasher,
             limits,
             redis,
+            places,
             lifecycle: Lifecycle::new(),
             cx,
         })))
@@ -259,7 +270,12 @@ impl App {
         }
         life.spawn_job(
             "http",
-            http::serve::serve(listener, http::router(self.clone()), life.clone()),
+            http::serve::serve(
+                listener,
+                http::router(self.clone()),
+                self.places.clone(),
+                life.clone(),
+            ),
         );
         Ok(())
     }
@@ -307,7 +323,7 @@ async fn begin(db: &Db, clock: &Clock, rng: &Rng) -> Result<(), store::Error> {
     tx.commit().await
 }
 
-/// Raises the limit of open files as far as the system lets us; answers how many sockets fit.
+/// Raises the limit of open files as far as the system lets us; answers how many there may be.
 fn open_files() -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
@@ -319,9 +335,5 @@ fn open_files() -> usize {
         Ok(()) => limit.maximum,
         Err(_) => limit.current,
     };
-    let files = current
-        .unwrap_or(1_000_000)
-        .saturating_sub(RESERVED_FILES)
-        .max(64);
-    usize::try_from(files).unwrap_or(usize::MAX)
+    usize::try_from(current.unwrap_or(1_000_000)).unwrap_or(usize::MAX)
 }

@@ -112,7 +112,7 @@ async fn execute(cli: Cli) -> Result<(), Failure> {
 /// The configuration, with what its paths name: templates of mails and the list of breached passwords are part of it.
 fn load(file: Option<&Path>) -> Result<Loaded, ConfigErrors> {
     let loaded = Config::load(file)?;
-    let found = mail::faults(&loaded.config.mail).into_iter();
+    let found = mail::faults(&loaded.config).into_iter();
     let mut faults: Vec<Fault> = found
         .map(|fault| loaded.fault(fault.key, fault.problem))
         .collect();

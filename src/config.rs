@@ -4,6 +4,7 @@
 //! file below with its keys, their meaning, defaults and rules. Every fault is collected, so that an
 //! operator mends all of them at once; each names its key, where the value came from, and what to do.
 
+mod colour;
 mod environment;
 #[cfg(test)]
 mod example;
@@ -19,6 +20,7 @@ mod setting;
 mod site;
 mod sources;
 
+mod brand;
 mod database;
 mod http;
 mod hub;
@@ -40,6 +42,8 @@ use std::path::PathBuf;
 use secrecy::ExposeSecret as _;
 use url::Url;
 
+pub use brand::{Brand, Palette};
+pub use colour::Colour;
 pub use database::Database;
 pub use environment::Environment;
 pub use fault::{ConfigErrors, Fault};
@@ -85,6 +89,7 @@ pub struct Config {
     pub database: Database,
     pub redis: Redis,
     pub mail: Mail,
+    pub brand: Brand,
     pub links: Links,
     pub secrets: Secrets,
     pub tokens: Tokens,
@@ -109,6 +114,7 @@ impl Config {
             database: Database::default(),
             redis: Redis::default(),
             mail: Mail::default(),
+            brand: Brand::default(),
             links: Links::default(),
             secrets: Secrets::default(),
             tokens: Tokens::default(),

@@ -12,7 +12,7 @@ mod render;
 mod templates;
 mod wording;
 
-use crate::config;
+use crate::config::Config;
 
 pub use language::{Language, accepted, preferred};
 pub use letter::Letter;
@@ -33,8 +33,10 @@ pub struct SettingError {
 /// Looks at what the settings name: templates, languages, certificates. For whoever checks a configuration
 /// before anything runs; to be called inside of the runtime.
 #[must_use]
-pub fn faults(config: &config::Mail) -> Vec<SettingError> {
-    let renderer = render::Renderer::new(config).err().unwrap_or_default();
-    let mailer = Mailer::new(config).err();
+pub fn faults(config: &Config) -> Vec<SettingError> {
+    let renderer = render::Renderer::new(&config.mail, &config.brand)
+        .err()
+        .unwrap_or_default();
+    let mailer = Mailer::new(&config.mail).err();
     renderer.into_iter().chain(mailer).collect()
 }

@@ -19,6 +19,8 @@ pub const LEASE_EXPIRED: &str = "portcullis_lease_expired_total";
 pub const CLOSE: &str = "portcullis_close_total";
 /// Sockets that were told to come back later, because too many came at once.
 pub const SOCKETS_SHED: &str = "portcullis_sockets_shed_total";
+/// Connections that were closed because their address had as many as one address may have.
+pub const CONNECTIONS_REFUSED: &str = "portcullis_connections_refused_total";
 /// Sockets open on this node.
 pub const CONNECTIONS: &str = "portcullis_connections";
 /// How often the bus had to be connected again.
@@ -162,6 +164,12 @@ pub const ALL: &[Metric] = &[
         SOCKETS_SHED,
         Kind::Counter,
         "Sockets told to come back later, because too many came at once",
+        Series::One,
+    ),
+    metric(
+        CONNECTIONS_REFUSED,
+        Kind::Counter,
+        "Connections closed because their address had too many",
         Series::One,
     ),
     metric(CONNECTIONS, Kind::Gauge, "Sockets open on this node", Series::One),

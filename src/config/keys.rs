@@ -7,7 +7,7 @@ use url::Url;
 use super::environment::PREFIX;
 use super::section::{Key, Section};
 use super::{
-    Database, Env, Http, Hub, Limits, Links, Mail, Management, Metrics, OAuth, Passwords, Redis,
+    Brand, Database, Env, Http, Hub, Limits, Links, Mail, Management, Metrics, OAuth, Passwords, Redis,
     Registration, Secrets, Tokens, oauth,
 };
 
@@ -26,6 +26,7 @@ const SECTIONS: &[&[Key]] = &[
     Database::KEYS,
     Redis::KEYS,
     Mail::KEYS,
+    Brand::KEYS,
     Links::KEYS,
     Secrets::KEYS,
     Tokens::KEYS,

@@ -8,8 +8,8 @@ use super::section::Section;
 use super::setting::Setting;
 use super::sources::{read_environment, read_file};
 use super::{
-    Config, ConfigErrors, Database, Env, Environment, Fault, Http, Hub, Limits, Links, Mail, Management,
-    Metrics, OAuth, Passwords, Redis, Registration, Secrets, Source, Tokens, production,
+    Brand, Config, ConfigErrors, Database, Env, Environment, Fault, Http, Hub, Limits, Links, Mail,
+    Management, Metrics, OAuth, Passwords, Redis, Registration, Secrets, Source, Tokens, production,
 };
 
 /// Read from the working directory when it exists and no other file is named.
@@ -92,6 +92,7 @@ impl Config {
             database: Database::read(reader),
             redis: Redis::read(reader),
             mail: Mail::read(reader),
+            brand: Brand::read(reader),
             links: Links::read(reader),
             secrets: Secrets::read(reader),
             tokens: Tokens::read(reader),
@@ -111,6 +112,7 @@ impl Config {
         self.database.check(reader);
         self.redis.check(reader);
         self.mail.check(reader);
+        self.brand.check(reader);
         self.links.check(reader);
         self.secrets.check(reader);
         self.tokens.check(reader);
@@ -134,6 +136,7 @@ impl Config {
             self.database.shown(),
             self.redis.shown(),
             self.mail.shown(),
+            self.brand.shown(),
             self.links.shown(),
             self.secrets.shown(),
             self.tokens.shown(),

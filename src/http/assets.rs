@@ -6,16 +6,22 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::Extension;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use data_encoding::HEXLOWER;
 
+use super::edge::Edge;
 use super::pages::{Language, Texts};
+use crate::config::{Brand, Palette};
 
 /// The type of a script.
 pub const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+/// The type of a style sheet.
+const STYLE: &str = "text/css; charset=utf-8";
 
 macro_rules! built_in {
     ($($name:literal: $kind:expr),+ $(,)?) => {
@@ -39,7 +45,7 @@ const FILES: &[(&str, &str, &str)] = built_in![
     "identities.js": SCRIPT,
     "icon.svg": "image/svg+xml",
     "link.js": SCRIPT,
-    "pages.css": "text/css; charset=utf-8",
+    "pages.css": STYLE,
     "pages.js": SCRIPT,
     "providers.js": SCRIPT,
     "return_to.js": SCRIPT,
@@ -103,7 +109,25 @@ impl File {
     }
 }
 
-/// A route for each file, and for the scripts' texts in each language.
+/// The site's own colours, over those of `pages.css`.
+pub fn colours(brand: &Brand) -> File {
+    File::new(STYLE, brand_css(brand))
+}
+
+fn brand_css(brand: &Brand) -> String {
+    let [light, dark] = brand.palettes().map(|palette| {
+        let Palette {
+            accent,
+            strong,
+            ink,
+            tint,
+        } = palette;
+        format!("--accent: {accent}; --accent-strong: {strong}; --on-accent: {ink}; --tint: {tint};")
+    });
+    format!(":root {{ {light} }}\n@media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n")
+}
+
+/// A route for each file, for the scripts' texts in each language, and for the site's colours.
 pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
     let files = FILES
         .iter()
@@ -112,7 +136,10 @@ pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
         let path = format!("/assets/texts.{}.js", language.tag());
         (path, File::new(SCRIPT, Texts::of(language).module()))
     });
-    files.chain(texts).fold(Router::new(), |router, (path, file)| {
+    let brand =
+        |Extension(edge): Extension<Arc<Edge>>, asked: HeaderMap| async move { edge.colours.answer(&asked) };
+    let router = Router::new().route("/assets/brand.css", get(brand));
+    files.chain(texts).fold(router, |router, (path, file)| {
         let file = Arc::new(file);
         router.route(
             &path,
@@ -131,6 +158,23 @@ mod tests {
             asked.insert(IF_NONE_MATCH, HeaderValue::from_str(known).unwrap());
         }
         file.answer(&asked)
+    }
+
+    #[test]
+    fn the_built_in_colours_are_those_of_the_style_sheet() {
+        let (_, _, sheet) = FILES
+            .iter()
+            .find(|(path, _, _)| *path == "/assets/pages.css")
+            .unwrap();
+        let built_in = brand_css(&Brand::default());
+        let rules = built_in.split(['{', '}', ';']).map(str::trim);
+        let mut found = 0;
+        for rule in rules.filter(|rule| rule.starts_with("--")) {
+            let rule = rule.replace("#ffffff", "#fff");
+            assert!(sheet.contains(&format!("{rule};")), "{rule}");
+            found += 1;
+        }
+        assert_eq!(found, 8);
     }
 
     #[test]

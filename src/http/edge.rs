@@ -1,17 +1,23 @@
 //! What the layers around the routes know: facts worked out once from the configuration, and the
 //! templates of the pages. Shared by an `Extension`.
 
+use axum::http::HeaderValue;
 use ipnet::IpNet;
 
+use super::assets::{self, File};
 use super::client_files::ClientFiles;
 use super::cookies::Cookies;
 use super::cors::Origins;
+use super::headers;
 use super::host::Hosts;
 use super::pages::{Pages, Surroundings};
 use crate::config::{Env, Transport};
 use crate::context::Context;
 use crate::error::Code;
 use crate::secret::Rng;
+
+/// What a site without a name is called.
+const NAME: &str = "Portcullis";
 
 /// The edge's own facts.
 #[derive(Debug)]
@@ -26,6 +32,10 @@ pub struct Edge {
     pub cookies: Cookies,
     pub trusted_proxies: Vec<IpNet>,
     pub pages: Pages,
+    /// `/assets/brand.css`.
+    pub colours: File,
+    /// The Content-Security-Policy of pages.
+    pub page_policy: HeaderValue,
     pub client: ClientFiles,
     pub development: bool,
     /// Mail is caught locally, and `/dev/mailbox` shows it.
@@ -50,7 +60,12 @@ impl Edge {
                 base: site.issuer().to_owned(),
                 mailbox,
                 password_length: config.passwords.min_length,
+                name: config.brand.name.clone().unwrap_or_else(|| NAME.to_owned()),
+                logo: config.brand.logo.clone(),
+                coloured: config.brand.accent.is_some(),
             }),
+            colours: assets::colours(&config.brand),
+            page_policy: headers::page_policy(config.brand.logo_elsewhere()),
             client: ClientFiles::default(),
             development: config.env == Env::Development,
             mailbox,
@@ -78,7 +93,12 @@ impl Edge {
                 base: "https://auth.example.org".into(),
                 mailbox: false,
                 password_length: 12,
+                name: NAME.to_owned(),
+                logo: None,
+                coloured: false,
             }),
+            colours: assets::colours(&crate::config::Brand::default()),
+            page_policy: headers::page_policy(None),
             client: ClientFiles::default(),
             development: false,
             mailbox: false,

@@ -61,7 +61,7 @@ fn finish(edge: &Edge, request_id: &str, response: &mut Response) {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         problem.render(edge, request_id, response);
     }
-    headers::secure(response.headers_mut(), edge.https);
+    headers::secure(response.headers_mut(), edge.https, &edge.page_policy);
     if let Ok(id) = HeaderValue::from_str(request_id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }

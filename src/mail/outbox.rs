@@ -87,7 +87,8 @@ impl Outbox {
         rng: Rng,
     ) -> Result<Self, SettingError> {
         let (config, site, due) = (Arc::clone(config), Arc::clone(site), Arc::default());
-        let renderer = Renderer::new(&config.mail).map_err(|mut faults| faults.swap_remove(0))?;
+        let renderer =
+            Renderer::new(&config.mail, &config.brand).map_err(|mut faults| faults.swap_remove(0))?;
         Ok(Self(Arc::new(Inner {
             config,
             site,

@@ -12,7 +12,7 @@ use super::language::{Language, Languages};
 use super::templates::{COMMON, Fault, Templates};
 use super::wording::{self, Part};
 use super::{Letter, SettingError};
-use crate::config::{self, Config, Links, Site};
+use crate::config::{self, Brand, Config, Links, Palette, Site};
 use crate::email::Email;
 use crate::secret::PlainToken;
 
@@ -37,6 +37,7 @@ pub(super) struct Renderer {
     /// For what cannot happen: the operator's templates were all rendered at the start.
     built_in: Templates,
     languages: Languages,
+    brand: Brand,
 }
 
 impl Renderer {
@@ -44,7 +45,7 @@ impl Renderer {
     ///
     /// # Errors
     /// Everything that is wrong, each with the key that it is about.
-    pub(super) fn new(config: &config::Mail) -> Result<Self, Vec<SettingError>> {
+    pub(super) fn new(config: &config::Mail, brand: &Brand) -> Result<Self, Vec<SettingError>> {
         let about_templates = |faults: Vec<Fault>| -> Vec<SettingError> {
             let told = faults.iter().map(ToString::to_string);
             let error = |problem| SettingError {
@@ -57,7 +58,7 @@ impl Renderer {
             Some(folder) => Templates::with_folder(folder).map_err(about_templates)?,
             None => Templates::built_in(),
         };
-        check(&own).map_err(about_templates)?;
+        check(&own, brand).map_err(about_templates)?;
         let default = Language::parse(config.language.trim());
         let Some(default) = default.filter(|language| own.languages().contains(language)) else {
             let known: Vec<String> = own.languages().iter().map(ToString::to_string).collect();
@@ -75,6 +76,7 @@ impl Renderer {
             own,
             built_in: Templates::built_in(),
             languages,
+            brand: brand.clone(),
         })
     }
 
@@ -91,7 +93,7 @@ impl Renderer {
         site: &Site,
         links: &Links,
     ) -> Rendered {
-        let filling = Filling::of(letter, site, links);
+        let filling = Filling::of(letter, site, links, &self.brand);
         write(&self.own, language, &filling).unwrap_or_else(|fault| {
             tracing::error!(%fault, "a mail template failed; the built-in one is used");
             let english = Language::parse("en");
@@ -115,9 +117,10 @@ struct Filling {
 }
 
 impl Filling {
-    fn of(letter: &Letter, site: &Site, links: &Links) -> Self {
+    fn of(letter: &Letter, site: &Site, links: &Links, brand: &Brand) -> Self {
         let link = letter.link(site, links);
         let (device, ip) = letter.device_and_ip();
+        let [light, dark] = brand.palettes();
         let values = context! {
             name => letter.name().filter(|name| is_presentable(name)),
             device => device.filter(|device| is_presentable(device)),
@@ -126,7 +129,9 @@ impl Filling {
             provider => letter.provider(),
             one_stays => letter.one_stays(),
             link => link.as_deref(),
-            site => site.url().host_str().unwrap_or_default(),
+            site => brand.name.as_deref().or(site.url().host_str()).unwrap_or_default(),
+            light => colours(light),
+            dark => colours(dark),
         };
         let kind = letter.kind();
         Self { kind, link, values }
@@ -162,12 +167,17 @@ fn write(templates: &Templates, language: &Language, with: &Filling) -> Result<R
     })
 }
 
+/// Of a theme what a layout needs.
+fn colours(palette: Palette) -> Value {
+    context! { accent => palette.accent.to_string(), ink => palette.ink.to_string() }
+}
+
 fn shown(part: &Part) -> Value {
     context! { is_link => part.is_link, lines => part.lines.clone() }
 }
 
 /// Renders every letter in every language, with all that can be left out and without.
-fn check(templates: &Templates) -> Result<(), Vec<Fault>> {
+fn check(templates: &Templates, brand: &Brand) -> Result<(), Vec<Fault>> {
     let site = Site::new(
         &Config::for_development(),
         SocketAddr::from(([127, 0, 0, 1], 8080)),
@@ -179,7 +189,7 @@ fn check(templates: &Templates) -> Result<(), Vec<Fault>> {
     for language in templates.languages() {
         for name in [Some("Ada"), None] {
             for letter in Letter::samples(name, &token, &email) {
-                let filling = Filling::of(&letter, &site, &links);
+                let filling = Filling::of(&letter, &site, &links, brand);
                 let result = write(templates, language, &filling)
                     .and_then(|mail| is_whole(templates, &filling, &mail));
                 faults.extend(result.err().filter(|fault| !faults.contains(fault)));

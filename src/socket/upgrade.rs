@@ -24,6 +24,7 @@ use crate::config::Env;
 use crate::error::Code;
 use crate::http::client::Client;
 use crate::http::problem::Problem;
+use crate::http::serve::{Line, Place};
 use crate::hub::Room;
 use crate::secret::PlainToken;
 
@@ -51,6 +52,8 @@ struct Switch {
     introduction: Introduction,
     ip: IpAddr,
     room: Room,
+    /// The connection's place among all.
+    place: Option<Place>,
 }
 
 fn prepare(app: &App, request: &mut Request) -> Result<(Response, Switch), Problem> {
@@ -75,6 +78,7 @@ fn prepare(app: &App, request: &mut Request) -> Result<(Response, Switch), Probl
         ),
     };
     let response = handshake(request)?;
+    let place = request.extensions_mut().remove::<Place>();
     let on_upgrade = request.extensions_mut().remove::<OnUpgrade>();
     let on_upgrade = on_upgrade.ok_or_else(|| bad_request("this connection cannot switch protocols"))?;
     Ok((
@@ -84,6 +88,7 @@ fn prepare(app: &App, request: &mut Request) -> Result<(Response, Switch), Probl
             introduction,
             ip: client.ip,
             room,
+            place,
         },
     ))
 }
@@ -181,6 +186,7 @@ impl Switch {
             introduction,
             ip,
             room,
+            place: of_all,
         } = self;
         // What is needed only for a moment is boxed, and given back before the long wait begins.
         let Some(mut wire) = Box::pin(take_over(&app, on_upgrade)).await else {
@@ -206,7 +212,7 @@ impl Switch {
                 drop(place);
             }
         }
-        drop(room);
+        drop((room, of_all));
     }
 }
 
@@ -218,11 +224,14 @@ async fn take_over(app: &App, on_upgrade: OnUpgrade) -> Option<WebSocketStream<M
         upgraded = patience => upgraded.ok()?.ok()?,
         () = app.lifecycle.stopped().cancelled() => return None,
     };
-    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+    let Ok(parts) = upgraded.downcast::<TokioIo<Line<TcpStream>>>() else {
         tracing::error!("an upgraded connection is not TCP");
         return None;
     };
-    let (stream, early) = (Metered::new(parts.io.into_inner()), parts.read_buf.to_vec());
+    let (stream, early) = (
+        Metered::new(parts.io.into_inner().into_inner()),
+        parts.read_buf.to_vec(),
+    );
     drop(parts.read_buf);
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)

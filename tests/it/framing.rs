@@ -27,16 +27,27 @@ async fn t26_a_head_that_does_not_come_ends_the_connection_after_five_seconds() 
     slow.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
         .await
         .unwrap();
-    // After an answer the next head has the same time.
-    let mut idle = connect().await;
-    idle.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        .await
-        .unwrap();
-    let (silent, slow, idle) = tokio::join!(until_closed(silent), until_closed(slow), until_closed(idle));
-    for (about, taken) in [("silent", silent), ("slow", slow), ("idle", idle)] {
+    // After an answer the next head has the same time, once it has begun.
+    let mut second = connect().await;
+    let request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    second.write_all(request).await.unwrap();
+    second.read_u8().await.unwrap();
+    second.write_all(b"GET /hea").await.unwrap();
+    // Until then it is kept, for proxies.
+    let mut kept = connect().await;
+    kept.write_all(request).await.unwrap();
+    let closed = async { tokio::join!(until_closed(silent), until_closed(slow), until_closed(second)) };
+    let (silent, slow, second) = closed.await;
+    for (about, taken) in [("silent", silent), ("slow", slow), ("second", second)] {
         let bounds = Duration::from_secs(4)..Duration::from_secs(10);
         assert!(bounds.contains(&taken), "{about}: {taken:?}");
     }
+    kept.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answers = String::new();
+    kept.read_to_string(&mut answers).await.unwrap();
+    assert_eq!(answers.matches("HTTP/1.1 200").count(), 2, "{answers}");
 }
 
 /// Requests in which two readers may see different ends.

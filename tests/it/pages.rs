@@ -1,5 +1,6 @@
 //! The pages for people: they only render, run nothing inline, and can be read by everybody.
 
+mod brand;
 mod client_files;
 pub mod hints;
 mod languages;
