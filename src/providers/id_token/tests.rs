@@ -390,10 +390,11 @@ fn t17_an_altered_token_or_something_else_is_no_token() {
             token.len()
         );
     }
-    let message = format!("{}.{array}", parts[0]);
-    let signature = BASE64URL_NOPAD.encode(&(signer.sign)(message.as_bytes()));
+    // serde reads a struct from an array too, member by member.
+    let header = json!(["ES256", "1", "JWT", null, null, null, null]);
+    let token = signer.token(&header, &claims());
     assert!(
-        verify(&format!("{message}.{signature}"), signer.keys()).is_err(),
-        "claims in an array"
+        verify(&token, signer.keys()).is_err(),
+        "a header that is an array"
     );
 }
