@@ -14,10 +14,12 @@ const ISSUER: &str = "https://login.example.org";
 const CLIENT: &str = "hub";
 const NOW: i64 = 1_700_000_000;
 
+type Sign = Box<dyn Fn(&[u8]) -> Vec<u8> + Send>;
+
 /// A key, and how it signs.
 pub(crate) struct Signer {
     pub(crate) jwk: Value,
-    sign: Box<dyn Fn(&[u8]) -> Vec<u8> + Send>,
+    sign: Sign,
 }
 
 impl Signer {
