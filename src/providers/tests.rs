@@ -34,9 +34,9 @@ pub(super) fn configured(id: &str) -> config::Provider {
     }
 }
 
-fn provider(config: config::Provider) -> Provider {
+fn provider(config: &config::Provider) -> Provider {
     let hands = ManualClock::starting_at(Timestamp::from_micros(NOW * 1_000_000));
-    Provider::new(&config, &Clock::Manual(hands)).unwrap()
+    Provider::new(config, &Clock::Manual(hands)).unwrap()
 }
 
 /// What the halves of a sign-in share.
@@ -112,7 +112,7 @@ async fn the_browser_is_sent_out_with_state_challenge_and_scopes() {
             config.token_url = Some("https://login.example.org/token".parse().unwrap());
             config.jwks_url = Some("https://login.example.org/keys".parse().unwrap());
         }
-        let url = provider(config)
+        let url = provider(&config)
             .authorization_url(&Shared::new().way())
             .await
             .unwrap();
@@ -167,7 +167,7 @@ async fn github_tells_the_primary_address_and_whether_it_was_verified() {
             trust_email: trust,
             ..elsewhere("github", &server)
         };
-        let profile = identify(&provider(config)).await.unwrap();
+        let profile = identify(&provider(&config)).await.unwrap();
         assert_eq!(profile.subject, "583231");
         assert_eq!(profile.email.unwrap().as_str(), "ada@example.org");
         assert_eq!(profile.email_verified, verified);
@@ -206,7 +206,7 @@ async fn t16_an_address_at_yandex_is_verified_when_the_operator_says_so() {
             trust_email: trust,
             ..elsewhere("yandex", &server)
         };
-        let profile = identify(&provider(config)).await.unwrap();
+        let profile = identify(&provider(&config)).await.unwrap();
         assert_eq!(
             (profile.subject.as_str(), profile.email_verified),
             ("1000034426", verified)
@@ -224,7 +224,7 @@ async fn t17_a_token_of_another_client_is_refused() {
         "/token" => answer_json(&json!({ "access_token": "y1", "token_type": "bearer" })),
         _ => answer_json(&json!({ "id": "1", "client_id": "another" })),
     });
-    let found = identify(&provider(elsewhere("yandex", &server))).await;
+    let found = identify(&provider(&elsewhere("yandex", &server))).await;
     assert!(matches!(found, Err(Error::Refused(_))), "{found:?}");
 }
 
@@ -264,7 +264,7 @@ async fn t17_a_code_that_is_not_exchanged_is_refused_and_an_outage_is_not() {
         ),
     ] {
         let server = Server::answering(move |_, _| answer.clone());
-        let found = identify(&provider(elsewhere("github", &server)))
+        let found = identify(&provider(&elsewhere("github", &server)))
             .await
             .unwrap_err();
         let text = format!("{found:?}").replace(server.base(), "{base}");
@@ -274,7 +274,7 @@ async fn t17_a_code_that_is_not_exchanged_is_refused_and_an_outage_is_not() {
 
 #[tokio::test]
 async fn t17_a_provider_without_an_issuer_is_told_by_its_site() {
-    let github = provider(configured("github"));
+    let github = provider(&configured("github"));
     for (iss, good) in [
         (None, true),
         (Some("https://github.com/login/oauth"), true),
@@ -324,7 +324,7 @@ async fn a_probe_says_what_is_wrong() {
         "/authorize" => answer(404, ""),
         _ => answer(500, ""),
     });
-    let found = provider(elsewhere("github", &server)).probe().await;
+    let found = provider(&elsewhere("github", &server)).probe().await;
     let problem = format!("{}/token answers 500", server.base());
     assert_eq!(found, Err(Error::Unavailable(problem)));
 }

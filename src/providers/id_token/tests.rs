@@ -14,10 +14,12 @@ const ISSUER: &str = "https://login.example.org";
 const CLIENT: &str = "hub";
 const NOW: i64 = 1_700_000_000;
 
+type Sign = Box<dyn Fn(&[u8]) -> Vec<u8> + Send>;
+
 /// A key, and how it signs.
 pub(crate) struct Signer {
     pub(crate) jwk: Value,
-    sign: Box<dyn Fn(&[u8]) -> Vec<u8> + Send>,
+    sign: Sign,
 }
 
 impl Signer {
@@ -390,10 +392,11 @@ fn t17_an_altered_token_or_something_else_is_no_token() {
             token.len()
         );
     }
-    let message = format!("{}.{array}", parts[0]);
-    let signature = BASE64URL_NOPAD.encode(&(signer.sign)(message.as_bytes()));
+    // serde reads a struct from an array too, member by member.
+    let header = json!(["ES256", "1", "JWT", null, null, null, null]);
+    let token = signer.token(&header, &claims());
     assert!(
-        verify(&format!("{message}.{signature}"), signer.keys()).is_err(),
-        "claims in an array"
+        verify(&token, signer.keys()).is_err(),
+        "a header that is an array"
     );
 }

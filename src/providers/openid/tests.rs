@@ -79,7 +79,7 @@ async fn t17_a_document_that_names_another_issuer_or_lacks_something_is_refused(
     // A slash is a letter too.
     let server = publishing(json!({}), json!({}));
     let company = at(&server, |config| {
-        config.issuer = config.issuer.take().map(|issuer| issuer + "/")
+        config.issuer = config.issuer.take().map(|issuer| issuer + "/");
     });
     assert!(is_refused(&company.openid.metadata(&company.channel).await));
 }
@@ -111,7 +111,7 @@ async fn t18_a_document_sends_nobody_to_a_private_address() {
 async fn what_was_written_goes_over_what_was_discovered_and_may_replace_all_of_it() {
     let server = publishing(json!({}), json!({ "keys": [] }));
     let company = at(&server, |config| {
-        config.token_url = Some("https://login.example.org/token".parse().unwrap())
+        config.token_url = Some("https://login.example.org/token".parse().unwrap());
     });
     let found = company.openid.metadata(&company.channel).await.unwrap();
     assert_eq!(found.token.as_str(), "https://login.example.org/token");

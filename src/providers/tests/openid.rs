@@ -49,7 +49,7 @@ async fn an_id_token_says_who_it_is_and_userinfo_what_it_left_out() {
             userinfo,
             json!(["client_secret_basic", "client_secret_post"]),
         );
-        let provider = provider(company(&server));
+        let provider = provider(&company(&server));
         let profile = identify(&provider).await.unwrap();
         assert_eq!((profile.subject.as_str(), profile.email_verified), ("ada", true));
         assert_eq!(profile.email.unwrap().as_str(), "ada@example.org");
@@ -60,7 +60,7 @@ async fn an_id_token_says_who_it_is_and_userinfo_what_it_left_out() {
             trust_email: Some(false),
             ..company(&server)
         };
-        assert!(!identify(&self::provider(secret)).await.unwrap().email_verified);
+        assert!(!identify(&self::provider(&secret)).await.unwrap().email_verified);
     }
 }
 
@@ -76,7 +76,7 @@ async fn t17_a_wrong_token_or_userinfo_of_somebody_else_is_refused() {
         (json!({ "sub": "" }), json!({ "sub": "" })),
     ] {
         let server = openid(claims.clone(), userinfo, json!(null));
-        let found = identify(&provider(company(&server))).await;
+        let found = identify(&provider(&company(&server))).await;
         assert!(matches!(found, Err(Error::Refused(_))), "{claims}: {found:?}");
     }
 }
@@ -99,7 +99,7 @@ async fn the_secret_goes_where_the_provider_wants_it() {
         let server = openid(json!({}), json!({ "sub": "ada" }), methods.clone());
         let mut config = company(&server);
         config.client_secret = config.client_secret.filter(|_| secret);
-        identify(&provider(config)).await.unwrap();
+        identify(&provider(&config)).await.unwrap();
         let seen = server.seen();
         let request = seen
             .iter()
