@@ -15,9 +15,6 @@ use crate::oauth::Wish;
 use crate::providers::Providers;
 use crate::store::identities::Identity;
 
-/// Longer is no address of anybody's allow-list.
-const MAX_ADDRESS: usize = 2048;
-
 /// An identity at a provider.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Identity)]
@@ -87,7 +84,7 @@ pub async fn list(
 #[derive(Debug, ToSchema)]
 pub struct LinkBody {
     /// An address of `oauth.redirects`, exactly.
-    #[schema(max_length = 2048)]
+    #[schema(min_length = 1, max_length = 2048)]
     redirect_to: String,
     /// SHA-256 of the verifier, in base64url (RFC 7636).
     #[schema(min_length = 43, max_length = 43, pattern = "^[A-Za-z0-9_-]{43}$")]
@@ -96,8 +93,9 @@ pub struct LinkBody {
 
 impl Read for LinkBody {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let redirect_to = fields.required("redirect_to", values::text(MAX_ADDRESS));
-        let code_challenge = fields.required("code_challenge", values::text(MAX_ADDRESS));
+        // Exactly as they came: the service compares.
+        let redirect_to = fields.required("redirect_to", values::string);
+        let code_challenge = fields.required("code_challenge", values::string);
         Some(Self {
             redirect_to: redirect_to?,
             code_challenge: code_challenge?,

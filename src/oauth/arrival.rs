@@ -34,7 +34,8 @@ pub struct Arrival {
 }
 
 impl OAuth {
-    /// GET /api/auth/oauth/{provider}/callback. `kept`: the bindings of all flows that the browser is in.
+    /// GET /api/auth/oauth/{provider}/callback. `answer`: none where it cannot be
+    /// read; `kept`: the bindings of all flows that the browser is in.
     ///
     /// # Errors
     /// [`Error::Stray`] where there is no flow for this browser at this provider to go on with: nobody is
@@ -42,12 +43,13 @@ impl OAuth {
     pub async fn hear(
         &self,
         provider: &str,
-        answer: Answer,
+        answer: Option<Answer>,
         kept: &[Binding],
         by: &Origin,
     ) -> Result<Arrival, Error> {
         self.limits.token(by.ip).await?;
         let provider = self.provider(provider)?;
+        let answer = answer.ok_or(Error::Stray)?;
         let state = answer.state.clone().ok_or(Error::Stray)?;
         // Before the flow is used up: another browser than the one that began cannot end it, nor go on with it.
         let binding = self.binding(&state);

@@ -68,7 +68,7 @@ const TABLE: &str = "
     PUT    /api/roles/{name}             roles:write      401 403 403 200 403 403 403 200
     PUT    /api/users/{id}/site_role     roles:write      401 403 403 200 403 403 403 200
     GET    /api/auth/oauth               -                200 200 200 200 200 200 200 200
-    GET    /api/auth/oauth/{provider}/callback -          400 400 400 400 400 400 400 400
+    GET    /api/auth/oauth/{provider}/callback -          404 404 404 404 404 404 404 404
     GET    /api/auth/oauth/{provider}/link/{token} -      404 404 404 404 404 404 404 404
     GET    /api/auth/oauth/{provider}/start -             400 400 400 400 400 400 400 400
     POST   /api/auth/oauth/exchange      -                410 410 410 410 410 410 410 410

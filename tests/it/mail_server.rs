@@ -103,6 +103,20 @@ fn letters() -> Vec<(Letter, Option<&'static str>)> {
             },
             Some("/recovery/"),
         ),
+        (
+            Letter::IdentityLinked {
+                name: named(),
+                provider: "GitHub".to_owned(),
+            },
+            None,
+        ),
+        (
+            Letter::IdentityUnlinked {
+                name: named(),
+                provider: "GitHub".to_owned(),
+            },
+            None,
+        ),
         (Letter::AccountDeleted { name: named() }, None),
         (Letter::TokenReuse { name, device, ip }, None),
     ]

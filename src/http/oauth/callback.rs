@@ -14,7 +14,7 @@ use super::super::pages::Language;
 use super::super::problem::{CommonProblems, LimitProblems, Problem};
 use super::page;
 use crate::app::App;
-use crate::oauth::{Answer, Error};
+use crate::oauth::Answer;
 use crate::secret::PlainToken;
 
 /// Come back from a provider
@@ -44,14 +44,9 @@ pub async fn callback(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let kept = edge.cookies.bindings(&headers);
-    let heard = match answer(query.as_deref()) {
-        Some(answer) => {
-            app.oauth
-                .hear(&provider, answer, &kept, &client.anonymous())
-                .await
-        }
-        None => Err(Error::Stray),
-    };
+    let answer = answer(query.as_deref());
+    let by = client.anonymous();
+    let heard = app.oauth.hear(&provider, answer, &kept, &by).await;
     match heard {
         Ok(arrival) => {
             let gone = edge.cookies.unbind(&arrival.key);

@@ -31,7 +31,7 @@ use crate::secret::PlainToken;
         ("provider" = String, Path, description = "As in the list of providers"),
         ("redirect_to" = String, Query, description = "Where the answer goes: an address of `oauth.redirects`, exactly"),
         ("code_challenge" = String, Query, description = "SHA-256 of the verifier, in base64url (RFC 7636)"),
-        ("code_challenge_method" = Option<String>, Query, description = "`S256`, if it is said"),
+        ("code_challenge_method" = Option<String>, Query, pattern = "^S256$", description = "`S256`, if it is said"),
     ),
     responses(
         CommonProblems,
