@@ -38,6 +38,7 @@ use crate::email::Email;
 use crate::error::{Code, FieldError};
 use crate::ids::{SessionId, UserId};
 use crate::limits::{Exceeded, Limits};
+use crate::line;
 use crate::password::{Hasher, Overloaded, Password, Unchecked, Unreadable};
 use crate::roles::{Permission, Unconfirmed};
 use crate::secret::PlainToken;
@@ -349,11 +350,7 @@ fn check_name(typed: Option<&str>) -> Result<Option<String>, FieldError> {
     let Some(name) = typed.map(str::trim) else {
         return Ok(None);
     };
-    let forbidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    if name.is_empty() || name.contains(forbidden) {
+    if name.is_empty() || name.contains(line::is_unsafe) {
         let detail = "A name has 1 to 100 characters on one line; leave it out if there is none.";
         return Err(FieldError::new("name", "invalid", detail));
     }

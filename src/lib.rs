@@ -27,7 +27,7 @@
 //!    mail        letter, language, templates, wording, render, outbox, mailer, mailbox
 //!    providers   who people are to Google, Yandex, GitHub, or any OpenID Connect provider
 //!                                       adapters: closed enums, chosen once at start
-//!    ids  clock  secret  email  error  config  metric         primitives: no I/O
+//!    ids  clock  secret  email  line  error  config  metric   primitives: no I/O
 //! ```
 
 pub mod accounts;
@@ -45,6 +45,7 @@ pub mod ids;
 pub mod jobs;
 pub mod lifecycle;
 pub mod limits;
+pub mod line;
 pub mod mail;
 pub mod metric;
 pub mod oauth;

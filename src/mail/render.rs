@@ -14,6 +14,7 @@ use super::wording::{self, Part};
 use super::{Letter, SettingError};
 use crate::config::{self, Brand, Config, Links, Palette, Site};
 use crate::email::Email;
+use crate::line;
 use crate::secret::PlainToken;
 
 /// Names of this length or less appear in a greeting.
@@ -225,12 +226,7 @@ fn is_presentable(text: &str) -> bool {
         && !host_like
         && !text.contains("://")
         && !text.contains('@')
-        && !chars.iter().any(|c| c.is_control() || is_invisible(*c))
-}
-
-/// Line separators and the marks that turn the direction of writing.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        && !text.contains(line::is_unsafe)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use url::Url;
 
 use super::{Error, Profile};
 use crate::email::Email;
+use crate::line;
 
 /// In characters, and as much as a subject of OpenID Connect may have.
 const MAX_SUBJECT: usize = 255;
@@ -41,13 +42,9 @@ impl Said {
 
 /// One line, and nothing that turns the text around it.
 fn name(said: &str) -> Option<String> {
-    let forbidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
     let cut: String = said.trim().chars().take(MAX_NAME).collect();
     let cut = cut.trim_end();
-    (!cut.is_empty() && !cut.contains(forbidden)).then(|| cut.to_owned())
+    (!cut.is_empty() && !cut.contains(line::is_unsafe)).then(|| cut.to_owned())
 }
 
 fn is_avatar(address: &str) -> bool {

@@ -7,6 +7,8 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
+use crate::line;
+
 /// A writer that escapes.
 pub(super) struct Escaped<W>(pub(super) W);
 
@@ -40,10 +42,9 @@ fn escape(event: &[u8]) -> String {
     escaped
 }
 
-/// Control characters, separators of lines, and marks that turn the direction of text.
+/// What is unsafe in a line, and the marks of direction that turn nothing, but hide.
 fn is_unsafe(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    line::is_unsafe(c) || matches!(c, '\u{200e}' | '\u{200f}')
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("metric", &[]),
     ("email", &[]),
+    ("line", &[]),
     ("secret", &[]),
     ("ids", &["clock", "secret"]),
     ("config", &["secret", "email"]),
@@ -26,12 +27,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "mail",
         &[
-            "store", "clock", "config", "email", "error", "ids", "metric", "secret",
+            "store", "clock", "config", "email", "error", "ids", "line", "metric", "secret",
         ],
     ),
     (
         "providers",
-        &["clock", "config", "email", "error", "metric", "secret"],
+        &["clock", "config", "email", "error", "line", "metric", "secret"],
     ),
     // what services are built from
     ("context", &["store", "hub", "mail", "clock", "config", "secret"]),
@@ -78,6 +79,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "email",
             "error",
             "ids",
+            "line",
             "metric",
             "secret",
         ],
