@@ -128,6 +128,7 @@ mod tests {
     use super::*;
 
     async fn panics() {
+        std::future::ready(()).await;
         panic!("as a test wants it");
     }
 

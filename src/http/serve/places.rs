@@ -160,7 +160,9 @@ mod tests {
         let mut next = Box::pin(places.take());
         assert!(next.as_mut().now_or_never().is_none());
         // A socket holds on to the place of its connection.
-        let socket = held.pop().map(|place| place.clone());
+        let connection = held.pop();
+        let socket = connection.clone();
+        drop(connection);
         assert!(next.as_mut().now_or_never().is_none());
         drop(socket);
         assert!(next.now_or_never().is_some());
