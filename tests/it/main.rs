@@ -72,6 +72,7 @@ mod memory;
 mod metrics;
 mod migrations;
 mod mutants;
+mod nginx;
 mod nodes;
 mod openapi;
 mod opening_model;
