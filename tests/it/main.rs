@@ -36,6 +36,7 @@ mod cookie_mode;
 mod cors;
 mod database_cut;
 mod database_silent;
+mod deployment;
 mod drain;
 mod enumeration;
 mod epoch;
