@@ -1,10 +1,11 @@
-//! `cargo run --example watch -- ACCESS_TOKEN [HUB]`: opens a socket and prints every frame that the hub
-//! sends, until the hub closes it. HUB is `http://127.0.0.1:8080` unless given.
+//! `cargo run --example watch -- ACCESS_TOKEN [HUB]`, or `-- EMAIL PASSWORD [HUB]`: opens a socket and prints every
+//! frame that the hub sends, until the hub closes it. HUB is `http://127.0.0.1:8080` unless given.
 //!
 //! This is all that a client needs to do: ask for a socket token, say hello, answer pings. What the frames
 //! mean is in `docs/PROTOCOL.md`.
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -18,10 +19,17 @@ const PROTOCOL: &str = "portcullis.v1";
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let Some(access_token) = arguments.next() else {
-        bail!("usage: cargo run --example watch -- ACCESS_TOKEN [HUB]");
+    let Some(who) = arguments.next() else {
+        bail!("usage: cargo run --example watch -- ACCESS_TOKEN [HUB], or EMAIL PASSWORD [HUB]");
     };
+    let password = if who.contains('@') { arguments.next() } else { None };
     let hub = arguments.next().unwrap_or("http://127.0.0.1:8080".to_owned());
+    // Already installed, if anything else here has.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    let access_token = match password {
+        Some(password) => sign_in(&hub, &who, &password).await?,
+        None => who,
+    };
 
     // A socket token is good for 30 seconds and one socket.
     let ticket = ask_for_token(&hub, &access_token).await?;
@@ -57,20 +65,36 @@ async fn main() -> anyhow::Result<()> {
 }
 
 async fn ask_for_token(hub: &str, access_token: &str) -> anyhow::Result<Value> {
-    // Already installed, if anything else here has.
-    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let client = reqwest::Client::builder().no_proxy().build()?;
     let url = format!("{}/api/auth/socket", hub.trim_end_matches('/'));
-    let answer = client
-        .get(url)
-        .bearer_auth(access_token)
+    answered(client.get(url).bearer_auth(access_token)).await
+}
+
+/// Signs in, at a hub that may have been started just now; gives the access token.
+async fn sign_in(hub: &str, email: &str, password: &str) -> anyhow::Result<String> {
+    let client = reqwest::Client::builder().no_proxy().build()?;
+    let hub = hub.trim_end_matches('/');
+    for _ in 0..100 {
+        if client.get(format!("{hub}/healthz")).send().await.is_ok() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let body = json!({ "email": email, "password": password, "device": "watch" });
+    let pair = answered(client.post(format!("{hub}/api/auth")).json(&body)).await?;
+    Ok(pair["access_token"].as_str().unwrap_or_default().to_owned())
+}
+
+/// The body of an answer that is a success.
+async fn answered(request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
+    let answer = request
         .send()
         .await
         .context("the hub does not answer; does it run?")?;
     let status = answer.status();
     let body = answer.text().await?;
     if !status.is_success() {
-        bail!("no socket token: {body}");
+        bail!("refused: {body}");
     }
     Ok(serde_json::from_str(&body)?)
 }

@@ -33,10 +33,10 @@ fn readme() -> String {
     read("README.md")
 }
 
-/// The blocks of the section `A first walk`.
-fn walk() -> Vec<Step> {
+/// The blocks of a section.
+fn blocks(title: &str) -> Vec<Step> {
     let readme = readme();
-    let section = readme.split("\n## A first walk\n").nth(1).unwrap();
+    let section = readme.split(&format!("\n## {title}\n")).nth(1).unwrap();
     let section = section.split("\n##").next().unwrap();
     let mut steps: Vec<Step> = Vec::new();
     for block in section.split("\n```").skip(1).step_by(2) {
@@ -47,7 +47,7 @@ fn walk() -> Vec<Step> {
                 shown: Vec::new(),
             }),
             "text" | "json" => steps.last_mut().unwrap().shown.push(text.to_owned()),
-            other => panic!("the walk has a block of {other}"),
+            other => panic!("{title} has a block of {other}"),
         }
     }
     steps
@@ -213,7 +213,7 @@ async fn the_walk_of_the_readme_prints_what_the_readme_shows() {
         ("PORTCULLIS_HTTP__LISTEN", "127.0.0.1:0".to_owned()),
         ("PORTCULLIS_METRICS__LISTEN", String::new()),
     ];
-    let mut steps = walk().into_iter();
+    let mut steps = blocks("A first walk").into_iter();
     assert!(steps.len() > 10, "the walk was found");
 
     let start = steps.next().unwrap();
@@ -245,6 +245,26 @@ async fn the_walk_of_the_readme_prints_what_the_readme_shows() {
     }
 }
 
+#[tokio::test]
+async fn five_commands_lead_to_a_forced_logout() {
+    let folder = Folder::new();
+    put_cargo(folder.path()).await;
+    let address = crate::support::free_address().await.to_string();
+    let variables = [
+        ("DATABASE_URL", fresh(&folder).await),
+        ("PORTCULLIS_HTTP__LISTEN", address.clone()),
+        ("PORTCULLIS_METRICS__LISTEN", String::new()),
+    ];
+    let steps = blocks("Five commands");
+    assert_eq!(steps.len(), 5);
+    assert!(steps[0].typed.starts_with("git clone "), "this is the clone");
+    let mut terminal = Terminal::open(folder.path(), &variables);
+    for step in &steps[1..] {
+        assert_eq!(step.typed.trim().lines().count(), 1, "{step:?}");
+        terminal.run(step, &address).await;
+    }
+}
+
 #[test]
 fn what_the_readme_shows_is_compared_whole() {
     for (line, shown, same) in [
@@ -272,7 +292,8 @@ fn every_file_that_a_document_names_exists() {
         documents.push(entry.unwrap().path());
     }
     let mut faults = Vec::new();
-    for document in documents.iter().filter(|path| path.is_file()) {
+    let is_text = |path: &&PathBuf| path.is_file() && path.extension().is_none_or(|kind| kind != "png");
+    for document in documents.iter().filter(is_text) {
         let text = std::fs::read_to_string(document).unwrap();
         let named = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         let links = named.filter(|link| !link.contains("://") && !link.starts_with('#'));

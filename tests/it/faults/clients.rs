@@ -1,6 +1,7 @@
 //! Calling the hub as applications and backends do: with a time-out, on a node of one's choice, and with
 //! each answer noted.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ pub struct Hub {
     pub ledger: Arc<Ledger>,
     /// A service key that may do everything.
     pub key: String,
+    /// What stands before the nodes, if clients do not choose among them.
+    front: Option<SocketAddr>,
 }
 
 /// Somebody with an account.
@@ -94,12 +97,26 @@ impl Hub {
             http,
             ledger,
             key,
+            front: None,
         }
+    }
+
+    /// With what stands before the nodes.
+    pub fn behind(mut self, front: Option<SocketAddr>) -> Self {
+        self.front = front;
+        self
+    }
+
+    /// Where a client calls that would like this node.
+    pub fn address(&self, node: usize) -> SocketAddr {
+        self.front.unwrap_or_else(|| self.nodes[node].address())
     }
 
     /// One request; a body that is null is none.
     pub async fn call(&self, method: Method, node: usize, path: &str, bearer: &str, body: &Value) -> Reply {
-        let mut request = self.http.request(method, self.nodes[node].url(path));
+        let mut request = self
+            .http
+            .request(method, format!("http://{}{path}", self.address(node)));
         if !bearer.is_empty() {
             request = request.bearer_auth(bearer);
         }

@@ -9,6 +9,7 @@
 mod actor;
 mod checker;
 mod clients;
+mod front;
 mod judge;
 mod ledger;
 mod nemesis;
@@ -43,6 +44,7 @@ mod c15_slow_readers;
 mod c16_clock_jumps;
 mod c17_key_rotation;
 mod c18_reconnect_storm;
+mod c19_rolling;
 mod c20_herds;
 mod c21_redis_emptied;
 mod c22_open_transaction;

@@ -12,6 +12,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::actor::{Actor, Rates};
 use super::checker::{Bounds, Histogram};
 use super::clients::{Hub, Session};
+use super::front::Front;
 use super::ledger::{At, Fault, Ledger};
 use super::node::Node;
 use super::people;
@@ -34,6 +35,7 @@ pub struct Run {
     pub nodes: Vec<Arc<Node>>,
     pub redis: Mutex<Redis>,
     pub postgres: Option<Postgres>,
+    pub front: Option<Front>,
     /// The database, past every proxy.
     pub database: std::sync::Mutex<String>,
     pub hub: Arc<Hub>,
@@ -64,10 +66,16 @@ impl Run {
             (None, Some(url)) => people::on(&settings, url.clone()).await,
         };
         let nodes = setup.make_nodes(&settings, &database, redis.address).await;
+        let front = if setup.nginx {
+            Some(Front::before(&nodes).await)
+        } else {
+            None
+        };
         join_all(nodes.iter().map(|node| node.start_surely())).await;
         println!("{name}: started in {:.1} s", began.elapsed().as_secs_f64());
         let ledger = Arc::new(Ledger::open());
-        let hub = Arc::new(Hub::new(nodes.clone(), Arc::clone(&ledger), key));
+        let hub = Hub::new(nodes.clone(), Arc::clone(&ledger), key);
+        let hub = Arc::new(hub.behind(front.as_ref().map(|front| front.address)));
         let swarm = Arc::new(Swarm::new(Arc::clone(&hub), scale));
         let actor = Actor::new(Arc::clone(&hub), Arc::clone(&swarm), users, scale);
         let over = CancellationToken::new();
@@ -79,6 +87,7 @@ impl Run {
             nodes,
             redis: Mutex::new(redis),
             postgres,
+            front,
             database: std::sync::Mutex::new(database),
             hub,
             swarm,

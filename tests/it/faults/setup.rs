@@ -19,6 +19,8 @@ pub struct Setup {
     pub own_postgres: bool,
     /// One that counts its statements.
     pub counting: bool,
+    /// nginx before the nodes, with the project's own configuration.
+    pub nginx: bool,
     pub settings: Settings,
 }
 
@@ -29,12 +31,19 @@ impl Setup {
             sqlite: None,
             own_postgres: false,
             counting: false,
+            nginx: false,
             settings: Vec::new(),
         }
     }
 
     pub fn own_postgres(mut self) -> Self {
         self.own_postgres = true;
+        self
+    }
+
+    /// nginx before the nodes: clients call it, and it chooses.
+    pub fn behind_nginx(mut self) -> Self {
+        self.nginx = true;
         self
     }
 

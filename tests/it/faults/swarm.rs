@@ -352,7 +352,7 @@ impl Client {
 
 /// An upgrade with small buffers: there may be ten thousand.
 pub async fn connect(hub: &Hub, node: usize, ticket: &str) -> Result<WebSocketStream<TcpStream>, Box<Error>> {
-    let address = hub.nodes[node].address();
+    let address = hub.address(node);
     let mut request = format!("ws://{address}/ws")
         .into_client_request()
         .map_err(Box::new)?;

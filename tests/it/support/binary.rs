@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 use std::sync::{Arc, Mutex};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
@@ -29,14 +30,18 @@ pub struct Server {
 }
 
 impl Installation {
+    /// A folder, and nothing that the binary is told.
+    pub fn bare() -> Self {
+        Self {
+            folder: Folder::new(),
+            variables: Vec::new(),
+        }
+    }
+
     /// As a newcomer has it, but for the port and cheap passwords.
     pub async fn new() -> Self {
-        let folder = Folder::new();
-        let database = database::fresh(&folder).await;
-        let mut installation = Self {
-            folder,
-            variables: Vec::new(),
-        };
+        let mut installation = Self::bare();
+        let database = database::fresh(&installation.folder).await;
         for (name, value) in [
             ("DATABASE_URL", database.as_str()),
             ("PORTCULLIS_HTTP__LISTEN", "127.0.0.1:0"),
@@ -145,6 +150,14 @@ impl Installation {
 }
 
 impl Server {
+    /// Asks it to drain and end, and waits until it has.
+    pub async fn terminate(mut self) {
+        let id = i32::try_from(self.process.id().unwrap()).unwrap();
+        kill_process(Pid::from_raw(id).unwrap(), Signal::TERM).unwrap();
+        let status = self.process.wait().await.unwrap();
+        assert!(status.success(), "{status}");
+    }
+
     /// The token in the address that makes the first admin.
     pub async fn setup_token(&self) -> String {
         eventually("the set-up address is printed", || async {

@@ -15,6 +15,8 @@ pub const IDLE: Duration = Duration::from_secs(3);
 pub struct Caller {
     pub address: SocketAddr,
     pub client: Client,
+    /// What comes before every path.
+    base: String,
 }
 
 /// What came back, read to its end.
@@ -33,11 +35,20 @@ impl Caller {
             .pool_idle_timeout(IDLE)
             .build()
             .unwrap();
-        Self { address, client }
+        Self::with(address, client, format!("http://{address}"))
+    }
+
+    /// Calls whoever listens at `address` by the name in `base`, as `client` does.
+    pub fn with(address: SocketAddr, client: Client, base: String) -> Self {
+        Self {
+            address,
+            client,
+            base,
+        }
     }
 
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}{path}", self.base)
     }
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {

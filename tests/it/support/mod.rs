@@ -13,6 +13,7 @@ pub mod jwt;
 pub mod locks;
 pub mod mail_server;
 pub mod mailbox;
+pub mod nginx;
 pub mod people;
 pub mod provider;
 pub mod proxy;

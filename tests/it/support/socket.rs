@@ -1,7 +1,10 @@
 //! A real WebSocket client that speaks `portcullis.v1`.
 
+use std::time::Duration;
+
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
@@ -13,8 +16,8 @@ use super::http::{Answer, Caller};
 
 /// An open socket, seen from the client.
 #[derive(Debug)]
-pub struct TestSocket {
-    pub wire: WebSocketStream<MaybeTlsStream<TcpStream>>,
+pub struct TestSocket<S = MaybeTlsStream<TcpStream>> {
+    pub wire: WebSocketStream<S>,
 }
 
 /// What a socket says next.
@@ -86,7 +89,7 @@ impl Caller {
     }
 }
 
-impl TestSocket {
+impl<S: AsyncRead + AsyncWrite + Unpin> TestSocket<S> {
     pub async fn say(&mut self, frame: Value) {
         self.say_text(&frame.to_string()).await;
     }
@@ -97,8 +100,13 @@ impl TestSocket {
 
     /// The next thing that happens; pings of the heartbeat are answered and passed over.
     pub async fn hear(&mut self) -> Heard {
+        self.hear_within(DEADLINE).await
+    }
+
+    /// As [`hear`](Self::hear), from a socket that may be silent for as long as this.
+    pub async fn hear_within(&mut self, patience: Duration) -> Heard {
         loop {
-            let message = tokio::time::timeout(DEADLINE, self.wire.next())
+            let message = tokio::time::timeout(patience, self.wire.next())
                 .await
                 .expect("the socket is silent");
             match message {

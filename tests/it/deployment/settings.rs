@@ -1,0 +1,210 @@
+//! The environment that each file gives to a hub is one that the hub takes: `config check` says so, which refuses
+//! every variable that it does not know.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::{ask, run};
+use crate::support::binary::Installation;
+use crate::support::database::Folder;
+use crate::support::source::{read, root};
+
+type Variables = BTreeMap<String, String>;
+
+/// The services of a Compose file, as Compose has them.
+async fn services(file: &str) -> BTreeMap<String, Value> {
+    let said = ask(
+        "scripts/python-tool",
+        &["deploy_files", "services", file, ".env.example"],
+    )
+    .await;
+    serde_json::from_str(&said).unwrap()
+}
+
+/// What a service is told, if it is a hub.
+fn variables(service: &Value) -> Option<Variables> {
+    let told = service["environment"].as_object()?;
+    let told = told.iter().map(|(name, value)| {
+        let value = value
+            .as_str()
+            .unwrap_or_else(|| panic!("{name} is no text: {value}"));
+        (name.clone(), value.to_owned())
+    });
+    let told: Variables = told.collect();
+    told.keys()
+        .any(|name| name.starts_with("PORTCULLIS_"))
+        .then_some(told)
+}
+
+/// The lines of a file of variables.
+fn lines(text: &str) -> Variables {
+    let set = text
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.trim().is_empty());
+    let pairs = set.map(|line| line.split_once('=').unwrap());
+    pairs
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+/// Secrets as an operator has them after `deploy/make-secrets` and what it says is left to do.
+async fn secrets(folder: &Folder) {
+    let place = folder.path().to_str().unwrap();
+    let left = ask("deploy/make-secrets", &[place]).await;
+    for name in ["smtp_url", "tls/fullchain.pem", "tls/privkey.pem"] {
+        assert!(left.contains(&format!("  {name}: ")), "{left}");
+    }
+    std::fs::write(
+        folder.path().join("smtp_url"),
+        "smtps://hub:secret@mail.example.org\n",
+    )
+    .unwrap();
+    let master = std::fs::read(folder.path().join("master")).unwrap();
+    let left = ask("deploy/make-secrets", &[place]).await;
+    assert!(!left.contains("smtp_url"), "{left}");
+    let again = std::fs::read(folder.path().join("master")).unwrap();
+    assert_eq!(master, again, "what is there stays");
+}
+
+/// What `config check` says of these variables, with secrets where the files say that they are.
+async fn check(name: &str, variables: &Variables, secrets: &Path) {
+    let mut installation = Installation::bare();
+    for (variable, value) in variables {
+        let file = value.rsplit('/').next().unwrap();
+        let here = secrets.join(file).display().to_string();
+        let value = if variable.ends_with("_FILE") { &here } else { value };
+        installation.set(variable, value);
+    }
+    let output = installation.run(&["config", "check"]).await;
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name}: {said}");
+}
+
+#[tokio::test]
+async fn every_hub_takes_what_it_is_told() {
+    let folder = Folder::new();
+    secrets(&folder).await;
+    for (file, hubs) in [
+        ("docker-compose.yml", &["hub"][..]),
+        ("docker-compose.prod.yml", &["hub-1", "hub-2", "migrate"][..]),
+    ] {
+        let services = services(file).await;
+        let told = services
+            .iter()
+            .filter_map(|(name, service)| Some((name, variables(service)?)));
+        let told: BTreeMap<_, _> = told.collect();
+        let names: Vec<&String> = told.keys().copied().collect();
+        assert_eq!(names, hubs, "{file}");
+        for (name, variables) in told {
+            check(&format!("{file}, {name}"), &variables, folder.path()).await;
+        }
+    }
+    check(".env.example", &lines(&read(".env.example")), folder.path()).await;
+    let unit = read("deploy/systemd/portcullis.service");
+    let set = unit.lines().filter_map(|line| line.strip_prefix("Environment="));
+    let mut told = lines(&read(".env.example"));
+    told.extend(
+        set.map(|set| set.trim_matches('"').split_once('=').unwrap())
+            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+    );
+    check("the unit", &told, folder.path()).await;
+}
+
+#[tokio::test]
+async fn what_one_file_says_of_another_is_so() {
+    let services = services("docker-compose.prod.yml").await;
+    let address = |name: &str| {
+        services[name]["networks"]["web"]["ipv4_address"]
+            .as_str()
+            .unwrap()
+    };
+    let nodes = read("deploy/nginx/nodes.conf");
+    for hub in ["hub-1", "hub-2"] {
+        let told = variables(&services[hub]).unwrap();
+        let nginx = format!("{}/32", address("nginx"));
+        assert_eq!(
+            told["PORTCULLIS_HTTP__TRUSTED_PROXIES"], nginx,
+            "nginx alone is believed"
+        );
+        for port in ["8080", "9464"] {
+            assert!(
+                nodes.contains(&format!("server {}:{port}", address(hub))),
+                "{hub} {port}"
+            );
+        }
+        // Only nginx is reached from outside.
+        assert!(
+            services[hub]["ports"].is_null() && services[hub]["read_only"] == true,
+            "{hub}"
+        );
+        assert_eq!(services[hub]["cap_drop"][0], "ALL");
+    }
+    let site = read("deploy/nginx/site.conf");
+    let url = &lines(&read(".env.example"))["PORTCULLIS_PUBLIC_URL"];
+    assert!(site.contains(&format!("server_name {};", url.strip_prefix("https://").unwrap())));
+    let image = read("Dockerfile");
+    for line in ["USER 10001:10001", "HEALTHCHECK ", r#"ENTRYPOINT ["portcullis"]"#] {
+        assert!(image.lines().any(|found| found.starts_with(line)), "{line}");
+    }
+    let version = read("Cargo.toml").lines().find_map(|line| {
+        Some(
+            line.strip_prefix("rust-version = \"")?
+                .trim_end_matches('"')
+                .to_owned(),
+        )
+    });
+    assert!(image.contains(&format!("ARG RUST=rust:{}-", version.unwrap())));
+}
+
+/// What is compiled into the program lies in folders that the image is built from.
+#[test]
+fn the_image_is_built_from_everything_that_the_program_is_made_of() {
+    let image = read("Dockerfile");
+    let copied: Vec<&str> = image
+        .lines()
+        .filter_map(|line| line.strip_prefix("COPY ")?.split(' ').next())
+        .collect();
+    let sent: Vec<String> = read(".dockerignore")
+        .lines()
+        .map(|line| line.trim_start_matches('!').to_owned())
+        .collect();
+    let mut outside = 0;
+    for source in crate::support::source::rust_files("src") {
+        for piece in source.text.split("include_").skip(1) {
+            let Some(path) = piece.split('"').nth(1).filter(|path| path.starts_with("../../")) else {
+                continue;
+            };
+            let path = path.trim_start_matches("../");
+            outside += 1;
+            assert!(
+                copied.iter().any(|folder| path.starts_with(folder)),
+                "{path} is not copied"
+            );
+            assert!(
+                sent.iter().any(|folder| path.starts_with(folder.as_str())),
+                "{path} is ignored"
+            );
+        }
+    }
+    assert!(outside >= 3);
+    assert!(root().join(".dockerignore").exists() && sent[0].starts_with('#'));
+}
+
+#[tokio::test]
+async fn systemd_takes_the_unit() {
+    let verify = ["verify", "--man=no", "deploy/systemd/portcullis.service"];
+    let output = run("systemd-analyze", &verify).await;
+    let said = String::from_utf8_lossy(&output.stderr);
+    // The program is not installed here; nothing else may be wrong.
+    let faults: Vec<&str> = said
+        .lines()
+        .filter(|line| line.contains("portcullis.service") && !line.contains("/usr/local/bin/portcullis"))
+        .collect();
+    assert!(faults.is_empty(), "{said}");
+    assert!(
+        said.contains("/usr/local/bin/portcullis") || output.status.success(),
+        "it was read: {said}"
+    );
+}
