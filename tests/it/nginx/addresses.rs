@@ -219,8 +219,11 @@ async fn t14_no_token_of_a_mailed_link_is_in_a_log_and_refusals_are_in_the_hubs_
     let away = outside.get(&format!("/recovery/{canary}")).await;
     away.problem(503, "unavailable");
     assert_eq!(away.header("retry-after"), Some("2"));
-    let log = site.nginx.log();
-    assert!(log.len() >= 6);
+    let log = eventually("a line for each request", || async {
+        let log = site.nginx.log();
+        (log.len() >= 6).then_some(log)
+    })
+    .await;
     let said = site.nginx.said();
     assert!(!said.contains("canary"), "{said}");
     let text = format!("{log:?}");
