@@ -129,7 +129,7 @@ fn load(file: Option<&Path>) -> Result<Loaded, ConfigErrors> {
 
 /// The services, for a command that acts and ends. Its log keeps to what is wrong.
 async fn open(loaded: Loaded) -> anyhow::Result<App> {
-    telemetry::init(loaded.config.env, loaded.log_filter.as_deref(), "warn");
+    telemetry::init(&loaded.config, loaded.log_filter.as_deref(), "warn");
     let migrate = loaded.config.env == Env::Development;
     let bound = loaded.config.http.listen;
     App::build(Arc::new(loaded.config), bound, migrate).await

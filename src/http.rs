@@ -12,6 +12,7 @@ pub mod client;
 mod client_files;
 mod cookies;
 mod cors;
+mod counting;
 mod dev_mailbox;
 mod docs;
 mod edge;
@@ -53,6 +54,7 @@ mod sign_in;
 mod site_role;
 mod socket_token;
 mod token_revocation;
+mod trace;
 mod users;
 
 pub use client::{Client, Peer};

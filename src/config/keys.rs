@@ -7,8 +7,8 @@ use url::Url;
 use super::environment::PREFIX;
 use super::section::{Key, Section};
 use super::{
-    Database, Env, Http, Hub, Limits, Links, Mail, Management, Metrics, Passwords, Redis, Registration,
-    Secrets, Tokens,
+    Database, Env, Http, Hub, Limits, Links, Log, Mail, Management, Metrics, Passwords, Redis, Registration,
+    Secrets, Telemetry, Tokens,
 };
 
 const TOP: &[Key] = &[
@@ -23,6 +23,8 @@ const SECTIONS: &[&[Key]] = &[
     Http::KEYS,
     Management::KEYS,
     Metrics::KEYS,
+    Log::KEYS,
+    Telemetry::KEYS,
     Database::KEYS,
     Redis::KEYS,
     Mail::KEYS,

@@ -8,8 +8,8 @@ use super::section::{Key, Section};
 use super::setting::Setting;
 use super::sources::{read_environment, read_file};
 use super::{
-    Config, ConfigErrors, Database, Env, Environment, Fault, Http, Hub, Limits, Links, Mail, Management,
-    Metrics, Passwords, Redis, Registration, Secrets, Source, Tokens, production,
+    Config, ConfigErrors, Database, Env, Environment, Fault, Http, Hub, Limits, Links, Log, Mail, Management,
+    Metrics, Passwords, Redis, Registration, Secrets, Source, Telemetry, Tokens, production,
 };
 
 /// Read from the working directory when it exists and no other file is named.
@@ -89,6 +89,8 @@ impl Config {
             http: Http::read(reader),
             management: Management::read(reader),
             metrics: Metrics::read(reader),
+            log: Log::read(reader),
+            telemetry: Telemetry::read(reader),
             database: Database::read(reader),
             redis: Redis::read(reader),
             mail: Mail::read(reader),
@@ -107,6 +109,8 @@ impl Config {
             super::site::check(url, reader);
         }
         self.http.check(reader);
+        self.log.check(reader);
+        self.telemetry.check(reader);
         self.database.check(reader);
         self.redis.check(reader);
         self.mail.check(reader);
@@ -129,6 +133,8 @@ impl Config {
             self.http.shown(),
             self.management.shown(),
             self.metrics.shown(),
+            self.log.shown(),
+            self.telemetry.shown(),
             self.database.shown(),
             self.redis.shown(),
             self.mail.shown(),

@@ -8,6 +8,7 @@ use super::cookies::Cookies;
 use super::cors::Origins;
 use super::host::Hosts;
 use super::pages::{Pages, Surroundings};
+use super::trace::Traced;
 use crate::config::{Env, Transport};
 use crate::context::Context;
 use crate::error::Code;
@@ -25,6 +26,7 @@ pub struct Edge {
     pub origins: Origins,
     pub cookies: Cookies,
     pub trusted_proxies: Vec<IpNet>,
+    pub traced: Traced,
     pub pages: Pages,
     pub client: ClientFiles,
     pub development: bool,
@@ -45,6 +47,7 @@ impl Edge {
             origins: Origins::new(config, site),
             cookies: Cookies::new(site),
             trusted_proxies: config.http.trusted_proxies.clone(),
+            traced: Traced::by(&config.telemetry),
             pages: Pages::new(Surroundings {
                 root: root(site.url().path()),
                 base: site.issuer().to_owned(),
@@ -73,6 +76,7 @@ impl Edge {
             origins: Origins::of(&["https://app.example.org"]),
             cookies: Cookies::of("https://auth.example.org"),
             trusted_proxies: vec![IpNet::from(std::net::IpAddr::from([10, 0, 0, 1]))],
+            traced: Traced::No,
             pages: Pages::new(Surroundings {
                 root: String::new(),
                 base: "https://auth.example.org".into(),

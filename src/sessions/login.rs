@@ -50,8 +50,8 @@ struct Started {
     mailed: bool,
 }
 
-/// One of [`metric::SIGN_IN_OUTCOMES`].
-fn outcome(error: &Error) -> &'static str {
+/// One of [`metric::SIGN_IN_OUTCOMES`], or of [`metric::REFRESH_OUTCOMES`].
+pub(super) fn outcome(error: &Error) -> &'static str {
     let code = match error {
         Error::Limited(_) => Code::RateLimited,
         Error::Overloaded(_) => Code::Overloaded,

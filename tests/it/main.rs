@@ -115,6 +115,7 @@ mod sweep;
 mod texts;
 mod timing_ranks;
 mod token_revocation;
+mod traces;
 mod users;
 mod verifiers;
 mod vouched;

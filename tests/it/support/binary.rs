@@ -5,12 +5,13 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 use std::sync::{Arc, Mutex};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
 use super::database::{self, Folder};
-use super::eventually;
 use super::http::Caller;
+use super::{DEADLINE, eventually};
 
 /// A folder, a database, and what the binary is told about them.
 #[derive(Debug)]
@@ -145,6 +146,14 @@ impl Installation {
 }
 
 impl Server {
+    /// Asks the process to end, and waits until it has; gives its exit code.
+    pub async fn end(&mut self) -> i32 {
+        let id = i32::try_from(self.process.id().expect("it runs")).unwrap();
+        kill_process(Pid::from_raw(id).unwrap(), Signal::TERM).unwrap();
+        let ended = tokio::time::timeout(DEADLINE, self.process.wait()).await;
+        ended.expect("it ends").unwrap().code().expect("by itself")
+    }
+
     /// The token in the address that makes the first admin.
     pub async fn setup_token(&self) -> String {
         eventually("the set-up address is printed", || async {
