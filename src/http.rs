@@ -50,6 +50,7 @@ mod server_metadata;
 mod service_keys;
 mod sessions;
 mod setup;
+pub mod sight;
 mod sign_in;
 mod site_role;
 mod socket_token;

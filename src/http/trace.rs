@@ -39,14 +39,14 @@ impl Traced {
     /// The span of a request. The fields `otel.…` are for the collector: without one the log is spared them.
     pub(super) fn span(self, request_id: &str, method: &'static str, route: &str) -> Span {
         if self == Self::No {
-            return tracing::info_span!("request", request_id, method, route);
+            return tracing::info_span!("request", %request_id, method, %route);
         }
         let name = format!("{method} {route}");
         let span = tracing::info_span!(
             "request",
-            request_id,
+            %request_id,
             method,
-            route,
+            %route,
             otel.kind = "server",
             otel.name = name
         );

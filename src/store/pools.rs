@@ -5,7 +5,6 @@
 //! `unit.rs` says. SQLite lives in the process, and answers.
 
 use std::fs::DirBuilder;
-use std::future::Future;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::str::FromStr;
@@ -176,7 +175,7 @@ impl Db {
             Self::Postgres {
                 requests, returning, ..
             } => Tx::Postgres(acquire(requests, returning).await?),
-            Self::Sqlite { writer, .. } => Tx::Sqlite(SqliteHandle::Single(timed(writer.acquire()).await?)),
+            Self::Sqlite { writer, .. } => single_sqlite(writer).await?,
         })
     }
 
@@ -187,7 +186,7 @@ impl Db {
     pub async fn read(&self) -> Result<Tx, Error> {
         Ok(match self {
             Self::Postgres { .. } => self.single().await?,
-            Self::Sqlite { readers, .. } => Tx::Sqlite(SqliteHandle::Single(timed(readers.acquire()).await?)),
+            Self::Sqlite { readers, .. } => single_sqlite(readers).await?,
         })
     }
 
@@ -302,7 +301,9 @@ impl Db {
 
 async fn acquire(pool: &PgPool, returning: &TaskTracker) -> Result<PostgresHandle, Error> {
     let asked = Instant::now();
-    let connection = timed(pool.acquire()).await?;
+    let connection = pool.acquire().await;
+    note_wait(asked);
+    let connection = connection?;
     Ok(PostgresHandle::new(
         connection,
         asked.elapsed(),
@@ -310,12 +311,9 @@ async fn acquire(pool: &PgPool, returning: &TaskTracker) -> Result<PostgresHandl
     ))
 }
 
-/// Notes how long `connection` was waited for.
-async fn timed<T>(connection: impl Future<Output = T>) -> T {
-    let asked = Instant::now();
-    let had = connection.await;
+/// Notes how long a connection was waited for. (A wrapper around the waiting would double its size in every caller.)
+fn note_wait(asked: Instant) {
     metrics::histogram!(metric::DATABASE_WAIT).record(asked.elapsed().as_secs_f64());
-    had
 }
 
 async fn begin_postgres(pool: &PgPool, returning: &TaskTracker) -> Result<Tx, Error> {
@@ -326,9 +324,17 @@ async fn begin_postgres(pool: &PgPool, returning: &TaskTracker) -> Result<Tx, Er
 
 async fn begin_sqlite(pool: &SqlitePool) -> Result<Tx, Error> {
     // IMMEDIATE: a deferred transaction that reads, then writes, fails when another wrote between.
-    Ok(Tx::Sqlite(SqliteHandle::Transaction(
-        timed(pool.begin_with("begin immediate")).await?,
-    )))
+    let asked = Instant::now();
+    let transaction = pool.begin_with("begin immediate").await;
+    note_wait(asked);
+    Ok(Tx::Sqlite(SqliteHandle::Transaction(transaction?)))
+}
+
+async fn single_sqlite(pool: &SqlitePool) -> Result<Tx, Error> {
+    let asked = Instant::now();
+    let connection = pool.acquire().await;
+    note_wait(asked);
+    Ok(Tx::Sqlite(SqliteHandle::Single(connection?)))
 }
 
 /// Whether a connection that was idle for so long can be used. One that does not answer is replaced.

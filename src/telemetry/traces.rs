@@ -36,7 +36,9 @@ impl Traces {
         let Some(endpoint) = &config.otlp_endpoint else {
             return Ok(Self(None));
         };
-        let address = format!("{}/v1/traces", endpoint.as_str().trim_end_matches('/'));
+        let base = endpoint.as_str().trim_end_matches('/');
+        let base = base.strip_suffix("/v1/traces").unwrap_or(base);
+        let address = format!("{base}/v1/traces");
         let headers = config.headers().unwrap_or_default().into_iter();
         let headers: HashMap<String, String> = headers
             .map(|(name, value)| (name, value.expose_secret().to_owned()))
@@ -82,9 +84,9 @@ impl Traces {
         let Some(provider) = self.0 else { return };
         // The SDK waits on this thread for its own, which needs the runtime's others to send.
         let last = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(LAST));
-        match tokio::time::timeout(LAST, last).await {
-            Ok(Ok(Ok(()))) => {}
-            _ => tracing::warn!("the last traces could not be delivered"),
+        let delivered = tokio::time::timeout(LAST, last).await;
+        if !matches!(delivered, Ok(Ok(Ok(())))) {
+            tracing::warn!("the last traces could not be delivered");
         }
     }
 }

@@ -108,16 +108,22 @@ impl Installation {
     /// As [`serve`](Self::serve), with its log in the file `log`.
     pub async fn serve_logging_to(&self, log: &Path) -> Server {
         let log = std::fs::File::create(log).unwrap();
-        self.serve_with(Stdio::from(log)).await
+        self.serve_with(&["serve"], Stdio::from(log)).await
     }
 
     /// Starts `serve` and waits until it listens.
     pub async fn serve(&self) -> Server {
-        self.serve_with(Stdio::inherit()).await
+        self.serve_with(&["serve"], Stdio::inherit()).await
     }
 
-    async fn serve_with(&self, stderr: Stdio) -> Server {
-        let mut command = self.command(&["serve"]);
+    /// As [`serve`](Self::serve), and leaves the database as it is, which is what production does.
+    pub async fn serve_as_it_is(&self) -> Server {
+        self.serve_with(&["serve", "--no-migrate"], Stdio::inherit())
+            .await
+    }
+
+    async fn serve_with(&self, arguments: &[&str], stderr: Stdio) -> Server {
+        let mut command = self.command(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
         let mut process = command.spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
