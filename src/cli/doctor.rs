@@ -4,13 +4,13 @@
 //! Each file below is a check: a function from the [`Patient`] to what it found. To add one, write its file and its line
 //! in [`examine`].
 
+mod bus;
 mod configuration;
 mod database;
 mod files;
 mod keys;
 mod mail;
 mod public;
-mod redis;
 mod socket;
 mod web;
 
@@ -138,7 +138,7 @@ async fn examine(patient: &Patient) -> Vec<Finding> {
     found.extend(files::look(patient));
     found.extend(keys::look_at_master(patient));
     found.extend(database::look(patient).await);
-    found.extend(redis::look(patient).await);
+    found.extend(bus::look(patient).await);
     found.extend(mail::look(patient).await);
     found.extend(public::look(patient).await);
     found.extend(socket::look(patient).await);

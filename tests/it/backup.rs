@@ -10,7 +10,7 @@ use crate::support::Pair;
 use crate::support::binary::{Installation, Server};
 use crate::support::database::{is_postgres, program};
 use crate::support::people::PASSWORD;
-use crate::support::sql;
+use crate::support::{free_address, sql};
 
 const ADA: &str = "ada@example.org";
 
@@ -68,6 +68,8 @@ async fn sign_in(server: &Server) -> Pair {
 async fn a_copy_that_was_made_while_the_hub_ran_serves_again_and_old_sessions_with_it() {
     let mut installation = Installation::new().await;
     installation.set("PORTCULLIS_HUB__DRAIN", "0.1");
+    // Its address is the issuer of its tokens.
+    installation.set("PORTCULLIS_HTTP__LISTEN", &free_address().await.to_string());
     let user = ["user", "create", "--email", ADA, "--active", "--password-stdin"];
     installation.ask_with(&user, &format!("{PASSWORD}\n")).await;
     let scopes = Permission::SessionsRevoke.as_str();
@@ -91,8 +93,12 @@ async fn a_copy_that_was_made_while_the_hub_ran_serves_again_and_old_sessions_wi
     assert_eq!(server.end().await, 0);
     restore(&url, &copy).await;
 
-    let report = installation.ask(&["doctor", "--json"]).await;
-    assert!(report.contains("up to date"), "{report}");
+    let report = installation.run(&["doctor", "--json"]).await.stdout;
+    let report = String::from_utf8(report).unwrap();
+    assert!(
+        report.contains("up to date") && report.contains("opened; "),
+        "{report}"
+    );
     let server = installation.serve().await;
     let hub = &server.caller;
     assert!(hub.is_live(&kept).await);
@@ -110,6 +116,8 @@ async fn a_copy_that_was_made_while_the_hub_ran_serves_again_and_old_sessions_wi
 async fn a_hub_whose_master_secret_is_lost_goes_on_with_another_when_its_signing_keys_are_deleted() {
     let mut installation = Installation::new().await;
     installation.set("PORTCULLIS_HUB__DRAIN", "0.1");
+    // Its address is the issuer of its tokens.
+    installation.set("PORTCULLIS_HTTP__LISTEN", &free_address().await.to_string());
     let user = ["user", "create", "--email", ADA, "--active", "--password-stdin"];
     installation.set(
         "PORTCULLIS_SECRETS__MASTER",

@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 use crate::support::binary::{Installation, Server};
 use crate::support::database::{fresh_postgres, is_postgres};
 use crate::support::people::PASSWORD;
+use crate::support::source::rust_files;
 use crate::support::sql;
 
 /// What a migration took away or made stricter although it should only add, and why the version before could live with
@@ -165,14 +166,26 @@ async fn what_the_version_before_would_stumble_over_is_found() {
     }
 }
 
-/// What the release after this one might do, as it is allowed to.
-const LATER: &[&str] = &[
-    "alter table users add column later text",
-    "alter table sessions add column later bigint not null default 0",
-    "alter table journal add column later text not null default ''",
-    "create table later (id bigint primary key, user_id bigint)",
-    "create index sessions_later on sessions (later)",
-];
+/// What the release after this one might do, as it is allowed to: a column more in every table, and a table more.
+async fn migrate_further(installation: &Installation) {
+    let url = installation.database_url();
+    let tables = if is_postgres() {
+        "select tablename::text from pg_tables where schemaname = current_schema()"
+    } else {
+        "select name from sqlite_master where type = 'table' and name not like 'sqlite_%'"
+    };
+    let tables = sql::texts(url, tables).await.into_iter().flatten();
+    for table in tables.filter(|table| table != "_sqlx_migrations") {
+        sql::texts(url, &format!("alter table {table} add column later text")).await;
+    }
+    sql::texts(url, "create table later (id bigint primary key, name text)").await;
+    let checksum = if is_postgres() { "'\\x00'" } else { "x'00'" };
+    let noted = format!(
+        "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
+         values (9999, 'later', true, {checksum}, 0)"
+    );
+    sql::texts(url, &noted).await;
+}
 
 /// Somebody registers, signs in, refreshes, opens a socket, and is signed out.
 async fn is_used(server: &Server, email: &str) {
@@ -193,25 +206,21 @@ async fn is_used(server: &Server, email: &str) {
     hub.post_as(access, "/api/auth/logout", json!({ "scope": "all" }))
         .await
         .expect(204);
-    socket.signed_out("logout").await;
+    let (frames, code) = socket.read_to_the_end().await;
+    assert_eq!(frames.last().unwrap()["type"], "signed_out", "{code:?}");
 }
 
 #[tokio::test]
 async fn a_server_lives_and_starts_on_the_schema_of_the_next_release() {
     let installation = Installation::new().await;
-    let server = installation.serve().await;
+    let log = installation.folder.path().join("log");
+    let server = installation.serve_logging_to(&log).await;
     is_used(&server, "before@example.org").await;
-    for statement in LATER {
-        sql::texts(installation.database_url(), statement).await;
-    }
-    let checksum = if is_postgres() { "'\\x00'" } else { "x'00'" };
-    let noted = format!(
-        "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
-         values (9999, 'later', true, {checksum}, 0)"
-    );
-    sql::texts(installation.database_url(), &noted).await;
+    migrate_further(&installation).await;
     is_used(&server, "beside@example.org").await;
     drop(server);
+    let said = std::fs::read_to_string(&log).unwrap();
+    assert!(!said.contains("ERROR") && !said.contains("database"), "{said}");
 
     // A node of the version before that is started again meanwhile, as production starts it.
     let server = installation.serve_as_it_is().await;
@@ -224,4 +233,28 @@ async fn a_server_lives_and_starts_on_the_schema_of_the_next_release() {
     );
     let report = installation.ask(&["doctor", "--json"]).await;
     assert!(report.contains("newer than this release knows"), "{report}");
+}
+
+/// A prepared `select *` fails once there is a column more.
+#[test]
+fn every_statement_names_its_columns() {
+    let mut faults = Vec::new();
+    for file in rust_files("src/store") {
+        // `j.*` and `c.*` are all of a subquery, which names its own.
+        let text = file
+            .code()
+            .replace("select * from (", "")
+            .replace("j.*", "")
+            .replace("c.*", "");
+        for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            if line.contains("select *")
+                || line.contains("returning *")
+                || line.contains(".* ")
+                || line.contains(".*,")
+            {
+                faults.push(format!("{}: {line}", file.path.display()));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
 }

@@ -64,6 +64,8 @@ async fn t14_a_run_at_trace_tells_no_secret_that_it_used() {
         ),
         ("REDIS_URL", &redis),
         ("PORTCULLIS_REDIS__PREFIX", &prefix),
+        // A used refresh token is a stolen one, at once.
+        ("PORTCULLIS_TOKENS__REFRESH_GRACE", "0"),
         ("PORTCULLIS_HUB__DRAIN", "0.1"),
         ("OTEL_BSP_SCHEDULE_DELAY", "100"),
     ] {
@@ -103,12 +105,12 @@ async fn t14_a_run_at_trace_tells_no_secret_that_it_used() {
         Place {
             name: "the database",
             bytes: places::database(installation.database_url()).await,
-            sign: "session.begin",
+            sign: "session.create",
         },
         Place {
             name: "Redis",
             bytes: shared,
-            sign: "counters",
+            sign: ":limit:",
         },
     ];
     assert!(

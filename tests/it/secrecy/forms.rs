@@ -12,7 +12,7 @@ pub fn forms(secret: &str) -> Vec<Vec<u8>> {
     let mut forms = vec![
         bytes.to_vec(),
         percent(secret, b"").into(),
-        percent(secret, b" ").replace("%20", "+").into(),
+        percent(secret, b" ").replace(' ', "+").into(),
         HEXLOWER.encode(bytes).into(),
         HEXUPPER.encode(bytes).into(),
         // As a list of numbers, which is how `Debug` shows bytes.
