@@ -18,7 +18,8 @@ async fn run(program: PathBuf, arguments: &[&str]) {
     let output = Command::new(&program).args(arguments).output().await.unwrap();
     assert!(
         output.status.success(),
-        "{program:?}: {}",
+        "{}: {}",
+        program.display(),
         String::from_utf8_lossy(&output.stderr)
     );
 }

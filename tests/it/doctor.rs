@@ -23,9 +23,10 @@ fn nothing(head: &str) -> String {
 fn appends(head: &str) -> String {
     let (lines, before): (Vec<&str>, Vec<&str>) =
         head.lines().partition(|line| !is_named(line, "x-forwarded-for"));
-    let before: String = before.iter().map(|line| format!("{}, ", &line[17..])).collect();
+    let before = before.iter().map(|line| &line["x-forwarded-for: ".len()..]);
+    let trail: Vec<&str> = before.chain(["203.0.113.9"]).collect();
     let mut lines: Vec<String> = lines.into_iter().map(str::to_owned).collect();
-    lines.insert(1, format!("x-forwarded-for: {before}203.0.113.9"));
+    lines.insert(1, format!("x-forwarded-for: {}", trail.join(", ")));
     lines.join("\r\n")
 }
 
@@ -55,7 +56,7 @@ fn is_named(line: &str, name: &str) -> bool {
 }
 
 /// A proxy before `target`, one request a connection. Its task ends with the test's runtime.
-async fn proxy(listener: TcpListener, target: SocketAddr, change: Change) {
+fn proxy(listener: TcpListener, target: SocketAddr, change: Change) {
     tokio::spawn(async move {
         while let Ok((caller, _)) = listener.accept().await {
             tokio::spawn(async move {
@@ -128,7 +129,7 @@ async fn behind(change: Change) -> (Installation, Server) {
     installation.set("PORTCULLIS_PUBLIC_URL", &public);
     installation.set("PORTCULLIS_HTTP__TRUSTED_PROXIES", "127.0.0.1/32");
     let server = installation.serve().await;
-    proxy(listener, server.caller.address, change).await;
+    proxy(listener, server.caller.address, change);
     (installation, server)
 }
 
@@ -193,7 +194,7 @@ async fn a_proxy_that_nobody_listed_is_named() {
         &format!("http://{}", listener.local_addr().unwrap()),
     );
     let server = installation.serve().await;
-    proxy(listener, server.caller.address, appends).await;
+    proxy(listener, server.caller.address, appends);
     let (_, report) = examine(&installation).await;
     is_wrong(&report, "callers", &["127.0.0.1", "http.trusted_proxies"]);
 }

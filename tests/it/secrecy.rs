@@ -7,6 +7,9 @@ mod forms;
 mod life;
 mod places;
 
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
 use crate::support::binary::Installation;
 use crate::support::collector::Collector;
 use crate::support::free_address;
@@ -30,21 +33,30 @@ struct Place {
     sign: &'static str,
 }
 
-/// Whether one of `forms` is in `bytes`.
-fn finds(bytes: &[u8], forms: &[Vec<u8>]) -> bool {
-    forms
-        .iter()
-        .any(|form| bytes.windows(form.len()).any(|window| window == form.as_slice()))
+/// The first of `secrets` of which a form is in `bytes`. One look at each byte, however many there are.
+fn told<'a>(bytes: &[u8], secrets: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let mut begins: HashMap<[u8; 8], Vec<(&str, Vec<u8>)>> = HashMap::new();
+    for secret in secrets {
+        for form in forms(secret) {
+            let begin = form[..8].try_into().unwrap();
+            begins.entry(begin).or_default().push((secret, form));
+        }
+    }
+    let mut windows = bytes.windows(8).enumerate();
+    windows.find_map(|(at, window)| {
+        let begin: [u8; 8] = window.try_into().unwrap();
+        let mut here = begins.get(&begin)?.iter();
+        here.find_map(|(secret, form)| bytes[at..].starts_with(form).then_some(*secret))
+    })
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn t14_a_run_at_trace_tells_no_secret_that_it_used() {
-    let (sink, collector, metrics) = (
-        SmtpSink::start().await,
-        Collector::start().await,
-        free_address().await,
-    );
-    let (redis, prefix) = (redis::shared(), redis::fresh_prefix());
+/// A hub that uses everything there is, and says as much as it can.
+async fn talkative(
+    sink: &SmtpSink,
+    collector: &Collector,
+    metrics: SocketAddr,
+    (redis, prefix): (&str, &str),
+) -> Installation {
     let mut installation = Installation::new().await;
     for (name, value) in [
         ("RUST_LOG", "trace"),
@@ -62,8 +74,8 @@ async fn t14_a_run_at_trace_tells_no_secret_that_it_used() {
             "PORTCULLIS_TELEMETRY__OTLP_HEADERS",
             &format!("authorization=Bearer {COLLECTOR}"),
         ),
-        ("REDIS_URL", &redis),
-        ("PORTCULLIS_REDIS__PREFIX", &prefix),
+        ("REDIS_URL", redis),
+        ("PORTCULLIS_REDIS__PREFIX", prefix),
         // A used refresh token is a stolen one, at once.
         ("PORTCULLIS_TOKENS__REFRESH_GRACE", "0"),
         ("PORTCULLIS_HUB__DRAIN", "0.1"),
@@ -71,6 +83,18 @@ async fn t14_a_run_at_trace_tells_no_secret_that_it_used() {
     ] {
         installation.set(name, value);
     }
+    installation
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t14_a_run_at_trace_tells_no_secret_that_it_used() {
+    let (sink, collector, metrics) = (
+        SmtpSink::start().await,
+        Collector::start().await,
+        free_address().await,
+    );
+    let (redis, prefix) = (redis::shared(), redis::fresh_prefix());
+    let installation = talkative(&sink, &collector, metrics, (&redis, &prefix)).await;
     let log = installation.folder.path().join("log");
     let mut server = installation.serve_logging_to(&log).await;
     let mut secrets = Secrets::default();
@@ -119,25 +143,12 @@ async fn t14_a_run_at_trace_tells_no_secret_that_it_used() {
         secrets.all().len()
     );
     for place in &read {
-        assert!(
-            finds(&place.bytes, &[place.sign.into()]),
-            "{} was read",
-            place.name
-        );
-        for secret in secrets.all() {
-            assert!(
-                !finds(&place.bytes, &forms(secret)),
-                "{secret} is in {}",
-                place.name
-            );
-        }
+        let text = String::from_utf8_lossy(&place.bytes);
+        assert!(text.contains(place.sign), "{} was read", place.name);
+        let secret = told(&place.bytes, secrets.all().iter().map(String::as_str));
+        assert_eq!(secret, None, "it is in {}", place.name);
     }
     let lines = String::from_utf8(read[0].bytes.clone()).unwrap();
-    assert!(
-        lines
-            .lines()
-            .any(|line| line.contains("\"TRACE\"") || line.contains("\"DEBUG\""))
-    );
     for line in lines.lines() {
         let record: serde_json::Value =
             serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
