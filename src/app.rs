@@ -1,5 +1,7 @@
 //! The application: its services, built once from the configuration, and its life from start to drain.
 
+mod gauges;
+
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -60,6 +62,8 @@ pub struct Inner {
     pub service_keys: ServiceKeys,
     pub hasher: Hasher,
     pub limits: Limits,
+    /// When the services were built, in seconds since 1970.
+    started: usize,
     /// The way to Redis, where there is one.
     redis: Option<Link>,
     /// How many connections there may be.
@@ -173,6 +177,7 @@ impl App {
             limits,
             redis,
             places,
+            started: usize::try_from(cx.now().micros() / 1_000_000).unwrap_or(0),
             lifecycle: Lifecycle::new(),
             cx,
         })))
@@ -266,7 +271,8 @@ impl App {
         if let Some(address) = cx.config.metrics.listen {
             let listener = TcpListener::bind(address).await;
             let listener = listener.with_context(|| format!("metrics.listen: cannot listen on {address}"))?;
-            telemetry::serve_metrics(listener, life);
+            let app = self.clone();
+            telemetry::serve_metrics(listener, move || gauges::look(&app), life);
         }
         life.spawn_job(
             "http",

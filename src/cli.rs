@@ -4,6 +4,7 @@
 //! Commands build the same [`App`] as the server and work beside a running one.
 
 mod config;
+mod doctor;
 mod duration;
 mod healthcheck;
 mod key;
@@ -50,6 +51,8 @@ enum Command {
     Keys(keys::Args),
     /// Check or show the configuration
     Config(config::Args),
+    /// Try everything that the hub needs; say what is wrong and what to do
+    Doctor(doctor::Args),
     /// Print the OpenAPI document
     Openapi,
     /// Ask a running hub whether it lives; for containers
@@ -104,6 +107,7 @@ async fn execute(cli: Cli) -> Result<(), Failure> {
         Command::Key(args) => key::run(load(file)?, args).await,
         Command::Keys(args) => keys::run(load(file)?, args).await,
         Command::Config(args) => config::run(file, &args),
+        Command::Doctor(args) => doctor::run(load(file)?, &args).await,
         Command::Openapi => openapi::run(),
         Command::Healthcheck(args) => healthcheck::run(file, args).await,
     }
@@ -129,7 +133,7 @@ fn load(file: Option<&Path>) -> Result<Loaded, ConfigErrors> {
 
 /// The services, for a command that acts and ends. Its log keeps to what is wrong.
 async fn open(loaded: Loaded) -> anyhow::Result<App> {
-    telemetry::init(loaded.config.env, loaded.log_filter.as_deref(), "warn");
+    telemetry::init(&loaded.config, loaded.log_filter.as_deref(), "warn");
     let migrate = loaded.config.env == Env::Development;
     let bound = loaded.config.http.listen;
     App::build(Arc::new(loaded.config), bound, migrate).await

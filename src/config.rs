@@ -9,6 +9,7 @@ mod environment;
 #[cfg(test)]
 mod example;
 mod fault;
+mod hazards;
 mod keys;
 mod load;
 mod master;
@@ -26,6 +27,7 @@ mod http;
 mod hub;
 mod limits;
 mod links;
+mod log;
 mod mail;
 mod management;
 mod metrics;
@@ -35,6 +37,7 @@ mod peppers;
 mod redis;
 mod registration;
 mod secrets;
+mod telemetry;
 mod tokens;
 
 use std::path::PathBuf;
@@ -47,11 +50,13 @@ pub use colour::Colour;
 pub use database::Database;
 pub use environment::Environment;
 pub use fault::{ConfigErrors, Fault};
+pub use hazards::Hazard;
 pub use http::Http;
 pub use hub::Hub;
 pub use limits::Limits;
 pub use links::Links;
 pub use load::{DEFAULT_FILE, Loaded, Shown};
+pub use log::{Log, LogFormat};
 pub use mail::{Mail, Transport};
 pub use management::Management;
 pub use master::MasterError;
@@ -64,6 +69,7 @@ pub use redis::Redis;
 pub use registration::Registration;
 pub use secrets::Secrets;
 pub use site::{Site, is_loopback};
+pub use telemetry::Telemetry;
 pub use tokens::Tokens;
 
 /// What the server is run for.
@@ -86,6 +92,8 @@ pub struct Config {
     pub http: Http,
     pub management: Management,
     pub metrics: Metrics,
+    pub log: Log,
+    pub telemetry: Telemetry,
     pub database: Database,
     pub redis: Redis,
     pub mail: Mail,
@@ -111,6 +119,8 @@ impl Config {
             http: Http::default(),
             management: Management::default(),
             metrics: Metrics::default(),
+            log: Log::default(),
+            telemetry: Telemetry::default(),
             database: Database::default(),
             redis: Redis::default(),
             mail: Mail::default(),

@@ -17,7 +17,7 @@ use crate::config::Config;
 pub use language::{Language, accepted, preferred};
 pub use letter::Letter;
 pub use mailbox::{CaughtMail, caught};
-pub use mailer::{DeliveryError, Mailer};
+pub use mailer::{Broken, DeliveryError, Mailer, Talk, probe};
 pub use outbox::{Content, Mail, Outbox, listed};
 
 /// A setting that no mail can be written or sent with.

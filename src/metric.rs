@@ -1,11 +1,12 @@
 //! The names of all metrics, their kinds and meanings, and the values of their labels. Whoever measures takes
-//! the name from here; `telemetry` describes every one of them and starts it at 0.
+//! the name from here; `telemetry` describes every one of them and starts it at 0, but for those of requests, which
+//! `http` starts, because it knows the routes. What is looked at when somebody reads them, `app::gauges` does.
 //!
 //! Durations are in seconds. Labels have few values, never an id or an address.
 
-/// Requests by `method`, `route` and `status`. Its series are made as routes are called.
+/// Requests by `method`, `route` and `status`. `http` starts those that its document knows; others are made as they occur.
 pub const HTTP_REQUESTS: &str = "portcullis_http_requests_total";
-/// Time from a request to its answer, by `method` and `route`. Its series are made as routes are called.
+/// Time from a request to its answer, by `method` and `route`. Its series begin as those of the requests.
 pub const HTTP_REQUEST: &str = "portcullis_http_request_seconds";
 /// From the commit of a revocation to the close frame of each of its sockets.
 pub const REVOCATION_APPLY: &str = "portcullis_revocation_apply_seconds";
@@ -36,6 +37,37 @@ pub const MAILS: &str = "portcullis_mails_total";
 /// For how long the mail has waited that has waited longest.
 pub const MAIL_LAG: &str = "portcullis_mail_lag";
 
+/// Tries to refresh; label `outcome` is one of [`REFRESH_OUTCOMES`].
+pub const REFRESHES: &str = "portcullis_refreshes_total";
+/// Requests whose handler panicked, each answered 500.
+pub const PANICS: &str = "portcullis_panics_total";
+/// Time until a connection to the database was had, or was not.
+pub const DATABASE_WAIT: &str = "portcullis_database_wait_seconds";
+/// Connections to the database that are open; label `pool` is one of [`POOLS`].
+pub const DATABASE_CONNECTIONS: &str = "portcullis_database_connections";
+/// Those of them that are in use.
+pub const DATABASE_BUSY: &str = "portcullis_database_connections_busy";
+/// Password hashes that are computed.
+pub const PASSWORDS_RUNNING: &str = "portcullis_passwords_running";
+/// Password hashes that wait for a core.
+pub const PASSWORDS_WAITING: &str = "portcullis_passwords_waiting";
+/// Whether other nodes' changes arrive by themselves: 1, also where there is one node alone.
+pub const BUS_UP: &str = "portcullis_bus_up";
+/// For how long this node's sockets may live without hearing from SQL again.
+pub const LEASE_LEFT: &str = "portcullis_lease_left_seconds";
+/// How many sockets there may be on this node.
+pub const CONNECTIONS_MAX: &str = "portcullis_connections_max";
+/// Files that the process has open, sockets among them. 0 where the system does not say.
+pub const OPEN_FILES: &str = "portcullis_open_files";
+/// How many it may have.
+pub const OPEN_FILES_MAX: &str = "portcullis_open_files_max";
+/// Memory of the process that is in use. 0 where the system does not say.
+pub const RESIDENT: &str = "portcullis_resident_bytes";
+/// When the process started, in seconds since 1970.
+pub const STARTED: &str = "portcullis_start_time_seconds";
+/// 1; label `version` says which release runs.
+pub const BUILD: &str = "portcullis_build_info";
+
 /// Requests that a limit stopped; label `limit` is one of [`LIMITS`].
 pub const LIMITED: &str = "portcullis_limited_total";
 
@@ -56,6 +88,24 @@ pub const SIGN_IN_OUTCOMES: &[&str] = &[
     "unavailable",
     "internal",
 ];
+
+/// How a try to refresh ends: `ok`, or the public error code that answers it.
+pub const REFRESH_OUTCOMES: &[&str] = &[
+    "ok",
+    "invalid_token",
+    "session_revoked",
+    "refresh_reused",
+    "rate_limited",
+    "overloaded",
+    "unavailable",
+    "internal",
+];
+
+/// The pools of connections: the first four with PostgreSQL, the others with SQLite.
+pub const POOLS: &[&str] = &["requests", "revocations", "tail", "watch", "writer", "readers"];
+
+/// The release that runs.
+pub const VERSION: &[&str] = &[env!("CARGO_PKG_VERSION")];
 
 /// The limits of `limits`, by what they count. `mails:account` answers as ever and sends no mail; `sign_out:address` waits
 /// for its turn.
@@ -107,7 +157,7 @@ pub enum Series {
     One,
     /// One for each value of a label.
     Each(&'static str, &'static [&'static str]),
-    /// None: they are made as they are needed.
+    /// Those that somebody else begins.
     Later,
 }
 
@@ -198,6 +248,12 @@ pub const ALL: &[Metric] = &[
         Series::Each("outcome", SIGN_IN_OUTCOMES),
     ),
     metric(
+        REFRESHES,
+        Kind::Counter,
+        "Tries to refresh by outcome",
+        Series::Each("outcome", REFRESH_OUTCOMES),
+    ),
+    metric(
         LIMITED,
         Kind::Counter,
         "Requests stopped by a limit",
@@ -214,6 +270,90 @@ pub const ALL: &[Metric] = &[
         Kind::Gauge,
         "Age in seconds of the mail that has waited longest in the outbox",
         Series::One,
+    ),
+    metric(
+        PANICS,
+        Kind::Counter,
+        "Requests whose handler panicked",
+        Series::One,
+    ),
+    metric(
+        DATABASE_WAIT,
+        Kind::Histogram,
+        "Time until a connection to the database was had",
+        Series::One,
+    ),
+    metric(
+        DATABASE_CONNECTIONS,
+        Kind::Gauge,
+        "Open connections to the database by pool",
+        Series::Each("pool", POOLS),
+    ),
+    metric(
+        DATABASE_BUSY,
+        Kind::Gauge,
+        "Connections to the database in use by pool",
+        Series::Each("pool", POOLS),
+    ),
+    metric(
+        PASSWORDS_RUNNING,
+        Kind::Gauge,
+        "Password hashes that are computed",
+        Series::One,
+    ),
+    metric(
+        PASSWORDS_WAITING,
+        Kind::Gauge,
+        "Password hashes that wait for a core",
+        Series::One,
+    ),
+    metric(
+        BUS_UP,
+        Kind::Gauge,
+        "1 while other nodes' changes arrive by themselves",
+        Series::One,
+    ),
+    metric(
+        LEASE_LEFT,
+        Kind::Gauge,
+        "How long this node's sockets may live without hearing from SQL again",
+        Series::One,
+    ),
+    metric(
+        CONNECTIONS_MAX,
+        Kind::Gauge,
+        "How many sockets there may be on this node",
+        Series::One,
+    ),
+    metric(
+        OPEN_FILES,
+        Kind::Gauge,
+        "Files that the process has open, sockets among them",
+        Series::One,
+    ),
+    metric(
+        OPEN_FILES_MAX,
+        Kind::Gauge,
+        "How many files the process may have open",
+        Series::One,
+    ),
+    metric(
+        RESIDENT,
+        Kind::Gauge,
+        "Memory of the process that is in use",
+        Series::One,
+    ),
+    metric(
+        STARTED,
+        Kind::Gauge,
+        "When the process started, in seconds since 1970",
+        Series::One,
+    ),
+    metric(
+        BUILD,
+        Kind::Gauge,
+        "1, with the release that runs",
+        Series::Each("version", VERSION),
     ),
 ];
 

@@ -39,7 +39,7 @@ use crate::ids::{SessionId, UserId};
 use crate::limits::{Exceeded, Limits};
 use crate::mail::Letter;
 use crate::password::{Hasher, Overloaded};
-use crate::secret::PlainToken;
+use crate::secret::{MasterKey, PlainToken};
 use crate::store::sessions::Unspent;
 use crate::store::users::{AuthState, User};
 use crate::store::{self, Tx};
@@ -248,6 +248,14 @@ impl Sessions {
     pub async fn reload_keys(&self) -> Result<(), Error> {
         self.keys.reload().await
     }
+}
+
+/// Whether `master` opens the private halves in `rows`. For `portcullis doctor`.
+///
+/// # Errors
+/// Why it does not.
+pub fn open_keys(rows: &[store::signing_keys::Row], master: &MasterKey) -> Result<(), Error> {
+    key_set::KeySet::read(rows, master).map(drop)
 }
 
 /// The public code of a refusal, for the audit log. `None`: no decision was made about anybody.

@@ -14,6 +14,7 @@
 
 pub mod audit;
 mod backend;
+pub mod condition;
 mod error;
 pub mod identities;
 pub mod journal;

@@ -35,8 +35,18 @@ pub(super) fn run(file: Option<&Path>, args: &Args) -> Result<(), Failure> {
         Err(faults) => return Err(faults.into()),
     };
     match (&args.act, args.json) {
-        (Act::Check, true) => output::line(json!({ "valid": true, "faults": [] }).to_string()),
-        (Act::Check, false) => output::line("the configuration is valid"),
+        (Act::Check, true) => {
+            let hazards = loaded.config.hazards().into_iter();
+            let hazards = hazards.map(|hazard| json!({ "key": hazard.key, "problem": hazard.problem }));
+            let warnings: Vec<Value> = hazards.collect();
+            output::line(json!({ "valid": true, "faults": [], "warnings": warnings }).to_string());
+        }
+        (Act::Check, false) => {
+            for hazard in loaded.config.hazards() {
+                output::line(format!("warning: {}: {}", hazard.key, hazard.problem));
+            }
+            output::line("the configuration is valid");
+        }
         (Act::Show, true) => {
             let values = loaded.shown.iter().map(shown_as_json);
             output::line(json!({ "items": values.collect::<Vec<_>>() }).to_string());

@@ -8,7 +8,7 @@ use crate::store::{self, Db};
 use crate::telemetry;
 
 pub(super) async fn run(loaded: Loaded) -> Result<(), Failure> {
-    telemetry::init(loaded.config.env, loaded.log_filter.as_deref(), "warn");
+    telemetry::init(&loaded.config, loaded.log_filter.as_deref(), "warn");
     let db = Db::connect(&loaded.config.database_url())
         .await
         .context("database.url: cannot open the database")?;

@@ -35,9 +35,12 @@ impl Args {
 
 pub(super) async fn run(loaded: Loaded, args: &Args) -> Result<(), Failure> {
     let config = Arc::new(loaded.config);
-    telemetry::init(config.env, loaded.log_filter.as_deref(), "info");
+    let traces = telemetry::init_with_traces(&config, loaded.log_filter.as_deref(), "info")?;
     if config.metrics.listen.is_some() {
         telemetry::install_metrics();
+    }
+    for hazard in config.hazards() {
+        tracing::warn!(key = hazard.key, "{}", hazard.problem);
     }
     let wanted = config.http.listen;
     let listener = bind(wanted).with_context(|| {
@@ -56,7 +59,9 @@ pub(super) async fn run(loaded: Loaded, args: &Args) -> Result<(), Failure> {
             tracing::warn!(%error, "whether there is an admin yet could not be looked up");
         }
     }
-    Ok(app.until_signalled().await?)
+    let ended = app.until_signalled().await;
+    traces.flush().await;
+    Ok(ended?)
 }
 
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {

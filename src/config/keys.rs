@@ -7,8 +7,8 @@ use url::Url;
 use super::environment::PREFIX;
 use super::section::{Key, Section};
 use super::{
-    Brand, Database, Env, Http, Hub, Limits, Links, Mail, Management, Metrics, OAuth, Passwords, Redis,
-    Registration, Secrets, Tokens, oauth,
+    Brand, Database, Env, Http, Hub, Limits, Links, Log, Mail, Management, Metrics, OAuth, Passwords, Redis,
+    Registration, Secrets, Telemetry, Tokens, oauth,
 };
 
 const TOP: &[Key] = &[
@@ -23,6 +23,8 @@ const SECTIONS: &[&[Key]] = &[
     Http::KEYS,
     Management::KEYS,
     Metrics::KEYS,
+    Log::KEYS,
+    Telemetry::KEYS,
     Database::KEYS,
     Redis::KEYS,
     Mail::KEYS,

@@ -8,8 +8,9 @@ use super::section::Section;
 use super::setting::Setting;
 use super::sources::{read_environment, read_file};
 use super::{
-    Brand, Config, ConfigErrors, Database, Env, Environment, Fault, Http, Hub, Limits, Links, Mail,
-    Management, Metrics, OAuth, Passwords, Redis, Registration, Secrets, Source, Tokens, production,
+    Brand, Config, ConfigErrors, Database, Env, Environment, Fault, Http, Hub, Limits, Links, Log, Mail,
+    Management, Metrics, OAuth, Passwords, Redis, Registration, Secrets, Source, Telemetry, Tokens,
+    production,
 };
 
 /// Read from the working directory when it exists and no other file is named.
@@ -89,6 +90,8 @@ impl Config {
             http: Http::read(reader),
             management: Management::read(reader),
             metrics: Metrics::read(reader),
+            log: Log::read(reader),
+            telemetry: Telemetry::read(reader),
             database: Database::read(reader),
             redis: Redis::read(reader),
             mail: Mail::read(reader),
@@ -109,6 +112,8 @@ impl Config {
             super::site::check(url, reader);
         }
         self.http.check(reader);
+        self.log.check(reader);
+        self.telemetry.check(reader);
         self.database.check(reader);
         self.redis.check(reader);
         self.mail.check(reader);
@@ -133,6 +138,8 @@ impl Config {
             self.http.shown(),
             self.management.shown(),
             self.metrics.shown(),
+            self.log.shown(),
+            self.telemetry.shown(),
             self.database.shown(),
             self.redis.shown(),
             self.mail.shown(),

@@ -49,6 +49,14 @@ impl Config {
     }
 }
 
+impl Config {
+    /// Where the generated secret of development is, or would be.
+    #[must_use]
+    pub fn generated_master(&self) -> PathBuf {
+        self.data_dir.join(FILE)
+    }
+}
+
 /// The secret that an earlier run in development left in `data_dir`.
 pub(super) fn generated(data_dir: &Path) -> Option<String> {
     std::fs::read_to_string(data_dir.join(FILE))

@@ -13,7 +13,7 @@ use serde_json::json;
 use url::Url;
 
 use super::raw::Raw;
-use super::{Env, Transport};
+use super::{Env, LogFormat, Transport};
 
 /// A type that a key can have.
 pub(super) trait Setting: Sized {
@@ -295,6 +295,27 @@ impl Setting for Transport {
         match self {
             Self::Mailbox => json!("mailbox"),
             Self::Smtp => json!("smtp"),
+        }
+    }
+}
+
+impl Setting for Option<LogFormat> {
+    const WANTED: &'static str = "write text or json";
+
+    fn read(raw: &Raw) -> Option<Self> {
+        match raw.text()?.trim() {
+            "" => Some(None),
+            "text" => Some(Some(LogFormat::Text)),
+            "json" => Some(Some(LogFormat::Json)),
+            _ => None,
+        }
+    }
+
+    fn show(&self) -> serde_json::Value {
+        match self {
+            None => serde_json::Value::Null,
+            Some(LogFormat::Text) => json!("text"),
+            Some(LogFormat::Json) => json!("json"),
         }
     }
 }

@@ -27,7 +27,7 @@ pub struct Client {
     pub ip: IpAddr,
     /// The other end of the TCP connection: the caller, or a proxy.
     pub peer: IpAddr,
-    /// The request carries `Forwarded` or an `X-Forwarded-*` header.
+    /// The request carries `X-Forwarded-*`, `Forwarded`, or something else that proxies write.
     pub forwarded: bool,
     /// `ip` is known to be the caller's. It is not when somebody who is not trusted forwards, or when
     /// the trusted proxies' own trail breaks off.
@@ -105,6 +105,11 @@ impl Client {
         }
     }
 
+    /// Whether one of `proxies` sent the request.
+    pub(super) fn came_by(&self, proxies: &[IpNet]) -> bool {
+        contains(proxies, self.peer)
+    }
+
     /// Whether the caller's address is certain and inside one of `nets`.
     #[must_use]
     pub fn is_inside(&self, nets: &[IpNet]) -> bool {
@@ -145,9 +150,22 @@ fn contains(nets: &[IpNet], ip: IpAddr) -> bool {
     nets.iter().any(|net| net.contains(&ip))
 }
 
+/// What proxies write into a request beside `X-Forwarded-…`: they show that there was one, and are never read.
+const SIGNS_OF_A_PROXY: [&str; 9] = [
+    "forwarded",
+    "via",
+    "x-real-ip",
+    "x-client-ip",
+    "client-ip",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "fastly-client-ip",
+    "x-cluster-client-ip",
+];
+
 /// Whether anybody on the way says that the request was forwarded.
 fn is_forwarded(headers: &HeaderMap) -> bool {
-    let says_so = |name: &str| name == "forwarded" || name.starts_with("x-forwarded-");
+    let says_so = |name: &str| SIGNS_OF_A_PROXY.contains(&name) || name.starts_with("x-forwarded-");
     headers.keys().any(|name| says_so(name.as_str()))
 }
 

@@ -11,6 +11,7 @@ use super::cors::Origins;
 use super::headers;
 use super::host::Hosts;
 use super::pages::{Pages, Surroundings};
+use super::trace::Traced;
 use crate::config::{Env, Transport};
 use crate::context::Context;
 use crate::error::Code;
@@ -31,6 +32,7 @@ pub struct Edge {
     pub origins: Origins,
     pub cookies: Cookies,
     pub trusted_proxies: Vec<IpNet>,
+    pub traced: Traced,
     pub pages: Pages,
     /// `/assets/brand.css`.
     pub colours: File,
@@ -55,6 +57,7 @@ impl Edge {
             origins: Origins::new(config, site),
             cookies: Cookies::new(site),
             trusted_proxies: config.http.trusted_proxies.clone(),
+            traced: Traced::by(&config.telemetry),
             pages: Pages::new(Surroundings {
                 root: root(site.url().path()),
                 base: site.issuer().to_owned(),
@@ -88,6 +91,7 @@ impl Edge {
             origins: Origins::of(&["https://app.example.org"]),
             cookies: Cookies::of("https://auth.example.org"),
             trusted_proxies: vec![IpNet::from(std::net::IpAddr::from([10, 0, 0, 1]))],
+            traced: Traced::No,
             pages: Pages::new(Surroundings {
                 root: String::new(),
                 base: "https://auth.example.org".into(),

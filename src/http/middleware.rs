@@ -12,6 +12,7 @@ use data_encoding::HEXLOWER;
 use tracing::Instrument;
 
 use super::client::{Client, Peer};
+use super::counting::{self, UNMATCHED};
 use super::edge::Edge;
 use super::headers;
 use super::problem::Problem;
@@ -20,8 +21,6 @@ use crate::metric;
 use crate::secret::Rng;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The route of a request that matched none.
-const UNMATCHED: &str = "unmatched";
 
 /// Wraps a request in its span, counts and times it.
 pub async fn observe(Extension(edge): Extension<Arc<Edge>>, mut request: Request, next: Next) -> Response {
@@ -31,7 +30,7 @@ pub async fn observe(Extension(edge): Extension<Arc<Edge>>, mut request: Request
         .extensions()
         .get::<MatchedPath>()
         .map_or_else(|| Arc::from(UNMATCHED), |path| Arc::from(path.as_str()));
-    let span = tracing::info_span!("request", %request_id, method, %route);
+    let span = edge.traced.span(&request_id, method, &route);
     if let Some(Peer(peer)) = request.extensions().get().copied() {
         let client = Client::locate(
             peer.ip(),
@@ -39,20 +38,19 @@ pub async fn observe(Extension(edge): Extension<Arc<Edge>>, mut request: Request
             &edge.trusted_proxies,
             Arc::clone(&request_id),
         );
+        let by_proxy = client.came_by(&edge.trusted_proxies);
+        edge.traced.join(&span, request.headers(), by_proxy);
         request.extensions_mut().insert(client);
     }
     let started = Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
     finish(&edge, &request_id, &mut response);
     let taken = started.elapsed();
+    edge.traced.end(&span, response.status());
     let status = response.status().as_u16();
     let millis = u64::try_from(taken.as_millis()).unwrap_or(u64::MAX);
     span.in_scope(|| tracing::info!(status, millis, "answered"));
-    let labels = [("method", method.to_owned()), ("route", route.to_string())];
-    metrics::histogram!(metric::HTTP_REQUEST, &labels).record(taken.as_secs_f64());
-    let [method, route] = labels;
-    let labels = [method, route, ("status", status.to_string())];
-    metrics::counter!(metric::HTTP_REQUESTS, &labels).increment(1);
+    counting::count(method, &route, status, taken);
     response
 }
 
@@ -107,6 +105,7 @@ fn method_label(method: &Method) -> &'static str {
 pub fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
     // The panic hook has written message and place; the span of this line has the request id.
     tracing::error!("a handler panicked");
+    metrics::counter!(metric::PANICS).increment(1);
     Problem::new(Code::Internal).into_response()
 }
 

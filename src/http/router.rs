@@ -17,11 +17,11 @@ use super::edge::Edge;
 use super::problem::oauth::in_its_words;
 use super::problem::{CommonProblems, get_only, method_not_allowed, not_found};
 use super::{
-    activation, assets, audit, client_files, cors, dev_mailbox, docs, export, health, home, host, hub,
-    identities, introspection, jwks, logout, mails, me, middleware, oauth, openapi as document, own_email,
-    own_password, own_sessions, pages, path, problems, recovery, refresh, registration, revocations, roles,
-    server_metadata, service_keys, sessions, setup, sign_in, site_role, socket_token, token_revocation,
-    users,
+    activation, assets, audit, client_files, cors, counting, dev_mailbox, docs, export, health, home, host,
+    hub, identities, introspection, jwks, logout, mails, me, middleware, oauth, openapi as document,
+    own_email, own_password, own_sessions, pages, path, problems, recovery, refresh, registration,
+    revocations, roles, server_metadata, service_keys, sessions, setup, sign_in, site_role, socket_token,
+    token_revocation, users,
 };
 use crate::app::App;
 use crate::socket;
@@ -151,6 +151,7 @@ pub fn openapi() -> OpenApi {
 pub fn router(app: App) -> Router {
     let edge = Arc::new(Edge::new(&app.cx));
     let (routes, document) = every(edge.mailbox).split_for_parts();
+    counting::begin(&document);
     let document = document::write(document, &edge.base);
     layered(routes.with_state(app).layer(Extension(document)), edge)
 }

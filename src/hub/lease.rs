@@ -27,6 +27,13 @@ pub async fn run(hub: Hub, stop: CancellationToken) {
 }
 
 impl Hub {
+    /// For how long this node's sockets may live without hearing from SQL again.
+    #[must_use]
+    pub fn lease_left(&self) -> Duration {
+        let left = self.0.lease.left(self.0.clock.since_boot());
+        left.unwrap_or(self.0.limits.lease)
+    }
+
     /// Tells every socket whose lease has run out to leave.
     pub fn end_expired_leases(&self) {
         self.0.registry.for_each(|socket| {

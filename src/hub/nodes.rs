@@ -62,6 +62,12 @@ impl NodeLease {
         self.granted.store(millis(asked), Ordering::SeqCst);
     }
 
+    /// How much is left of it; `None` where it has no end.
+    pub(super) fn left(&self, now: Duration) -> Option<Duration> {
+        let until = self.until.load(Ordering::SeqCst);
+        (until < u64::MAX).then(|| Duration::from_millis(until.saturating_sub(millis(now))))
+    }
+
     pub(super) fn expired(&self, now: Duration) -> bool {
         millis(now) >= self.until.load(Ordering::SeqCst)
     }

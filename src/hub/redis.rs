@@ -203,6 +203,24 @@ impl Link {
         }
     }
 
+    /// Connects, writes a key that is gone at once, and answers how long that took. For `portcullis doctor`.
+    ///
+    /// # Errors
+    /// Why it cannot be used, as Redis says it.
+    pub async fn probe(&self) -> Result<Duration, String> {
+        let began = Instant::now();
+        let mut connection = self.connect().await?;
+        let key = self.key("doctor");
+        let mut written = Pipeline::new();
+        written.cmd("SET").arg(&key).arg(1).arg("PX").arg(1).ignore();
+        let writing = written.query_async::<()>(&mut connection);
+        match tokio::time::timeout(PATIENCE * 2, writing).await {
+            Ok(Ok(())) => Ok(began.elapsed()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("no answer in time".to_owned()),
+        }
+    }
+
     /// When the caller may try to connect.
     fn turn(&self) -> Instant {
         let mut next = self.0.next_try.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,7 +1,10 @@
 //! The two ways out: SMTP, or the local mailbox of development. Called by the job `mail_outbox` alone.
 
 mod mailbox;
+mod probe;
 mod smtp;
+
+pub use probe::{Broken, Talk, probe};
 
 use smtp::Smtp;
 

@@ -60,6 +60,10 @@ struct Inner {
     admitted: Arc<Semaphore>,
     /// Those that run.
     cores: Arc<Semaphore>,
+    /// How many may run.
+    all_cores: usize,
+    /// How many may run or wait.
+    places: usize,
     runs: AtomicU64,
     foreign_runs: AtomicU64,
 }
@@ -87,6 +91,8 @@ impl Hasher {
             mix: ArcSwap::default(),
             admitted: Arc::new(Semaphore::new(cores + config.queue)),
             cores: Arc::new(Semaphore::new(cores)),
+            all_cores: cores,
+            places: cores + config.queue,
             runs: AtomicU64::new(0),
             foreign_runs: AtomicU64::new(0),
         };
@@ -207,6 +213,16 @@ impl Hasher {
     #[must_use]
     pub fn foreign_runs(&self) -> u64 {
         self.0.foreign_runs.load(Ordering::SeqCst)
+    }
+
+    /// How many run, and how many wait for a core.
+    #[must_use]
+    pub fn load(&self) -> (usize, usize) {
+        let inner = &self.0;
+        let free = inner.cores.available_permits();
+        let running = inner.all_cores.saturating_sub(free);
+        let admitted = inner.places.saturating_sub(inner.admitted.available_permits());
+        (running, admitted.saturating_sub(running))
     }
 
     /// As [`queue`](Self::queue), for work that is a hash.

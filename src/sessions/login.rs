@@ -22,8 +22,8 @@ use crate::store::{self, users};
 /// anew, or by a change of password.
 const VERIFICATIONS: usize = 3;
 
-/// One of [`metric::SIGN_IN_OUTCOMES`].
-fn outcome(error: &Error) -> &'static str {
+/// One of [`metric::SIGN_IN_OUTCOMES`], or of [`metric::REFRESH_OUTCOMES`].
+pub(super) fn outcome(error: &Error) -> &'static str {
     let code = match error {
         Error::Limited(_) => Code::RateLimited,
         Error::Overloaded(_) => Code::Overloaded,

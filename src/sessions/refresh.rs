@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use super::access_token::Grant;
+use super::login::outcome;
 use super::rotation::{self, Decision, Facts, decide};
 use super::{Error, Sessions, TokenPair};
 use crate::audit::{self, Action, Origin, Record};
@@ -14,6 +15,7 @@ use crate::clock::Timestamp;
 use crate::error::Code;
 use crate::ids::{SessionId, UserId};
 use crate::mail::Letter;
+use crate::metric;
 use crate::secret::PlainToken;
 use crate::store::journal::{Change, NewEntry};
 use crate::store::refresh_tokens::Presented;
@@ -48,6 +50,13 @@ impl Sessions {
     /// [`Error::InvalidToken`], [`Error::SessionRevoked`]; [`Error::RefreshReused`] once the session has
     /// been ended for it; [`Error::Limited`], or a failure of storage.
     pub async fn refresh(&self, token: &PlainToken, by: &Origin) -> Result<TokenPair, Error> {
+        let result = self.try_refresh(token, by).await;
+        let outcome = result.as_ref().err().map_or("ok", outcome);
+        metrics::counter!(metric::REFRESHES, "outcome" => outcome).increment(1);
+        result
+    }
+
+    async fn try_refresh(&self, token: &PlainToken, by: &Origin) -> Result<TokenPair, Error> {
         self.limits.token(by.ip).await?;
         match self.exchange(token, by).await? {
             Exchange::Granted(granted) => self.pair(*granted),

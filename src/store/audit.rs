@@ -5,7 +5,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::page::{self, Page};
-use super::row::{corrupt, from_row};
+use super::row::{columns, corrupt, from_row};
 use super::{Error, Tx, with_conn};
 use crate::clock::Timestamp;
 use crate::ids::{AuditId, SessionId, UserId};
@@ -93,7 +93,9 @@ const FREQUENT: [&str; 2] = ["session.create", "session.refresh"];
 macro_rules! list {
     ($which:literal) => {
         concat!(
-            "select * from audit where (at, id) < ($1, $2)",
+            "select ",
+            columns!(audit),
+            " from audit where (at, id) < ($1, $2)",
             $which,
             " order by at desc, id desc limit $3"
         )
@@ -103,8 +105,11 @@ macro_rules! list {
 /// Says what the index says, so that it is used.
 const RARE: &str = list!(" and action = $4 and action not in ('session.create', 'session.refresh')");
 
-const OF_USER: &str =
-    "select * from audit where user_id = $1 and (at, id) > ($2, $3) order by at, id limit $4";
+const OF_USER: &str = concat!(
+    "select ",
+    columns!(audit),
+    " from audit where user_id = $1 and (at, id) > ($2, $3) order by at, id limit $4"
+);
 
 /// At most `limit` of the lines that `which` describes, the newest first, those before `cursor` when given.
 pub async fn list(

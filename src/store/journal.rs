@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::backend::backend;
-use super::row::{corrupt, from_row};
+use super::row::{columns, corrupt, from_row};
 use super::sessions::EndReason;
 use super::{Error, Tx, answered, with_conn};
 use crate::clock::Timestamp;
@@ -262,13 +262,17 @@ async fn read_postgres(
         " as backend) h
         left join lateral (
             select * from (
-                (select * from journal
+                (select ",
+        columns!(journal),
+        " from journal
                 where epoch = h.present_epoch and xid >= $1 and (xid, sequence) > ($3, $4)
                 and not exists (select 1 from unnest($6::bigint[], $7::bigint[]) as spared (number, time)
                     where spared.number = journal.sequence and spared.time = journal.at)
                 order by xid, sequence limit $5)
                 union all
-                (select * from journal
+                (select ",
+        columns!(journal),
+        " from journal
                 where epoch = h.present_epoch and xid = any($2) and (xid, sequence) > ($3, $4)
                 order by xid, sequence limit $5)
             ) unseen order by xid, sequence limit $5
@@ -298,14 +302,18 @@ async fn read_sqlite(
     seen: &Snapshot,
     Page { after, most }: Page,
 ) -> Result<Vec<Found>, Error> {
-    const SQL: &str = "select h.present_epoch, h.snapshot, null as backend, j.* from
+    const SQL: &str = concat!(
+        "select h.present_epoch, h.snapshot, null as backend, j.* from
         (select (select value from meta where key = 'epoch') as present_epoch,
             cast((select coalesce(max(sequence), 0) from journal) as text) as snapshot) h
         left join (
-            select * from journal
+            select ",
+        columns!(journal),
+        " from journal
             where epoch = (select value from meta where key = 'epoch') and sequence > $1
             order by sequence limit $2
-        ) j on true order by j.sequence";
+        ) j on true order by j.sequence"
+    );
     let last = match seen {
         Snapshot::Sequence(last) => after.sequence.max(*last),
         Snapshot::Transactions { .. } => after.sequence,
@@ -342,8 +350,12 @@ pub async fn newest(tx: &mut Tx) -> Result<i64, Error> {
 
 /// The user's rows after `sequence`, oldest first, at most `limit`.
 pub async fn read_for(tx: &mut Tx, user: UserId, sequence: i64, limit: i64) -> Result<Vec<Entry>, Error> {
-    const SQL: &str = "select * from journal where user_id = $1 and sequence > $2
-        and epoch = (select value from meta where key = 'epoch') order by sequence limit $3";
+    const SQL: &str = concat!(
+        "select ",
+        columns!(journal),
+        " from journal where user_id = $1 and sequence > $2
+        and epoch = (select value from meta where key = 'epoch') order by sequence limit $3"
+    );
     Ok(with_conn!(tx, conn => {
         sqlx::query_as(SQL).bind(user.uuid()).bind(sequence).bind(limit).fetch_all(conn).await?
     }))

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::row::{corrupt, from_row};
+use super::row::{columns, corrupt, from_row};
 use super::{Error, Tx, with_conn};
 use crate::clock::Timestamp;
 use crate::ids::MailId;
@@ -59,7 +59,11 @@ pub async fn insert(tx: &mut Tx, mail: &CaughtMail) -> Result<(), Error> {
 
 /// The newest mails first, at most `limit`.
 pub async fn list(tx: &mut Tx, limit: u32) -> Result<Vec<CaughtMail>, Error> {
-    const SQL: &str = "select * from mailbox order by sent_at desc, id desc limit $1";
+    const SQL: &str = concat!(
+        "select ",
+        columns!(mailbox),
+        " from mailbox order by sent_at desc, id desc limit $1"
+    );
     Ok(with_conn!(tx, conn => sqlx::query_as(SQL).bind(i64::from(limit)).fetch_all(conn).await?))
 }
 

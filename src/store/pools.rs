@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use super::error::{self, Error};
 use super::unit::{PATIENCE, PostgresHandle, SqliteHandle, Tx};
+use crate::metric;
 
 /// How long SQLite waits for another process's write lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -174,7 +175,7 @@ impl Db {
             Self::Postgres {
                 requests, returning, ..
             } => Tx::Postgres(acquire(requests, returning).await?),
-            Self::Sqlite { writer, .. } => Tx::Sqlite(SqliteHandle::Single(writer.acquire().await?)),
+            Self::Sqlite { writer, .. } => single_sqlite(writer).await?,
         })
     }
 
@@ -185,7 +186,7 @@ impl Db {
     pub async fn read(&self) -> Result<Tx, Error> {
         Ok(match self {
             Self::Postgres { .. } => self.single().await?,
-            Self::Sqlite { readers, .. } => Tx::Sqlite(SqliteHandle::Single(readers.acquire().await?)),
+            Self::Sqlite { readers, .. } => single_sqlite(readers).await?,
         })
     }
 
@@ -247,6 +248,33 @@ impl Db {
         }
     }
 
+    /// Each pool by its name in [`metric::POOLS`]: connections that are open, and those of them in use.
+    #[must_use]
+    pub fn load(&self) -> Vec<(&'static str, u32, u32)> {
+        let of = |name, open: u32, idle: usize| {
+            let idle = u32::try_from(idle).unwrap_or(open);
+            (name, open, open.saturating_sub(idle))
+        };
+        match self {
+            Self::Postgres {
+                requests,
+                revocations,
+                tail,
+                watch,
+                ..
+            } => vec![
+                of("requests", requests.size(), requests.num_idle()),
+                of("revocations", revocations.size(), revocations.num_idle()),
+                of("tail", tail.size(), tail.num_idle()),
+                of("watch", watch.size(), watch.num_idle()),
+            ],
+            Self::Sqlite { writer, readers } => vec![
+                of("writer", writer.size(), writer.num_idle()),
+                of("readers", readers.size(), readers.num_idle()),
+            ],
+        }
+    }
+
     /// Closes every connection, waiting for those in use, but not for long: one whose answer never comes
     /// must not hold up the end of the process.
     pub async fn close(&self) {
@@ -273,12 +301,19 @@ impl Db {
 
 async fn acquire(pool: &PgPool, returning: &TaskTracker) -> Result<PostgresHandle, Error> {
     let asked = Instant::now();
-    let connection = pool.acquire().await?;
+    let connection = pool.acquire().await;
+    note_wait(asked);
+    let connection = connection?;
     Ok(PostgresHandle::new(
         connection,
         asked.elapsed(),
         returning.clone(),
     ))
+}
+
+/// Notes how long a connection was waited for. (A wrapper around the waiting would double its size in every caller.)
+fn note_wait(asked: Instant) {
+    metrics::histogram!(metric::DATABASE_WAIT).record(asked.elapsed().as_secs_f64());
 }
 
 async fn begin_postgres(pool: &PgPool, returning: &TaskTracker) -> Result<Tx, Error> {
@@ -289,9 +324,17 @@ async fn begin_postgres(pool: &PgPool, returning: &TaskTracker) -> Result<Tx, Er
 
 async fn begin_sqlite(pool: &SqlitePool) -> Result<Tx, Error> {
     // IMMEDIATE: a deferred transaction that reads, then writes, fails when another wrote between.
-    Ok(Tx::Sqlite(SqliteHandle::Transaction(
-        pool.begin_with("begin immediate").await?,
-    )))
+    let asked = Instant::now();
+    let transaction = pool.begin_with("begin immediate").await;
+    note_wait(asked);
+    Ok(Tx::Sqlite(SqliteHandle::Transaction(transaction?)))
+}
+
+async fn single_sqlite(pool: &SqlitePool) -> Result<Tx, Error> {
+    let asked = Instant::now();
+    let connection = pool.acquire().await;
+    note_wait(asked);
+    Ok(Tx::Sqlite(SqliteHandle::Single(connection?)))
 }
 
 /// Whether a connection that was idle for so long can be used. One that does not answer is replaced.

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::row::from_row;
+use super::row::{columns, from_row};
 use super::sessions::{self, Checked};
 use super::users::User;
 use super::{Error, Tx, answered, with_conn};
@@ -74,10 +74,20 @@ from_row!(Presented, |row| Presented {
 /// # Errors
 /// When storage fails.
 pub async fn lock_owner(tx: &mut Tx, hash: &TokenHash) -> Result<Option<User>, Error> {
-    const SQLITE: &str = "select u.* from users u where u.id = (select s.user_id from refresh_tokens t
-        join sessions s on s.id = t.session_id where t.hash = $1)";
-    const POSTGRES: &str = "select u.* from users u where u.id = (select s.user_id from refresh_tokens t
-        join sessions s on s.id = t.session_id where t.hash = $1) for no key update";
+    const SQLITE: &str = concat!(
+        "select ",
+        columns!(users),
+        " from users
+        where id = (select s.user_id from refresh_tokens t
+            join sessions s on s.id = t.session_id where t.hash = $1)"
+    );
+    const POSTGRES: &str = concat!(
+        "select ",
+        columns!(users),
+        " from users
+        where id = (select s.user_id from refresh_tokens t
+            join sessions s on s.id = t.session_id where t.hash = $1) for no key update"
+    );
     let sql = if tx.is_postgres() { POSTGRES } else { SQLITE };
     Ok(with_conn!(tx, conn => sqlx::query_as(sql).bind(hash.bytes()).fetch_optional(conn).await?))
 }

@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 use uuid::Uuid;
 
-use super::row::{corrupt, from_row};
+use super::row::{columns, corrupt, from_row};
 use super::{Error, Tx, with_conn};
 use crate::clock::Timestamp;
 use crate::ids::ServiceKeyId;
@@ -77,7 +77,7 @@ pub async fn insert(tx: &mut Tx, key: &Row) -> Result<(), Error> {
 /// When storage fails.
 pub async fn find(tx: &mut Tx, id: ServiceKeyId) -> Result<Option<Row>, Error> {
     Ok(with_conn!(tx, conn => {
-        sqlx::query_as("select * from service_keys where id = $1").bind(id.uuid()).fetch_optional(conn).await?
+        sqlx::query_as(concat!("select ", columns!(service_keys), " from service_keys where id = $1")).bind(id.uuid()).fetch_optional(conn).await?
     }))
 }
 
@@ -86,7 +86,11 @@ pub async fn find(tx: &mut Tx, id: ServiceKeyId) -> Result<Option<Row>, Error> {
 /// # Errors
 /// When storage fails.
 pub async fn list(tx: &mut Tx) -> Result<Vec<Row>, Error> {
-    const SQL: &str = "select * from service_keys order by created_at desc, id desc";
+    const SQL: &str = concat!(
+        "select ",
+        columns!(service_keys),
+        " from service_keys order by created_at desc, id desc"
+    );
     Ok(with_conn!(tx, conn => sqlx::query_as(SQL).fetch_all(conn).await?))
 }
 

@@ -1,6 +1,6 @@
 //! Statements on `signing_keys`.
 
-use super::row::{corrupt, from_row};
+use super::row::{columns, corrupt, from_row};
 use super::{Error, Tx, answered, with_conn};
 use crate::clock::Timestamp;
 
@@ -73,7 +73,11 @@ from_row!(Row, |row| Row {
 /// # Errors
 /// When storage fails.
 pub async fn list(tx: &mut Tx) -> Result<Vec<Row>, Error> {
-    const SQL: &str = "select * from signing_keys order by created_at desc, kid";
+    const SQL: &str = concat!(
+        "select ",
+        columns!(signing_keys),
+        " from signing_keys order by created_at desc, kid"
+    );
     Ok(with_conn!(tx, conn => sqlx::query_as(SQL).fetch_all(conn).await?))
 }
 

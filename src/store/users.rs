@@ -7,7 +7,7 @@ mod own;
 
 use serde::Serialize;
 
-use super::row::{corrupt, from_row};
+use super::row::{columns, corrupt, from_row};
 use super::{Error, Tx, answered, with_conn};
 use crate::clock::Timestamp;
 use crate::email::Email;
@@ -119,14 +119,14 @@ from_row!(AuthState, |row| AuthState {
 /// The user, if there is one.
 pub async fn find(tx: &mut Tx, id: UserId) -> Result<Option<User>, Error> {
     Ok(with_conn!(tx, conn => {
-        sqlx::query_as("select * from users where id = $1").bind(id.uuid()).fetch_optional(conn).await?
+        sqlx::query_as(concat!("select ", columns!(users), " from users where id = $1")).bind(id.uuid()).fetch_optional(conn).await?
     }))
 }
 
 /// The user with this address, if there is one.
 pub async fn find_by_email(tx: &mut Tx, email: &Email) -> Result<Option<User>, Error> {
     Ok(with_conn!(tx, conn => {
-        sqlx::query_as("select * from users where email = $1").bind(email.as_str()).fetch_optional(conn).await?
+        sqlx::query_as(concat!("select ", columns!(users), " from users where email = $1")).bind(email.as_str()).fetch_optional(conn).await?
     }))
 }
 
@@ -151,7 +151,11 @@ pub async fn lock(tx: &mut Tx, id: UserId) -> Result<(), Error> {
 
 /// As [`find`], and [`lock`]s the row: one statement for both.
 pub async fn find_locked(tx: &mut Tx, id: UserId) -> Result<Option<User>, Error> {
-    const POSTGRES: &str = "select * from users where id = $1 for no key update";
+    const POSTGRES: &str = concat!(
+        "select ",
+        columns!(users),
+        " from users where id = $1 for no key update"
+    );
     match tx {
         Tx::Postgres(handle) => Ok(answered!(handle, conn => {
             sqlx::query_as(POSTGRES).bind(id.uuid()).fetch_optional(conn).await?
@@ -222,7 +226,11 @@ pub async fn insert_missing(tx: &mut Tx, user: &NewUser<'_>) -> Result<bool, Err
 
 /// As [`find_by_email`], and [`lock`]s the row.
 pub async fn find_by_email_locked(tx: &mut Tx, email: &Email) -> Result<Option<User>, Error> {
-    const POSTGRES: &str = "select * from users where email = $1 for no key update";
+    const POSTGRES: &str = concat!(
+        "select ",
+        columns!(users),
+        " from users where email = $1 for no key update"
+    );
     match tx {
         Tx::Postgres(handle) => Ok(answered!(handle, conn => {
             sqlx::query_as(POSTGRES).bind(email.as_str()).fetch_optional(conn).await?

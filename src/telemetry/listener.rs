@@ -14,7 +14,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
@@ -27,8 +26,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long to wait when no connection can be accepted, as when files have run out.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// What writes the page.
+pub(super) type Page = Arc<dyn Fn() -> String + Send + Sync>;
+
 /// Answers `GET /metrics` until the server stops.
-pub(super) async fn run(listener: TcpListener, handle: PrometheusHandle, lifecycle: Lifecycle) {
+pub(super) async fn run(listener: TcpListener, page: Page, lifecycle: Lifecycle) {
     let places = Arc::new(Semaphore::new(READERS));
     loop {
         let next = async {
@@ -41,7 +43,7 @@ pub(super) async fn run(listener: TcpListener, handle: PrometheusHandle, lifecyc
         };
         match accepted {
             Ok((stream, _)) => {
-                let answering = answer_all(stream, handle.clone(), lifecycle.clone());
+                let answering = answer_all(stream, Arc::clone(&page), lifecycle.clone());
                 lifecycle.spawn(async move {
                     answering.await;
                     drop(place);
@@ -57,9 +59,9 @@ async fn accept_failed(error: &io::Error) {
     tokio::time::sleep(PAUSE).await;
 }
 
-async fn answer_all(stream: TcpStream, handle: PrometheusHandle, lifecycle: Lifecycle) {
+async fn answer_all(stream: TcpStream, page: Page, lifecycle: Lifecycle) {
     let service = service_fn(move |request: Request<Incoming>| {
-        let answer = answer(request.method(), request.uri().path(), &handle);
+        let answer = answer(request.method(), request.uri().path(), &page);
         async move { Ok::<_, Infallible>(answer) }
     });
     let mut server = http1::Builder::new();
@@ -75,10 +77,10 @@ async fn answer_all(stream: TcpStream, handle: PrometheusHandle, lifecycle: Life
     }
 }
 
-fn answer(method: &Method, path: &str, handle: &PrometheusHandle) -> Response<String> {
+fn answer(method: &Method, path: &str, page: &Page) -> Response<String> {
     const TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     let mut response = match (path.trim_end_matches('/'), method) {
-        ("/metrics", &Method::GET | &Method::HEAD) => Response::new(handle.render()),
+        ("/metrics", &Method::GET | &Method::HEAD) => Response::new(page()),
         ("/metrics", _) => {
             let mut response = refusal(StatusCode::METHOD_NOT_ALLOWED, "GET only\n");
             response
@@ -114,7 +116,12 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let lifecycle = Lifecycle::new();
-        lifecycle.spawn(run(listener, recorder.handle(), lifecycle.clone()));
+        let handle = recorder.handle();
+        lifecycle.spawn(run(
+            listener,
+            Arc::new(move || handle.render()),
+            lifecycle.clone(),
+        ));
         for (request, status, part) in [
             ("GET /metrics", "200", "portcullis_test_total 7"),
             ("GET /", "404", ""),

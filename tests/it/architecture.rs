@@ -142,6 +142,11 @@ const WRAPPED: &[(&str, &[&str])] = &[
     ("scrypt", &["password"]),
     ("zxcvbn", &["password"]),
     ("csv", &["cli"]),
+    ("opentelemetry", &["telemetry", "http"]),
+    ("opentelemetry_sdk", &["telemetry", "http"]),
+    ("opentelemetry_http", &["telemetry", "http"]),
+    ("opentelemetry_otlp", &["telemetry"]),
+    ("tracing_opentelemetry", &["telemetry", "http"]),
     ("clap", &["cli", "main"]),
 ];
 

@@ -1,8 +1,9 @@
 //! `/metrics`: on a listener of its own, each series there from the start, at 0.
 
-use portcullis::metric::{self, CLOSE_CODES, Series};
+use portcullis::metric::{self, CLOSE_CODES};
 
 use crate::support::binary::Installation;
+use crate::support::database::is_postgres;
 use crate::support::free_address;
 use crate::support::http::Caller;
 use crate::support::people::PASSWORD;
@@ -34,6 +35,13 @@ async fn every_metric_of_the_contract_is_there_from_the_start_and_counts() {
         "portcullis_connections",
         "portcullis_mails_total{outcome=\"given_up\"}",
         "portcullis_mail_lag",
+        "portcullis_panics_total",
+        "portcullis_refreshes_total{outcome=\"refresh_reused\"}",
+        "portcullis_passwords_waiting",
+        "portcullis_http_requests_total{method=\"POST\",route=\"/api/auth\",status=\"401\"}",
+        "portcullis_http_requests_total{method=\"GET\",route=\"/activate/{token}\",status=\"200\"}",
+        "portcullis_http_requests_total{method=\"GET\",route=\"unmatched\",status=\"404\"}",
+        "portcullis_http_request_seconds_count{method=\"GET\",route=\"/ws\"}",
         "portcullis_sign_ins_total{outcome=\"invalid_credentials\"}",
     ] {
         assert_eq!(value(text, series), Some("0"), "{series}");
@@ -42,16 +50,32 @@ async fn every_metric_of_the_contract_is_there_from_the_start_and_counts() {
         let series = format!("portcullis_close_total{{code=\"{code}\"}}");
         assert_eq!(value(text, &series), Some("0"), "{series}");
     }
-    for metric in metric::ALL
-        .iter()
-        .filter(|metric| !matches!(metric.series, Series::Later))
-    {
-        assert!(
-            text.contains(&format!("# TYPE {} ", metric.name)),
-            "{}",
-            metric.name
-        );
+    for metric in metric::ALL {
+        for kind in ["HELP", "TYPE"] {
+            let line = format!("# {kind} {} ", metric.name);
+            assert!(text.contains(&line), "no {line}");
+        }
     }
+    let pool = if is_postgres() { "requests" } else { "writer" };
+    let above_zero = [
+        &format!("portcullis_database_connections{{pool=\"{pool}\"}}"),
+        "portcullis_bus_up",
+        "portcullis_lease_left_seconds",
+        "portcullis_connections_max",
+        "portcullis_open_files",
+        "portcullis_open_files_max",
+        "portcullis_resident_bytes",
+        "portcullis_start_time_seconds",
+        &format!(
+            "portcullis_build_info{{version=\"{}\"}}",
+            env!("CARGO_PKG_VERSION")
+        ),
+    ];
+    for series in above_zero {
+        let number: f64 = value(text, series).expect(series).parse().unwrap();
+        assert!(number > 0.0, "{series} is looked at");
+    }
+    assert!(text.lines().count() < 4_000, "{} lines", text.lines().count());
     for line in text
         .lines()
         .filter(|line| !line.starts_with('#') && !line.is_empty())
@@ -67,10 +91,15 @@ async fn every_metric_of_the_contract_is_there_from_the_start_and_counts() {
     hub.get("/activate/canary-token").await.expect(200);
     hub.get("/canary-path").await.expect(404);
     hub.call("BREW", "/api/users", None, None).await.expect(405);
+    hub.try_refresh("pcr_canary").await.problem(401, "invalid_token");
     let page = metrics.get("/metrics").await.expect(200);
     let text = page.text();
     let failed = "portcullis_sign_ins_total{outcome=\"invalid_credentials\"}";
     assert_eq!(value(text, failed), Some("1"));
+    let refused = "portcullis_refreshes_total{outcome=\"invalid_token\"}";
+    assert_eq!(value(text, refused), Some("1"));
+    let waited = value(text, "portcullis_database_wait_seconds_count").unwrap();
+    assert_ne!(waited, "0", "connections were waited for");
     assert_eq!(value(text, "portcullis_password_hash_seconds_count"), Some("1"));
     for series in [
         "{method=\"POST\",route=\"/api/auth\",status=\"401\"}",

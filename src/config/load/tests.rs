@@ -302,12 +302,13 @@ fn t14_no_secret_is_shown_or_told() {
         ("PORTCULLIS_REDIS__URL", &format!("redis://:{canary}@redis")),
         ("PORTCULLIS_MAIL__SMTP_URL", &smtp),
         ("PORTCULLIS_PASSWORDS__PEPPERS", &format!("2026a:{canary}")),
+        ("PORTCULLIS_TELEMETRY__OTLP_HEADERS", &format!("token={canary}")),
     ])
     .unwrap();
     let shown = format!("{loaded:?}");
     assert!(!shown.contains(canary), "{shown}");
     let set: Vec<_> = loaded.shown.iter().filter(|shown| shown.secret).collect();
-    assert_eq!(set.len(), 5);
+    assert_eq!(set.len(), 6);
     assert!(set.iter().all(|shown| shown.value == "(set)"));
     let wrong = load(&[
         ("DATABASE_URL", &format!("mysql://{canary}")),

@@ -91,12 +91,20 @@ fn t13_the_address_is_the_right_most_hop_that_is_not_trusted() {
 
 #[test]
 fn t13_no_other_header_moves_the_address_and_each_of_them_makes_it_uncertain() {
-    for name in [
+    let others = [
+        "via",
+        "x-real-ip",
+        "true-client-ip",
+        "cf-connecting-ip",
+        "client-ip",
+    ];
+    let forwarding = [
         "forwarded",
         "x-forwarded-host",
         "x-forwarded-proto",
         "x-forwarded-anything",
-    ] {
+    ];
+    for name in forwarding.into_iter().chain(others) {
         let found = client("127.0.0.1", &[(name, "for=203.0.113.9")]);
         assert_eq!(found.ip.to_string(), "127.0.0.1", "{name}");
         assert!(!found.is_inside(&["127.0.0.0/8".parse().unwrap()]), "{name}");
@@ -106,10 +114,14 @@ fn t13_no_other_header_moves_the_address_and_each_of_them_makes_it_uncertain() {
             "{name}"
         );
     }
-    for name in ["x-real-ip", "true-client-ip", "cf-connecting-ip", "client-ip"] {
+    for name in others {
+        let alone = client("10.0.0.1", &[(name, "127.0.0.1")]);
+        assert_eq!(alone.ip.to_string(), "10.0.0.1", "{name}");
+        // Beside the trail that is read it changes nothing.
+        let beside = client("10.0.0.1", &[(name, "127.0.0.1"), (XFF, "203.0.113.9")]);
         assert_eq!(
-            client("10.0.0.1", &[(name, "127.0.0.1")]).ip.to_string(),
-            "10.0.0.1",
+            (beside.ip.to_string().as_str(), beside.certain),
+            ("203.0.113.9", true),
             "{name}"
         );
     }

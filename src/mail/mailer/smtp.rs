@@ -18,7 +18,7 @@ use crate::config;
 use crate::mail::{Mail, SettingError};
 
 /// How long it may take to be connected. (lettre bounds nothing else: the job bounds the whole delivery.)
-const CONNECTED_WITHIN: Duration = Duration::from_secs(10);
+pub(super) const CONNECTED_WITHIN: Duration = Duration::from_secs(10);
 /// Connections are few: the job sends one mail at a time.
 const CONNECTIONS: u32 = 2;
 
@@ -45,7 +45,7 @@ pub(super) fn sender(text: &str) -> Result<Mailbox, SettingError> {
     })
 }
 
-fn wrong_url() -> SettingError {
+pub(super) fn wrong_url() -> SettingError {
     let problem = "write smtp://host:port, smtp://host:port?tls=required or smtps://host:port, with user and \
         password where needed";
     SettingError {
@@ -121,7 +121,7 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn tls(url: &Url, ca_certificates: Option<&Path>) -> Result<Tls, SettingError> {
+pub(super) fn tls(url: &Url, ca_certificates: Option<&Path>) -> Result<Tls, SettingError> {
     // Read also where it is not used: a wrong path must not wait for the day when it is.
     let authorities = ca_certificates.map(authorities).transpose()?;
     let encryption = Encryption::of(url);
@@ -203,7 +203,7 @@ fn fault(error: &lettre::transport::smtp::Error) -> DeliveryError {
 }
 
 /// The kind of a failure. What the server said is left out: servers repeat addresses and contents.
-fn describe(error: &lettre::transport::smtp::Error) -> String {
+pub(super) fn describe(error: &lettre::transport::smtp::Error) -> String {
     match error.status() {
         Some(code) => format!("the SMTP server answered {code}"),
         None if error.is_timeout() => "the SMTP server took too long".to_owned(),

@@ -1,7 +1,7 @@
 //! Statements that begin a session: what a sign-in reads, and what it writes.
 
 use super::super::known_devices::Device;
-use super::super::row::{corrupt, from_row};
+use super::super::row::{columns, corrupt, from_row};
 use super::super::users::User;
 use super::super::{Error, Tx, with_conn};
 use crate::clock::Timestamp;
@@ -80,14 +80,14 @@ from_row!(Candidate, |row| Candidate {
 /// # Errors
 /// When storage fails.
 pub async fn candidate(tx: &mut Tx, email: &Email, device: Device<'_>) -> Result<Option<Candidate>, Error> {
-    const SQL: &str = "select u.*,
+    const SQL: &str = concat!("select ", columns!(users), ",
         exists (select 1 from sessions s where s.user_id = u.id and s.network = $2 and (
             s.revoked_reason is null or s.revoked_reason <> 'revoked' or s.revoked_scope <> 'session')) as known,
         exists (select 1 from known_devices d where d.user_id = u.id)
             or exists (select 1 from sessions s where s.user_id = u.id) as signed_in_before,
         (select d.last_seen_at from known_devices d
             where d.user_id = u.id and d.network = $2 and d.agent = $3) as device_seen_at
-        from users u where u.email = $1";
+        from users u where u.email = $1");
     Ok(with_conn!(tx, conn => {
         sqlx::query_as(SQL)
             .bind(email.as_str())

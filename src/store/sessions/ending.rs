@@ -1,5 +1,6 @@
 //! Statements that end sessions, count those that would end, and erase those long ended.
 
+use super::super::row::columns;
 use super::super::users::User;
 use super::super::{Error, Tx, with_conn};
 use super::Ending;
@@ -39,9 +40,17 @@ pub async fn end(
 /// # Errors
 /// When storage fails.
 pub async fn lock_owner(tx: &mut Tx, id: SessionId) -> Result<Option<User>, Error> {
-    const POSTGRES: &str = "select * from users where id = (select user_id from sessions where id = $1)
-        for no key update";
-    const SQLITE: &str = "select * from users where id = (select user_id from sessions where id = $1)";
+    const POSTGRES: &str = concat!(
+        "select ",
+        columns!(users),
+        " from users
+        where id = (select user_id from sessions where id = $1) for no key update"
+    );
+    const SQLITE: &str = concat!(
+        "select ",
+        columns!(users),
+        " from users where id = (select user_id from sessions where id = $1)"
+    );
     let sql = if tx.is_postgres() { POSTGRES } else { SQLITE };
     Ok(with_conn!(tx, conn => sqlx::query_as(sql).bind(id.uuid()).fetch_optional(conn).await?))
 }

@@ -1,6 +1,7 @@
 //! The list of users, newest first: by role, by status, by what stands in the address or the name.
 
 use super::super::page::{self, Page};
+use super::super::row::columns;
 use super::super::{Error, Tx, with_conn};
 use super::{Status, User};
 use crate::ids::UserId;
@@ -18,7 +19,9 @@ pub struct Filter {
 macro_rules! list {
     ($which:literal) => {
         concat!(
-            "select * from users where id < $1 and ($2 is null
+            "select ",
+            columns!(users),
+            " from users where id < $1 and ($2 is null
                 or email like lower($2) escape '\\' or lower(name) like lower($2) escape '\\')",
             $which,
             " order by id desc limit $3"

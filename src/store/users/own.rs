@@ -1,6 +1,7 @@
 //! Statements that change what is a person's own: name and address, how the password is hashed, and which
 //! browsers are trusted.
 
+use super::super::row::columns;
 use super::super::{Error, Tx, with_conn};
 use super::User;
 use crate::clock::Timestamp;
@@ -14,7 +15,10 @@ pub async fn set_name(
     name: Option<&str>,
     now: Timestamp,
 ) -> Result<Option<User>, Error> {
-    const SQL: &str = "update users set name = $2, updated_at = $3 where id = $1 returning *";
+    const SQL: &str = concat!(
+        "update users set name = $2, updated_at = $3 where id = $1 returning ",
+        columns!(users)
+    );
     Ok(with_conn!(tx, conn => {
         sqlx::query_as(SQL).bind(id.uuid()).bind(name).bind(now.micros()).fetch_optional(conn).await?
     }))

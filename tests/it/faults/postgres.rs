@@ -1,7 +1,6 @@
 //! A private PostgreSQL cluster that a scenario restarts, freezes, copies, promotes and restores.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Mutex;
 
@@ -10,6 +9,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::process::Child;
 
 use super::process::{self, ServerFolder};
+use crate::support::database::program;
 use crate::support::eventually;
 
 /// A cluster; gone with the value.
@@ -190,20 +190,4 @@ fn password() -> String {
     let url = std::env::var("PORTCULLIS_TEST_POSTGRES").expect("run the tests by `make test`");
     let url = url::Url::parse(&url).unwrap();
     url.password().unwrap_or_default().to_owned()
-}
-
-/// Where a program of the newest PostgreSQL is.
-fn program(name: &str) -> PathBuf {
-    let mut versions: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| {
-            let entry = entry.ok()?;
-            let version = entry.file_name().to_str()?.parse().ok()?;
-            let path = entry.path().join("bin").join(name);
-            path.exists().then_some((version, path))
-        })
-        .collect();
-    versions.sort();
-    versions.pop().map_or_else(|| name.into(), |(_, path)| path)
 }

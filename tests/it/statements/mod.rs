@@ -4,6 +4,7 @@
 
 mod accounts;
 mod audit;
+mod condition;
 mod consuming;
 mod identities;
 mod journal;

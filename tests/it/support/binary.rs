@@ -10,8 +10,8 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
 use super::database::{self, Folder};
-use super::eventually;
 use super::http::Caller;
+use super::{DEADLINE, eventually};
 
 /// A folder, a database, and what the binary is told about them.
 #[derive(Debug)]
@@ -112,16 +112,22 @@ impl Installation {
     /// As [`serve`](Self::serve), with its log in the file `log`.
     pub async fn serve_logging_to(&self, log: &Path) -> Server {
         let log = std::fs::File::create(log).unwrap();
-        self.serve_with(Stdio::from(log)).await
+        self.serve_with(&["serve"], Stdio::from(log)).await
     }
 
     /// Starts `serve` and waits until it listens.
     pub async fn serve(&self) -> Server {
-        self.serve_with(Stdio::inherit()).await
+        self.serve_with(&["serve"], Stdio::inherit()).await
     }
 
-    async fn serve_with(&self, stderr: Stdio) -> Server {
-        let mut command = self.command(&["serve"]);
+    /// As [`serve`](Self::serve), and leaves the database as it is, which is what production does.
+    pub async fn serve_as_it_is(&self) -> Server {
+        self.serve_with(&["serve", "--no-migrate"], Stdio::inherit())
+            .await
+    }
+
+    async fn serve_with(&self, arguments: &[&str], stderr: Stdio) -> Server {
+        let mut command = self.command(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
         let mut process = command.spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
@@ -152,10 +158,15 @@ impl Installation {
 impl Server {
     /// Asks it to drain and end, and waits until it has.
     pub async fn terminate(mut self) {
-        let id = i32::try_from(self.process.id().unwrap()).unwrap();
+        assert_eq!(self.end().await, 0);
+    }
+
+    /// Asks the process to end, and waits until it has; gives its exit code.
+    pub async fn end(&mut self) -> i32 {
+        let id = i32::try_from(self.process.id().expect("it runs")).unwrap();
         kill_process(Pid::from_raw(id).unwrap(), Signal::TERM).unwrap();
-        let status = self.process.wait().await.unwrap();
-        assert!(status.success(), "{status}");
+        let ended = tokio::time::timeout(DEADLINE, self.process.wait()).await;
+        ended.expect("it ends").unwrap().code().expect("by itself")
     }
 
     /// The token in the address that makes the first admin.

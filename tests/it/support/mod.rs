@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod binary;
+pub mod collector;
 pub mod database;
 pub mod document;
 pub mod http;
