@@ -9,6 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::support::binary::{Installation, Server};
 use crate::support::database::is_postgres;
 use crate::support::free_address;
+use crate::support::provider::ProviderServer;
 use crate::support::smtp::{SmtpSink, Verdict};
 
 /// What a proxy does to the head of a request, given the address of its caller.
@@ -299,4 +300,25 @@ async fn nothing_is_made_by_looking() {
     }
     let left: Vec<_> = std::fs::read_dir(installation.folder.path()).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[tokio::test]
+async fn each_provider_is_asked_and_its_fault_is_told() {
+    let acme = ProviderServer::of_ada().await;
+    let mut installation = Installation::new().await;
+    let _server = installation.serve().await;
+    installation.set("PORTCULLIS_OAUTH__ACME__CLIENT_ID", "hub");
+    installation.set("PORTCULLIS_OAUTH__ACME__ISSUER", &acme.address);
+    let (_, report) = examine(&installation).await;
+    let (verdict, said) = about(&report, "providers");
+    assert_eq!(verdict, "ok", "{said}");
+    assert!(said.contains("/api/auth/oauth/acme/callback"), "{said}");
+    acme.misbehave("discovery_of_another").await;
+    let (code, report) = examine(&installation).await;
+    assert_eq!(code, 1);
+    is_wrong(&report, "providers", &["acme", "oauth.acme.issuer"]);
+    let nobody = format!("http://{}", free_address().await);
+    installation.set("PORTCULLIS_OAUTH__ACME__ISSUER", &nobody);
+    let (_, report) = examine(&installation).await;
+    is_wrong(&report, "providers", &["acme", "cannot be reached"]);
 }
