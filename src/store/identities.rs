@@ -3,7 +3,7 @@
 
 use uuid::Uuid;
 
-use super::row::from_row;
+use super::row::{columns, from_row};
 use super::{Error, Tx, with_conn};
 use crate::clock::Timestamp;
 use crate::ids::{IdentityId, UserId};
@@ -56,7 +56,11 @@ pub async fn insert_missing(tx: &mut Tx, identity: &Identity) -> Result<bool, Er
 
 /// The identity, if it is an account's.
 pub async fn find(tx: &mut Tx, provider: &str, subject: &str) -> Result<Option<Identity>, Error> {
-    const SQL: &str = "select * from identities where provider = $1 and subject = $2";
+    const SQL: &str = concat!(
+        "select ",
+        columns!(identities),
+        " from identities where provider = $1 and subject = $2"
+    );
     Ok(with_conn!(tx, conn => {
         sqlx::query_as(SQL).bind(provider).bind(subject).fetch_optional(conn).await?
     }))
@@ -87,13 +91,20 @@ pub async fn note_use(
 
 /// The user's identities, the oldest first.
 pub async fn list(tx: &mut Tx, user: UserId) -> Result<Vec<Identity>, Error> {
-    const SQL: &str = "select * from identities where user_id = $1 order by id";
+    const SQL: &str = concat!(
+        "select ",
+        columns!(identities),
+        " from identities where user_id = $1 order by id"
+    );
     Ok(with_conn!(tx, conn => sqlx::query_as(SQL).bind(user.uuid()).fetch_all(conn).await?))
 }
 
 /// Unlinks the identity from the user; answers what it was.
 pub async fn delete(tx: &mut Tx, user: UserId, id: IdentityId) -> Result<Option<Identity>, Error> {
-    const SQL: &str = "delete from identities where id = $1 and user_id = $2 returning *";
+    const SQL: &str = concat!(
+        "delete from identities where id = $1 and user_id = $2 returning ",
+        columns!(identities)
+    );
     Ok(with_conn!(tx, conn => {
         sqlx::query_as(SQL).bind(id.uuid()).bind(user.uuid()).fetch_optional(conn).await?
     }))

@@ -32,6 +32,9 @@ macro_rules! columns {
         "id, email, email_verified, name, locale, avatar_url, status, site_role, version, password_hash, browser_trust, \
             vouched, created_at, updated_at"
     };
+    (identities) => {
+        "id, user_id, provider, subject, email, created_at, last_used_at"
+    };
     (journal) => {
         "epoch, xid, sequence, at, user_id, session_id, version, data"
     };

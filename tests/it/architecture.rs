@@ -136,7 +136,7 @@ const WRAPPED: &[(&str, &[&str])] = &[
     ("jsonwebtoken", &["sessions", "providers"]),
     ("oauth2", &["providers"]),
     // The health check calls the hub itself.
-    ("reqwest", &["providers", "cli"]),
+    ("reqwest", &["providers", "cli", "telemetry"]),
     ("argon2", &["password"]),
     ("bcrypt", &["password"]),
     ("scrypt", &["password"]),

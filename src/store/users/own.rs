@@ -32,8 +32,11 @@ pub async fn adopt_profile(
     avatar_url: Option<&str>,
     now: Timestamp,
 ) -> Result<Option<User>, Error> {
-    const SQL: &str = "update users set name = coalesce(name, $2), avatar_url = coalesce(avatar_url, $3),
-        updated_at = $4 where id = $1 returning *";
+    const SQL: &str = concat!(
+        "update users set name = coalesce(name, $2), avatar_url = coalesce(avatar_url, $3), updated_at = $4
+            where id = $1 returning ",
+        columns!(users)
+    );
     Ok(with_conn!(tx, conn => {
         sqlx::query_as(SQL)
             .bind(id.uuid())
