@@ -10,7 +10,7 @@ mod listener;
 mod metrics;
 mod traces;
 
-use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::layer::{Layered, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
@@ -25,17 +25,19 @@ const LIBRARIES: &str = "sqlx=warn,hyper=warn,hyper_util=warn,h2=warn,rustls=war
     want=info,tokio_util=info,rustls_platform_verifier=warn,opentelemetry=warn,opentelemetry_sdk=warn,\
     opentelemetry_otlp=warn,opentelemetry_http=warn";
 
+/// What passes the filter, for whatever layer is on top of it.
+///
+/// One filter for all layers, and none for each: sqlx asks whether it may speak, and then does not, which leaves filters
+/// of single layers in a state in which they swallow the next record, whoever writes it.
+type Passed = Layered<EnvFilter, Registry>;
+
 /// Starts the log of a command. `filter` is `RUST_LOG`; without it `log.level` counts, and then `default`, as in
 /// `warn`.
 ///
 /// A second call changes nothing: the first log stays.
 pub fn init(config: &Config, filter: Option<&str>, default: &str) {
     // The one way to fail is that a test harness has set up a log before.
-    drop(
-        tracing_subscriber::registry()
-            .with(log(config, filter, default))
-            .try_init(),
-    );
+    drop(passing(config, filter, default).with(log(config)).try_init());
 }
 
 /// As [`init`], and sends traces to `telemetry.otlp_endpoint` if there is one. To be called inside of the runtime.
@@ -44,20 +46,22 @@ pub fn init(config: &Config, filter: Option<&str>, default: &str) {
 /// When the exporter cannot be built, as for a header that HTTP knows no such.
 pub fn init_with_traces(config: &Config, filter: Option<&str>, default: &str) -> anyhow::Result<Traces> {
     let traces = Traces::new(&config.telemetry)?;
-    let log = log(config, filter, default);
-    drop(
-        tracing_subscriber::registry()
-            .with(log)
-            .with(traces.layer())
-            .try_init(),
-    );
+    let layers = passing(config, filter, default)
+        .with(log(config))
+        .with(traces.layer());
+    drop(layers.try_init());
     Ok(traces)
 }
 
-/// The layer that writes to stderr.
-fn log(config: &Config, filter: Option<&str>, default: &str) -> Box<dyn Layer<Registry> + Send + Sync> {
+/// What is written at all.
+fn passing(config: &Config, filter: Option<&str>, default: &str) -> Passed {
     let wanted = filter.or(config.log.level.as_deref()).unwrap_or(default);
     let filter = EnvFilter::builder().parse_lossy(format!("{LIBRARIES},{wanted}"));
+    tracing_subscriber::registry().with(filter)
+}
+
+/// The layer that writes to stderr.
+fn log(config: &Config) -> Box<dyn Layer<Passed> + Send + Sync> {
     let log = tracing_subscriber::fmt::layer()
         .with_writer(|| escape::Escaped(std::io::stderr()))
         .with_ansi(false);
@@ -66,8 +70,8 @@ fn log(config: &Config, filter: Option<&str>, default: &str) -> Box<dyn Layer<Re
         Env::Production => LogFormat::Json,
     };
     match config.log.format.unwrap_or(natural) {
-        LogFormat::Text => log.with_target(false).with_filter(filter).boxed(),
-        LogFormat::Json => log.json().flatten_event(true).with_filter(filter).boxed(),
+        LogFormat::Text => log.with_target(false).boxed(),
+        LogFormat::Json => log.json().flatten_event(true).boxed(),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Traces: the spans of this program, sent to a collector in batches by OTLP over HTTP.
 //!
 //! A thread of the SDK's own sends them. Its queue is bounded, and what does not fit is dropped: a collector that
-//! is slow, away or dead costs spans, never a request. Only our own spans are sent, at the level `info`: what
-//! libraries say may hold what crosses the wire.
+//! is slow, away or dead costs spans, never a request. What is sent passes the filter of the log, which keeps libraries
+//! to warnings: what they say below may hold what crosses the wire.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,9 +14,7 @@ use opentelemetry_otlp::{SpanExporter, WithExportConfig as _, WithHttpConfig as 
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use secrecy::ExposeSecret as _;
-use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer;
-use tracing_subscriber::filter::Targets;
 use tracing_subscriber::registry::LookupSpan;
 
 use super::collector::Collector;
@@ -70,13 +68,12 @@ impl Traces {
         S: tracing::Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
     {
         let tracer = self.0.as_ref()?.tracer("portcullis");
-        let ours = Targets::new().with_target("portcullis", LevelFilter::INFO);
         let layer = tracing_opentelemetry::layer()
             .with_tracer(tracer)
             .with_location(false)
             .with_threads(false)
             .with_tracked_inactivity(false);
-        Some(layer.with_filter(ours))
+        Some(layer)
     }
 
     /// Sends what is left, within two seconds, and ends.

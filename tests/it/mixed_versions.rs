@@ -220,7 +220,11 @@ async fn a_server_lives_and_starts_on_the_schema_of_the_next_release() {
     is_used(&server, "beside@example.org").await;
     drop(server);
     let said = std::fs::read_to_string(&log).unwrap();
-    assert!(!said.contains("ERROR") && !said.contains("database"), "{said}");
+    // `cached plan must not change result type` of PostgreSQL, and what is left of SQLite's worker when it panicked.
+    assert!(
+        !said.contains("the database refused") && !said.contains("crashed"),
+        "{said}"
+    );
 
     // A node of the version before that is started again meanwhile, as production starts it.
     let server = installation.serve_as_it_is().await;

@@ -149,9 +149,15 @@ async fn t14_a_run_at_trace_tells_no_secret_that_it_used() {
         assert_eq!(secret, None, "it is in {}", place.name);
     }
     let lines = String::from_utf8(read[0].bytes.clone()).unwrap();
+    let mut answered = 0;
     for line in lines.lines() {
         let record: serde_json::Value =
             serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
         assert!(record["level"].is_string(), "{line}");
+        if record["message"] == "answered" {
+            assert!(record["span"]["request_id"].is_string(), "{line}");
+            answered += 1;
+        }
     }
+    assert!(answered > 60, "no record is lost: {answered}");
 }
