@@ -110,6 +110,11 @@ fn every_alarm_of_the_document_is_a_rule() {
         .find(|text| text.starts_with("Worth an alarm:"))
         .unwrap();
     let rules = named(&read("deploy/grafana/alerts.yml"));
-    let missing: Vec<String> = named(paragraph).difference(&rules).cloned().collect();
+    // (A rule asks for the buckets of a histogram.)
+    let has_rule = |name: &String| rules.iter().any(|series| series.starts_with(name.as_str()));
+    let missing: Vec<String> = named(paragraph)
+        .into_iter()
+        .filter(|name| !has_rule(name))
+        .collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
