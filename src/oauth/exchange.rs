@@ -14,6 +14,7 @@ use crate::sessions::{self, Current, Kept, SignedIn};
 use crate::store::Tx;
 use crate::store::identities::Identity;
 use crate::store::oauth_flows::{self, Flow, Step};
+use crate::store::users;
 
 /// What a frontend exchanges.
 #[derive(Debug)]
@@ -45,8 +46,12 @@ impl OAuth {
         self.limits.token(by.ip).await?;
         let caller = self.caller(what.bearer.as_ref()).await?;
         let mut tx = self.cx.db.begin().await?;
-        let now = self.cx.now();
-        let flow = oauth_flows::consume(&mut tx, &what.code.hash(), Step::Code, now).await?;
+        let (hash, now) = (what.code.hash(), self.cx.now());
+        // The account before the flow, as where an account is erased and its flows go with it.
+        if let Some(linker) = oauth_flows::find_linker(&mut tx, &hash).await? {
+            users::lock(&mut tx, linker).await?;
+        }
+        let flow = oauth_flows::consume(&mut tx, &hash, Step::Code, now).await?;
         let Some(flow) = flow.filter(|flow| has_asked(flow, &what.code_verifier)) else {
             tx.commit().await?;
             let row = Record::refused(Action::SessionCreate, crate::error::Code::TokenSpent);

@@ -8,6 +8,7 @@ mod flow;
 mod github;
 mod identities;
 mod pre_hijacking;
+mod races;
 mod redirects;
 mod wrong_answers;
 mod yandex;
