@@ -91,7 +91,11 @@ async fn t24_in_cookie_mode_the_refresh_token_is_in_its_cookie_alone() {
     let answer = Answer::of(ask(hub.url(""))).await.expect(200);
     assert!(answer.json().get("refresh_token").is_none());
     let cookies: Vec<_> = answer.headers.get_all("set-cookie").iter().collect();
-    assert_eq!(cookies.len(), 2, "the refresh token's and the trusted browser's");
+    assert_eq!(
+        cookies.len(),
+        3,
+        "the refresh token's, the note of it, the trusted browser's"
+    );
     assert!(
         cookies[0]
             .to_str()

@@ -10,6 +10,7 @@ mod identities;
 mod pre_hijacking;
 mod races;
 mod redirects;
+mod steps;
 mod wrong_answers;
 mod yandex;
 
