@@ -15,6 +15,7 @@ use crate::accounts::{self, Accounts};
 use crate::audit::{self, Action, Origin, Record};
 use crate::context::Context;
 use crate::error::{Code, FieldError};
+use crate::ids::{SessionId, UserId};
 use crate::limits::{Exceeded, Limits};
 use crate::providers::{self, Provider, Providers};
 use crate::sessions::{self, Sessions};
@@ -64,8 +65,6 @@ impl Error {
     const fn refusal(&self) -> Option<Code> {
         match self {
             Self::Denied => Some(Code::AccessDenied),
-            Self::CodeSpent => Some(Code::TokenSpent),
-            Self::NotTheLinker => Some(Code::Forbidden),
             Self::Provider(providers::Error::Unavailable(_)) => Some(Code::ProviderUnavailable),
             Self::Provider(providers::Error::Refused(_)) => Some(Code::ProviderRefused),
             Self::Account(error) => error.audited(),
@@ -112,10 +111,19 @@ impl OAuth {
         self.providers.find(id).ok_or(Error::UnknownProvider)
     }
 
-    /// Writes a refusal to the audit log, in a transaction of its own.
-    async fn note_refusal(&self, provider: &str, code: Code, by: &Origin) -> Result<(), store::Error> {
+    /// Writes to the audit log that a sign-in was refused, or a link that `linker` began; in a transaction of its own.
+    async fn note_refusal(
+        &self,
+        provider: &str,
+        linker: Option<(UserId, SessionId)>,
+        code: Code,
+        by: &Origin,
+    ) -> Result<(), store::Error> {
+        let row = match linker {
+            None => Record::refused(Action::SessionCreate, code),
+            Some((user, _)) => Record::refused(Action::IdentityLink, code).user(user),
+        };
         let details = serde_json::json!({ "provider": provider });
-        let row = Record::refused(Action::SessionCreate, code).details(details);
-        audit::write(&self.cx, by, row).await
+        audit::write(&self.cx, by, row.details(details)).await
     }
 }

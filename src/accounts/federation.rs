@@ -113,6 +113,10 @@ impl Accounts {
     async fn admit_by_address(&self, tx: &mut Tx, claim: Claim<'_>, by: &Origin) -> Result<Admitted, Error> {
         let email = claim.verified_email()?;
         self.lock_address(tx, email).await?;
+        // Who waited for somebody's first sign-in, in two tabs say, finds what that has made.
+        if let Some(identity) = identities::find(tx, claim.provider, &claim.profile.subject).await? {
+            return self.admit_known(tx, &identity, claim).await;
+        }
         let found = users::find_by_email_locked(tx, email).await?;
         let (user, entries) = match (self.door(found.as_ref())?, found) {
             (Door::Make, _) | (_, None) => (self.make(tx, email, claim, by).await?, Vec::new()),

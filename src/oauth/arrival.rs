@@ -63,7 +63,7 @@ impl OAuth {
         let flow = flow
             .filter(|flow| flow.provider == provider.id())
             .ok_or(Error::Stray)?;
-        let redirect_to = flow.redirect_to.clone();
+        let (redirect_to, linker) = (flow.redirect_to.clone(), flow.linker);
         let secrets = self.secrets(state, provider);
         let to = match self.take(provider, flow, &secrets, answer, by).await {
             Ok(code) => with_code(&redirect_to, code.expose())?,
@@ -72,7 +72,7 @@ impl OAuth {
                     return Err(error);
                 };
                 tracing::info!(provider = provider.id(), %error, "a sign-in with a provider was refused");
-                self.note_refusal(provider.id(), code, by).await?;
+                self.note_refusal(provider.id(), linker, code, by).await?;
                 with_error(&redirect_to, code)?
             }
         };

@@ -105,7 +105,7 @@ impl OAuth {
             Err(error) => {
                 tracing::warn!(provider = provider.id(), %error, "nobody can sign in with this provider");
                 let code = Error::from(error).refusal().unwrap_or(Code::ProviderUnavailable);
-                self.note_refusal(provider.id(), code, by).await?;
+                self.note_refusal(provider.id(), linker, code, by).await?;
                 let to = with_error(&wish.redirect_to, code)?;
                 return Ok(Departure { to, binding: None });
             }

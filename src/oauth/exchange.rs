@@ -7,6 +7,7 @@ use subtle::ConstantTimeEq as _;
 use super::{Error, OAuth};
 use crate::accounts::Claim;
 use crate::audit::{self, Action, Actor, Origin, Record};
+use crate::error::Code;
 use crate::metric;
 use crate::providers::Profile;
 use crate::secret::{PlainToken, TokenHash};
@@ -14,6 +15,7 @@ use crate::sessions::{self, Current, Kept, SignedIn};
 use crate::store::Tx;
 use crate::store::identities::Identity;
 use crate::store::oauth_flows::{self, Flow, Step};
+use crate::store::users;
 
 /// What a frontend exchanges.
 #[derive(Debug)]
@@ -45,11 +47,15 @@ impl OAuth {
         self.limits.token(by.ip).await?;
         let caller = self.caller(what.bearer.as_ref()).await?;
         let mut tx = self.cx.db.begin().await?;
-        let now = self.cx.now();
-        let flow = oauth_flows::consume(&mut tx, &what.code.hash(), Step::Code, now).await?;
+        let (hash, now) = (what.code.hash(), self.cx.now());
+        // The account before the flow, as where an account is erased and its flows go with it.
+        if let Some(linker) = oauth_flows::find_linker(&mut tx, &hash).await? {
+            users::lock(&mut tx, linker).await?;
+        }
+        let flow = oauth_flows::consume(&mut tx, &hash, Step::Code, now).await?;
         let Some(flow) = flow.filter(|flow| has_asked(flow, &what.code_verifier)) else {
             tx.commit().await?;
-            let row = Record::refused(Action::SessionCreate, crate::error::Code::TokenSpent);
+            let row = Record::refused(Action::SessionCreate, Code::TokenSpent);
             audit::write(&self.cx, by, row).await?;
             return Err(Error::CodeSpent);
         };
@@ -58,7 +64,12 @@ impl OAuth {
             None => self.sign_in(tx, &flow, &profile, what, by).await,
             Some(linker) => {
                 let caller = caller.filter(|caller| (caller.user_id, caller.session_id) == linker);
-                let caller = caller.ok_or(Error::NotTheLinker)?;
+                let Some(caller) = caller else {
+                    drop(tx);
+                    let code = Code::Forbidden;
+                    self.note_refusal(&flow.provider, flow.linker, code, by).await?;
+                    return Err(Error::NotTheLinker);
+                };
                 self.link(tx, &flow, &profile, &caller, by).await
             }
         }
@@ -88,7 +99,7 @@ impl OAuth {
             Err(error) => {
                 drop(tx);
                 if let Some(code) = error.audited() {
-                    self.note_refusal(&flow.provider, code, by).await?;
+                    self.note_refusal(&flow.provider, None, code, by).await?;
                 }
                 return Err(error.into());
             }
@@ -134,9 +145,7 @@ impl OAuth {
             Err(error) => {
                 drop(tx);
                 if let Some(code) = error.audited() {
-                    let details = serde_json::json!({ "provider": flow.provider });
-                    let row = Record::refused(Action::IdentityLink, code).user(caller.user_id);
-                    audit::write(&self.cx, &by, row.details(details)).await?;
+                    self.note_refusal(&flow.provider, flow.linker, code, &by).await?;
                 }
                 Err(error.into())
             }

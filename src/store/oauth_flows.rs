@@ -91,6 +91,16 @@ pub async fn insert(tx: &mut Tx, hash: &TokenHash, flow: &Flow) -> Result<(), Er
     Ok(())
 }
 
+/// Who links an identity with the frontend's code, which stays good; `None` where it is a sign-in, or no code.
+pub async fn find_linker(tx: &mut Tx, hash: &TokenHash) -> Result<Option<UserId>, Error> {
+    const SQL: &str =
+        "select user_id from oauth_flows where hash = $1 and step = 'code' and user_id is not null";
+    let found: Option<Uuid> = with_conn!(tx, conn => {
+        sqlx::query_scalar(SQL).bind(hash.bytes()).fetch_optional(conn).await?
+    });
+    Ok(found.map(UserId::from))
+}
+
 /// Takes the flow out of its step: of any number of callers, one gets it.
 pub async fn consume(
     tx: &mut Tx,

@@ -119,7 +119,7 @@ async fn an_answer_that_cannot_be_used_now_is_told_from_one_that_is_wrong() {
         "/endless" => format!("HTTP/1.1 200 x\r\n\r\n\"{}", "x".repeat(10 * ANSWER)),
         "/status" => answer(503, "{}"),
         "/busy" => answer(429, "{}"),
-        "/missing" => answer(404, "{}"),
+        "/missing" => answer(404, "{\"n\":1}"),
         "/wrong" => answer_json(&json!({ "secret": "canary" })),
         _ => answer_json(&json!({ "n": 1 })),
     });
@@ -152,4 +152,35 @@ async fn an_answer_that_cannot_be_used_now_is_told_from_one_that_is_wrong() {
         .local_addr()
         .unwrap();
     assert!(is_unavailable(&get(&channel, &format!("http://{closed}/")).await));
+}
+
+#[tokio::test(start_paused = true)]
+async fn t18_who_does_not_answer_is_waited_for_briefly() {
+    use tokio::time::{Instant, timeout};
+
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    // With its queue full, so that nobody gets through.
+    let full = tokio::net::TcpSocket::new_v4().unwrap();
+    full.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let full = full.listen(1).unwrap();
+    let busy = full.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(first) = timeout(Duration::from_secs(1), tokio::net::TcpStream::connect(busy)).await {
+        waiting.push(first.unwrap());
+    }
+    let channel = channel(Reach::Loopback);
+    for (address, limit) in [(silent.local_addr().unwrap(), CALL), (busy, CONNECT)] {
+        let began = Instant::now();
+        let url = format!("http://{address}/");
+        let answer = timeout(Duration::from_hours(1), get(&channel, &url)).await;
+        assert_eq!(
+            answer.unwrap(),
+            Err(Error::Unavailable("it takes too long".to_owned()))
+        );
+        let waited = began.elapsed();
+        assert!(
+            waited >= limit && waited < limit + Duration::from_secs(1),
+            "{waited:?}"
+        );
+    }
 }

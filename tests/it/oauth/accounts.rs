@@ -50,6 +50,22 @@ async fn an_identity_is_its_subject_whatever_becomes_of_the_address() {
 }
 
 #[tokio::test]
+async fn t16_one_subject_at_two_providers_is_two_people() {
+    let (acme, other) = (ProviderServer::of_ada().await, ProviderServer::of_ada().await);
+    other.configure(ada_but("email", json!("eve@example.org"))).await;
+    let hub = Tuning::new()
+        .configure(acme.configured_as("acme"))
+        .configure(other.configured_as("other"))
+        .spawn()
+        .await;
+    let mut browser = Browser::at(&hub);
+    let ada = browser.sign_in("acme").await;
+    let eve = browser.sign_in("other").await;
+    assert_ne!(ada.body["user"]["id"], eve.body["user"]["id"]);
+    assert_eq!(eve.body["user"]["email"], "eve@example.org");
+}
+
+#[tokio::test]
 async fn a_verified_address_links_to_the_account_that_has_proven_it() {
     let Ground {
         hub,
@@ -179,7 +195,7 @@ async fn somebody_without_a_password_chooses_one_by_recovery() {
 }
 
 #[tokio::test]
-async fn of_sixteen_first_sign_ins_at_once_one_makes_the_account_and_all_get_in_or_may_try_again() {
+async fn of_sixteen_first_sign_ins_at_once_one_makes_the_account_and_all_get_in() {
     let Ground {
         hub,
         browser,
@@ -189,15 +205,17 @@ async fn of_sixteen_first_sign_ins_at_once_one_makes_the_account_and_all_get_in_
         let mut browser = browser.clone();
         async move {
             let code = browser.code("acme").await;
-            browser.exchange(&code).await.status
+            // Who waited for too long comes again: the code is as it was.
+            loop {
+                let status = browser.exchange(&code).await.status;
+                if status != 503 {
+                    return status;
+                }
+            }
         }
     });
     let statuses = futures_util::future::join_all(tries).await;
-    assert!(
-        statuses.iter().all(|status| matches!(status, 200 | 409)),
-        "{statuses:?}"
-    );
-    assert!(statuses.contains(&200), "{statuses:?}");
+    assert_eq!(statuses, [200; 16]);
     assert_eq!(hub.number("select count(*) from users").await, 1);
     assert_eq!(hub.number("select count(*) from identities").await, 1);
 }

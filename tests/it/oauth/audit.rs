@@ -36,7 +36,11 @@ async fn t15_every_step_that_decides_something_leaves_a_line() {
     browser.exchange("pco_of_nobody").await.expect(410);
     let (_, eve) = hub.signed_in("eve@example.org", "user").await;
     let code = browser.link_code(&eve.access, "acme").await;
+    browser.exchange(&code).await.expect(403);
     browser.exchange_as(&eve.access, &code).await.expect(409);
+    provider.misbehave("access_denied").await;
+    let (name, _) = browser.link_through(&eve.access, "acme").await;
+    assert_eq!(name, "error");
     let id = hub.get_as(&pair.access, "/api/users/me/identities").await.json()["items"][0]["id"].clone();
     let path = format!("/api/users/me/identities/{}", id.as_str().unwrap());
     hub.delete_as(&pair.access, &path).await.expect(409);
@@ -48,6 +52,8 @@ async fn t15_every_step_that_decides_something_leaves_a_line() {
     assert_eq!(
         lines(&hub).await,
         [
+            "identity.link access_denied acme",
+            "identity.link forbidden acme",
             "identity.link identity_taken acme",
             "identity.link ok acme",
             "identity.unlink last_credential -",
@@ -101,5 +107,30 @@ async fn t15_what_cannot_be_written_down_is_not_done() {
         .problem(500, "internal");
     assert_eq!(hub.number("select count(*) from identities").await, 0);
     assert_eq!(hub.number("select count(*) from users").await, 1);
+    assert_eq!(hub.number("select count(*) from sessions").await, 1);
+}
+
+#[tokio::test]
+async fn t15_nor_is_a_known_identity_used_or_unlinked() {
+    let Ground {
+        hub,
+        provider: _provider,
+        mut browser,
+    } = ground().await;
+    let pair = browser.sign_in("acme").await;
+    let password = json!({ "new_password": PASSWORD });
+    hub.post_as(&pair.access, "/api/users/me/password", password)
+        .await
+        .expect(204);
+    let mine = hub.get_as(&pair.access, "/api/users/me/identities").await.json();
+    let path = format!(
+        "/api/users/me/identities/{}",
+        mine["items"][0]["id"].as_str().unwrap()
+    );
+    let code = browser.code("acme").await;
+    fill_the_log(&hub).await;
+    browser.exchange(&code).await.problem(500, "internal");
+    hub.delete_as(&pair.access, &path).await.problem(500, "internal");
+    assert_eq!(hub.number("select count(*) from identities").await, 1);
     assert_eq!(hub.number("select count(*) from sessions").await, 1);
 }

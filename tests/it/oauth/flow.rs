@@ -368,23 +368,3 @@ async fn t14_what_leads_on_is_stored_as_a_hash() {
     let pair = Pair::of(&browser.exchange(&code).await.expect(200));
     assert!(hub.is_live(&pair).await);
 }
-
-#[tokio::test]
-async fn starts_are_limited_by_address() {
-    let provider = ProviderServer::of_ada().await;
-    let hub: TestApp = Tuning::new()
-        .configure(provider.configured_as("acme"))
-        .configure(|config| config.limits.enabled = true)
-        .spawn()
-        .await;
-    let mut browser = Browser::at(&hub);
-    let path = browser.start_path("nobody", FRONTEND);
-    let mut last = 404;
-    for _ in 0..700 {
-        last = browser.get(&path).await.status;
-        if last == 429 {
-            break;
-        }
-    }
-    assert_eq!(last, 429);
-}

@@ -191,6 +191,36 @@ async fn the_last_way_in_stays() {
 }
 
 #[tokio::test]
+async fn an_identity_at_a_provider_that_is_gone_is_no_way_in() {
+    let Ground {
+        hub,
+        provider,
+        mut browser,
+    } = ground().await;
+    let pair = browser.sign_in("acme").await;
+    let mut second = ada();
+    second["sub"] = json!("ada's other one");
+    provider.configure(json!({ "account": second })).await;
+    let code = browser.link_code(&pair.access, "acme").await;
+    browser.exchange_as(&pair.access, &code).await.expect(200);
+    hub.tamper("update identities set provider = 'gone' where subject like '%other%'")
+        .await;
+    let paths: Vec<String> = ids(&hub, &pair.access)
+        .await
+        .iter()
+        .map(|identity| format!("{MINE}/{}", identity["id"].as_str().unwrap()))
+        .collect();
+    hub.delete_as(&pair.access, &paths[0])
+        .await
+        .problem(409, "last_credential");
+    hub.tamper("update identities set provider = 'gone too' where provider = 'acme'")
+        .await;
+    for path in paths {
+        hub.delete_as(&pair.access, &path).await.expect(204);
+    }
+}
+
+#[tokio::test]
 async fn t16_of_sixteen_that_unlink_two_at_once_one_way_in_is_left() {
     let Ground {
         hub,

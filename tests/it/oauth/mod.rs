@@ -8,7 +8,9 @@ mod flow;
 mod github;
 mod identities;
 mod pre_hijacking;
+mod races;
 mod redirects;
+mod steps;
 mod wrong_answers;
 mod yandex;
 

@@ -48,9 +48,15 @@ async fn t16_unexpired_session() {
     } = ground().await;
     // A session of an account whose address nobody proved cannot begin; here it is made by force.
     let (_, attacker) = hub.signed_in(VICTIM, "user").await;
-    hub.tamper("update users set status = 'pending', email_verified = false")
-        .await;
+    hub.tamper(
+        "update users set status = 'pending', email_verified = false, avatar_url = 'https://evil.example/1'",
+    )
+    .await;
     let victim = browser.sign_in("acme").await;
+    assert_eq!(
+        victim.body["user"]["avatar_url"], "https://images.example.org/ada.png",
+        "nor does the attacker's picture stay"
+    );
     assert!(!hub.is_live(&attacker).await);
     hub.try_refresh(&attacker.refresh)
         .await
@@ -122,6 +128,31 @@ async fn t16_unexpired_email_change() {
         .expect(200)
         .json();
     assert_eq!(eve["email"], "eve@example.org");
+}
+
+/// 4, the other way round: the attacker has asked to change the account with the victim's address to their own.
+#[tokio::test]
+async fn t16_a_change_that_was_asked_for_before_the_claim_is_void() {
+    let Ground {
+        hub,
+        mut browser,
+        provider: _provider,
+    } = ground().await;
+    let (_, attacker) = hub.signed_in(VICTIM, "user").await;
+    let change = json!({ "email": "eve@example.org", "password": PASSWORD });
+    hub.post_as(&attacker.access, "/api/users/me/email", change)
+        .await
+        .expect(202);
+    let link = hub.mailed_token("eve@example.org", 1).await;
+    // By force, as above.
+    hub.tamper("update users set status = 'pending', email_verified = false")
+        .await;
+    let victim = browser.sign_in("acme").await;
+    hub.post(&format!("/api/users/me/email/{link}"), json!({}))
+        .await
+        .problem(410, "token_spent");
+    assert!(hub.is_live(&victim).await);
+    assert_eq!(hub.text("select email from users").await, VICTIM);
 }
 
 /// 5: the attacker comes through a provider that does not look whether an address is its owner's.

@@ -117,9 +117,14 @@ async fn a_flow_is_taken_out_of_its_step_once() {
             .await
             .unwrap();
 
+        for (secret, linker) in [("code", Some(ada)), ("state", None), ("other", None)] {
+            let found = oauth_flows::find_linker(&mut tx, &hash(secret)).await.unwrap();
+            assert_eq!(found, linker, "{secret}");
+        }
         for (secret, step, now) in [
             ("code", Step::Provider, 50),
             ("code", Step::Link, 50),
+            ("state", Step::Code, 50),
             ("code", Step::Code, 100),
             ("other", Step::Code, 50),
         ] {

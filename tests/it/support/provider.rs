@@ -336,14 +336,19 @@ impl Browser {
 
     /// Goes through the provider to link an identity; gives the code.
     pub async fn link_code(&mut self, bearer: &str, provider: &str) -> String {
+        let (name, value) = self.link_through(bearer, provider).await;
+        assert_eq!(name, "code", "{value}");
+        value
+    }
+
+    /// As [`go_through`](Self::go_through), to link an identity.
+    pub async fn link_through(&mut self, bearer: &str, provider: &str) -> (String, String) {
         let url = self.ask_to_link(bearer, provider).await.expect(200).json()["url"].clone();
         let url = Url::parse(url.as_str().unwrap()).unwrap();
         let away = location(&self.come_back(&url).await.expect(302));
         let back = self.visit(&away).await;
         let answer = self.come_back(&back).await.expect(302);
-        let (name, value) = outcome(&location(&answer));
-        assert_eq!(name, "code", "{value}");
-        value
+        outcome(&location(&answer))
     }
 }
 
