@@ -107,24 +107,22 @@ function createLeader({ platform, tabs, name }, locks, changed) {
   let cancel = () => {
   };
   function start(steal = false) {
+    stop();
     const mine = turn;
     const held = () => new Promise((give) => {
       if (mine !== turn) return give();
       release = give;
-      cancel();
       become(true);
     });
-    const lost = () => {
+    locks.request(`${name}:socket`, { steal }, held).catch(({ name: why }) => {
       if (mine !== turn) return;
-      stop();
-      start();
-    };
-    locks.request(`${name}:socket`, { steal }, held).then(lost, lost);
+      if (why === "AbortError") start();
+      else become(true);
+    });
     watch();
   }
   function stop() {
     turn += 1;
-    cancel();
     release();
     become(false);
   }
@@ -133,13 +131,11 @@ function createLeader({ platform, tabs, name }, locks, changed) {
     cancel = platform.after(ASK_EVERY_MS, () => {
       if (!platform.isVisible()) return watch();
       tabs.tell("leads");
-      cancel = platform.after(ANSWER_WITHIN_MS * (1 + platform.random()), () => {
-        stop();
-        start(true);
-      });
+      cancel = platform.after(ANSWER_WITHIN_MS * (1 + platform.random()), () => start(true));
     });
   }
   function become(next) {
+    cancel();
     if (next === leads) return;
     leads = next;
     changed(next);
@@ -586,8 +582,8 @@ function createOAuth({ platform, base, name, tabs, session, failed }) {
       const attempt = readJson(window?.sessionStorage.getItem(key));
       if (!window || !attempt) return;
       window.sessionStorage.removeItem(key);
-      const { href, search } = window.location;
-      const told = new URLSearchParams(search);
+      const { href } = window.location;
+      const told = new URL(href).searchParams;
       const code = told.get("code");
       const error = told.get("error");
       if (!href.startsWith(attempt.redirect_to) || !code && !error) return;

@@ -103,8 +103,8 @@ export function createOAuth({ platform, base, name, tabs, session, failed }: Cor
       const attempt = readJson(window?.sessionStorage.getItem(key)) as Attempt | undefined;
       if (!window || !attempt) return;
       window.sessionStorage.removeItem(key);
-      const { href, search } = window.location;
-      const told = new URLSearchParams(search);
+      const { href } = window.location;
+      const told = new URL(href).searchParams;
       const code = told.get("code");
       const error = told.get("error") as ErrorCode | null;
       // Another page may have a code of its own in its address.
