@@ -537,7 +537,7 @@ function withState(user, state) {
 
 // src/oauth.ts
 var LOOK_EVERY_MS = 500;
-function createOAuth({ platform, base, name, tabs, session, failed }) {
+function createOAuth({ platform, base, name, tabs, session, failed, happen }) {
   const { window } = platform;
   const { call } = session;
   const key = `${name}:oauth`;
@@ -594,6 +594,7 @@ function createOAuth({ platform, base, name, tabs, session, failed }) {
         if (error) throw new PortcullisError(error);
         if (isLink) await session.find();
         await (isLink ? call : session.signIn)("POST /api/auth/oauth/exchange", { code, code_verifier, device });
+        if (isLink) happen("linked");
       } catch (thrown) {
         const reason = toError(thrown);
         failed(reason);
@@ -607,7 +608,7 @@ function createOAuth({ platform, base, name, tabs, session, failed }) {
 }
 function base64url(bytes) {
   const text = btoa(String.fromCharCode(...new Uint8Array(bytes)));
-  return text.replaceAll("+", "-").replaceAll("/", "_").replace("=", "");
+  return text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
 // src/retry.ts
