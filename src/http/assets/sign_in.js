@@ -13,6 +13,8 @@ const inactive = form.querySelector("[data-inactive]");
 const hub = connect({ socket: false, autoStart: "ask" in form.dataset || isReturning });
 // A provider sends back without the wish: it was kept here, also for who then signs in otherwise.
 const next = (isReturning && takeNext()) || form.dataset.next;
+/** Until it is known what the provider has sent. */
+let isBack = isReturning;
 let isLeaving = isReturning;
 
 onSubmit(form, async ({ email, password }) => {
@@ -38,10 +40,11 @@ onClick(form.querySelector("[data-resend]"), form, async () => {
 
 // Whoever is signed in already decides for themselves: a site that sends them back here would turn in a circle.
 hub.on("signedIn", ({ user }) => {
-  if (isReturning) goOn();
+  if (isBack) goOn();
   show(isLeaving ? undefined : user);
 });
 hub.on("error", (error) => {
+  isBack = false;
   isLeaving = false;
   explain(form, error);
 });
