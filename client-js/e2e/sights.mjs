@@ -156,7 +156,7 @@ export const sights = {
     "stopped-invalid": at("/api/auth/oauth/acme/start?redirect_to=https%3A%2F%2Fevil.example%2F&code_challenge=short"),
     async "account-identities"({ openDevice, hub, ada }) {
       const page = await atAccount(await openDevice(hub), ada);
-      await press(part(page, "Ways to sign in"), WITH_ACME);
+      await press(part(page, "Ways to sign in"), "Link Acme");
       await agreeThere(page, GRACE);
       await sees(page, "From now on you can sign in with it as well.");
       return page;

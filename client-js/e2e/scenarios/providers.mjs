@@ -7,6 +7,7 @@ import { ADA, agreeThere, GRACE, HEDY, nameThere, openHubWithProvider } from "..
 import { until } from "../until.mjs";
 
 const CONTINUE = "Continue with Acme";
+const LINK = "Link Acme";
 const WANTED = "/problems/forbidden?from=afar";
 const wanting = (path) => `${path}?return_to=${encodeURIComponent(WANTED)}`;
 const ways = (page) => part(page, "Ways to sign in");
@@ -55,7 +56,7 @@ export default {
     const hub = await openHubWithProvider(stage);
     const ada = await hub.person();
     const page = await atAccount(await stage.openDevice(hub), ada);
-    await press(ways(page), CONTINUE);
+    await press(ways(page), LINK);
     await agreeThere(page, GRACE);
     await sees(ways(page), "From now on you can sign in with it as well.");
     await sees(ways(page), GRACE.email);
@@ -93,7 +94,7 @@ export default {
     await other.waitForURL("**/account");
     const ada = await hub.person();
     const page = await atAccount(await stage.openDevice(hub), ada);
-    await press(ways(page), CONTINUE);
+    await press(ways(page), LINK);
     await agreeThere(page, GRACE);
     await sees(page, "this device");
     await until("the socket", async () => (await hub.sockets(ada)).length > 0);
