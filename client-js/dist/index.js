@@ -107,24 +107,22 @@ function createLeader({ platform, tabs, name }, locks, changed) {
   let cancel = () => {
   };
   function start(steal = false) {
+    stop();
     const mine = turn;
     const held = () => new Promise((give) => {
       if (mine !== turn) return give();
       release = give;
-      cancel();
       become(true);
     });
-    const lost = () => {
+    locks.request(`${name}:socket`, { steal }, held).catch(({ name: why }) => {
       if (mine !== turn) return;
-      stop();
-      start();
-    };
-    locks.request(`${name}:socket`, { steal }, held).then(lost, lost);
+      if (why === "AbortError") start();
+      else become(true);
+    });
     watch();
   }
   function stop() {
     turn += 1;
-    cancel();
     release();
     become(false);
   }
@@ -133,13 +131,11 @@ function createLeader({ platform, tabs, name }, locks, changed) {
     cancel = platform.after(ASK_EVERY_MS, () => {
       if (!platform.isVisible()) return watch();
       tabs.tell("leads");
-      cancel = platform.after(ANSWER_WITHIN_MS * (1 + platform.random()), () => {
-        stop();
-        start(true);
-      });
+      cancel = platform.after(ANSWER_WITHIN_MS * (1 + platform.random()), () => start(true));
     });
   }
   function become(next) {
+    cancel();
     if (next === leads) return;
     leads = next;
     changed(next);
@@ -541,7 +537,7 @@ function withState(user, state) {
 
 // src/oauth.ts
 var LOOK_EVERY_MS = 500;
-function createOAuth({ platform, base, name, tabs, session, failed }) {
+function createOAuth({ platform, base, name, tabs, session, failed, happen }) {
   const { window } = platform;
   const { call } = session;
   const key = `${name}:oauth`;
@@ -586,8 +582,8 @@ function createOAuth({ platform, base, name, tabs, session, failed }) {
       const attempt = readJson(window?.sessionStorage.getItem(key));
       if (!window || !attempt) return;
       window.sessionStorage.removeItem(key);
-      const { href, search } = window.location;
-      const told = new URLSearchParams(search);
+      const { href } = window.location;
+      const told = new URL(href).searchParams;
       const code = told.get("code");
       const error = told.get("error");
       if (!href.startsWith(attempt.redirect_to) || !code && !error) return;
@@ -598,6 +594,7 @@ function createOAuth({ platform, base, name, tabs, session, failed }) {
         if (error) throw new PortcullisError(error);
         if (isLink) await session.find();
         await (isLink ? call : session.signIn)("POST /api/auth/oauth/exchange", { code, code_verifier, device });
+        if (isLink) happen("linked");
       } catch (thrown) {
         const reason = toError(thrown);
         failed(reason);
@@ -611,7 +608,7 @@ function createOAuth({ platform, base, name, tabs, session, failed }) {
 }
 function base64url(bytes) {
   const text = btoa(String.fromCharCode(...new Uint8Array(bytes)));
-  return text.replaceAll("+", "-").replaceAll("/", "_").replace("=", "");
+  return text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
 // src/retry.ts

@@ -3,6 +3,7 @@
 
 import { BOSS, PASSWORD } from "./hub.mjs";
 import { atAccount, fillIn, linkTo, part, press, sees, signIn } from "./people.mjs";
+import { ADA, agreeThere, GRACE, HOPPER, openHubWithProvider } from "./provider.mjs";
 
 const OTHER = "eight geese at the lake";
 const spent = (path, button, fields = {}) => async ({ open }) => {
@@ -24,9 +25,18 @@ const PRODUCTION = {
   PORTCULLIS_PASSWORDS__ITERATIONS: "2",
 };
 
+/** As many buttons as most sites have; nobody goes to these here. */
+const KNOWN = Object.fromEntries(
+  ["GOOGLE", "YANDEX", "GITHUB"].flatMap((id) =>
+    ["CLIENT_ID", "CLIENT_SECRET"].map((field) => [`PORTCULLIS_OAUTH__${id}__${field}`, "x"]),
+  ),
+);
+const WITH_ACME = "Continue with Acme";
+
 /** What the sights of `theme` are shown on: hubs, somebody with an account, and browsers with `options`. */
-export async function prepare({ openHub, openDevice: openAny }, theme, options = {}) {
-  const hub = await openHub();
+export async function prepare(stage, theme, options = {}) {
+  const { openHub, openDevice: openAny } = stage;
+  const hub = await (theme === "providers" ? openHubWithProvider(stage, KNOWN) : openHub());
   const isAround = theme === "around it";
   const openDevice = (hub, more) => openAny(hub, { ...options, ...more });
   return {
@@ -128,6 +138,36 @@ export const sights = {
       const page = await atAccount(await openDevice(hub), ada);
       await press(page, "Sign out");
       await sees(page, "You are signed out");
+      return page;
+    },
+  },
+
+  providers: {
+    "sign-in-providers": at("/sign-in"),
+    "sign-up-providers": at("/sign-up"),
+    async "sign-in-denied"({ open }) {
+      const page = await open("/sign-in");
+      await press(page, WITH_ACME);
+      await agreeThere(page, ADA, "Deny");
+      await sees(page, "You have not agreed there.");
+      return page;
+    },
+    "stopped-stray": at("/api/auth/oauth/acme/callback?state=nobody&code=nothing"),
+    "stopped-invalid": at("/api/auth/oauth/acme/start?redirect_to=https%3A%2F%2Fevil.example%2F&code_challenge=short"),
+    async "account-identities"({ openDevice, hub, ada }) {
+      const page = await atAccount(await openDevice(hub), ada);
+      await press(part(page, "Ways to sign in"), "Link Acme");
+      await agreeThere(page, GRACE);
+      await sees(page, "From now on you can sign in with it as well.");
+      return page;
+    },
+    async "account-last-credential"({ open }) {
+      const page = await open("/sign-in");
+      await press(page, WITH_ACME);
+      await agreeThere(page, HOPPER);
+      await page.waitForURL("**/account");
+      await press(part(page, "Ways to sign in"), `Unlink: Acme ${HOPPER.email}`);
+      await sees(page, "This is the only way to sign in that you have.");
       return page;
     },
   },

@@ -14,8 +14,8 @@ const SOURCES = fileURLToPath(new URL("../src/", import.meta.url));
  */
 const PRIVATE = `
   adopt after base bury calls changed connect cookie end failed find finish follow happen heard held isLeading
-  isOpen isVisible keep life link lives lost next onWake openChannel openSocket opened platform read removeTombstone
-  renew renewed replaced session settled signingOut socketToken stop store tell told tokens tombstone update wake watch
+  isOpen isVisible keep life link lives lost next onWake openChannel openSocket opened platform present read
+  removeTombstone renew renewed replaced session settled signingOut socketToken stop store tell told tokens tombstone update wake watch
 `.trim().split(/\s+/);
 
 /** Where names are written that others read as well. */

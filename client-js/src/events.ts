@@ -44,6 +44,8 @@ export interface Events {
   state: AuthState;
   event: HubEvent;
   connection: Connection;
+  /** What `linkIdentity` began is done, in the window that has come back; `signedIn` was told before. */
+  linked: undefined;
   error: PortcullisError;
 }
 

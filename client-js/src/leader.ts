@@ -24,27 +24,25 @@ export function createLeader({ platform, tabs, name }: Core, locks: LocksLike, c
   let cancel = () => {};
 
   function start(steal = false): void {
+    stop();
     const mine = turn;
     const held = () =>
       new Promise<void>((give) => {
         if (mine !== turn) return give();
         release = give;
-        cancel();
         become(true);
       });
-    // Rejected: taken by another tab while this one was frozen.
-    const lost = () => {
+    locks.request(`${name}:socket`, { steal }, held).catch(({ name: why }: DOMException) => {
       if (mine !== turn) return;
-      stop();
-      start();
-    };
-    locks.request(`${name}:socket`, { steal }, held).then(lost, lost);
+      // Taken by another tab while this one was frozen; or else there are no locks here, and each leads alone.
+      if (why === "AbortError") start();
+      else become(true);
+    });
     watch();
   }
 
   function stop(): void {
     turn += 1;
-    cancel();
     release();
     become(false);
   }
@@ -56,14 +54,12 @@ export function createLeader({ platform, tabs, name }: Core, locks: LocksLike, c
       // Timers of hidden tabs come late, and nobody looks at them.
       if (!platform.isVisible()) return watch();
       tabs.tell("leads");
-      cancel = platform.after(ANSWER_WITHIN_MS * (1 + platform.random()), () => {
-        stop();
-        start(true);
-      });
+      cancel = platform.after(ANSWER_WITHIN_MS * (1 + platform.random()), () => start(true));
     });
   }
 
   function become(next: boolean): void {
+    cancel();
     if (next === leads) return;
     leads = next;
     changed(next);

@@ -31,7 +31,7 @@ export interface OAuthCalls {
    * told as always. With it the promise ends when that has been done in the popup.
    */
   signInWithProvider(provider: string, options: ProviderOptions): Promise<void>;
-  /** Lets the person who is signed in sign in by that provider from now on. */
+  /** Lets the person who is signed in sign in by that provider from now on. After the return `linked` or `error` is told. */
   linkIdentity(provider: string, options: ProviderOptions): Promise<void>;
 }
 
@@ -46,7 +46,7 @@ interface Attempt {
   readonly isLink: boolean;
 }
 
-export function createOAuth({ platform, base, name, tabs, session, failed }: Core) {
+export function createOAuth({ platform, base, name, tabs, session, failed, happen }: Core) {
   const { window } = platform;
   const { call } = session;
   const key = `${name}:oauth`;
@@ -103,8 +103,8 @@ export function createOAuth({ platform, base, name, tabs, session, failed }: Cor
       const attempt = readJson(window?.sessionStorage.getItem(key)) as Attempt | undefined;
       if (!window || !attempt) return;
       window.sessionStorage.removeItem(key);
-      const { href, search } = window.location;
-      const told = new URLSearchParams(search);
+      const { href } = window.location;
+      const told = new URL(href).searchParams;
       const code = told.get("code");
       const error = told.get("error") as ErrorCode | null;
       // Another page may have a code of its own in its address.
@@ -116,6 +116,7 @@ export function createOAuth({ platform, base, name, tabs, session, failed }: Cor
         if (error) throw new PortcullisError(error);
         if (isLink) await session.find();
         await (isLink ? call : session.signIn)("POST /api/auth/oauth/exchange", { code, code_verifier, device });
+        if (isLink) happen("linked");
       } catch (thrown) {
         const reason = toError(thrown);
         failed(reason);
@@ -130,5 +131,5 @@ export function createOAuth({ platform, base, name, tabs, session, failed }: Cor
 
 function base64url(bytes: ArrayBuffer): string {
   const text = btoa(String.fromCharCode(...new Uint8Array(bytes)));
-  return text.replaceAll("+", "-").replaceAll("/", "_").replace("=", "");
+  return text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }

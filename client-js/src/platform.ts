@@ -22,7 +22,7 @@ export type ChannelLike = Pick<BroadcastChannel, "onmessage" | "postMessage" | "
 
 /** The part of a page's window, or of its popup's, that is used. */
 export interface WindowLike {
-  readonly location: { href: string; readonly search: string };
+  readonly location: { href: string };
   readonly history: Pick<History, "state" | "replaceState">;
   /** Kept for this window alone, whatever address it goes to and comes back from. */
   readonly sessionStorage: Pick<Storage, "getItem" | "setItem" | "removeItem">;

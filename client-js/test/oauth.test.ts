@@ -203,6 +203,8 @@ test("linking starts and ends with the token of the person who is signed in", as
   assert.equal(exchange?.headers.get("X-Portcullis-Mode"), null);
   assert.equal(returned.of("error").length, 0);
   assert.equal(returned.of("signedIn").length, 1);
+  const order = returned.told.map(([type]) => type);
+  assert.ok(order.indexOf("signedIn") < order.indexOf("linked"), "who lists identities at `signedIn` lists them again");
 });
 
 test("providers and identities are listed, and a refusal to unlink is thrown", async () => {

@@ -197,3 +197,15 @@ test("a hidden tab takes the lead from nobody", async () => {
   await world.advance(10_000);
   assert.deepEqual(sockets([first, second]), [1, 0]);
 });
+
+test("where locks are forbidden, as in a sandboxed frame, a tab leads alone and asks once", async () => {
+  const world = new World();
+  world.locks.isForbidden = true;
+  const { client, tab } = await open(world, { tabs: "share" });
+  await client.signIn({ email: USER.email, password: "correct horse" });
+  await settle();
+  const { asked } = world.locks;
+  client.close();
+  assert.equal(asked, 1);
+  assert.equal(tab.sockets.length, 1);
+});

@@ -37,6 +37,8 @@ export interface Events {
     state: AuthState;
     event: HubEvent;
     connection: Connection;
+    /** What `linkIdentity` began is done, in the window that has come back; `signedIn` was told before. */
+    linked: undefined;
     error: PortcullisError;
 }
 export interface Snapshot {
@@ -67,6 +69,7 @@ export declare function createPresent(): {
         connection?: Connection | undefined;
         error?: PortcullisError | undefined;
         event?: HubEvent | undefined;
+        linked?: undefined;
         signedIn?: SignedIn | undefined;
         signedOut?: SignedOut | undefined;
         state?: AuthState | undefined;

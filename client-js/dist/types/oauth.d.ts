@@ -21,10 +21,10 @@ export interface OAuthCalls {
      * told as always. With it the promise ends when that has been done in the popup.
      */
     signInWithProvider(provider: string, options: ProviderOptions): Promise<void>;
-    /** Lets the person who is signed in sign in by that provider from now on. */
+    /** Lets the person who is signed in sign in by that provider from now on. After the return `linked` or `error` is told. */
     linkIdentity(provider: string, options: ProviderOptions): Promise<void>;
 }
-export declare function createOAuth({ platform, base, name, tabs, session, failed }: Core): {
+export declare function createOAuth({ platform, base, name, tabs, session, failed, happen }: Core): {
     calls: {
         signInWithProvider: (provider: string, options: ProviderOptions) => Promise<void>;
         linkIdentity: (provider: string, options: ProviderOptions) => Promise<void>;

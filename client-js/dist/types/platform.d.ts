@@ -17,7 +17,6 @@ export type ChannelLike = Pick<BroadcastChannel, "onmessage" | "postMessage" | "
 export interface WindowLike {
     readonly location: {
         href: string;
-        readonly search: string;
     };
     readonly history: Pick<History, "state" | "replaceState">;
     /** Kept for this window alone, whatever address it goes to and comes back from. */

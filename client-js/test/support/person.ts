@@ -22,7 +22,7 @@ export async function open(world: World, options: Partial<ClientOptions> = {}, w
   const listen = <T extends keyof Events>(type: T) => {
     client.on(type, (event) => told.push([type, event] as unknown as Told));
   };
-  for (const type of ["signedIn", "signedOut", "state", "event", "connection", "error"] as const) listen(type);
+  for (const type of ["signedIn", "signedOut", "state", "event", "connection", "linked", "error"] as const) listen(type);
   client.start();
   await world.advance(50);
   const of = <T extends keyof Events>(type: T) =>

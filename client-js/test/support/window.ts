@@ -16,12 +16,7 @@ export class FakeWindow implements WindowLike {
     },
   };
   readonly document = { hasFocus: () => this.isInFront };
-  readonly location = {
-    href: "https://app.example.org/",
-    get search() {
-      return new URL(this.href).search;
-    },
-  };
+  readonly location = { href: "https://app.example.org/" };
   isInFront = true;
   closed = false;
   isBlocking = false;

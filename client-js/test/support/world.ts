@@ -145,8 +145,13 @@ interface Holder {
   readonly reject: (error: Error) => void;
 }
 
+const aborted = () => new DOMException("stolen, or not wanted any more", "AbortError");
+
 /** The Web Locks of one browser, for one name. */
 export class FakeLocks implements LocksLike {
+  /** Gives no locks at all, as in a sandboxed frame. */
+  isForbidden = false;
+  asked = 0;
   #holder: Holder | undefined;
   #queue: Holder[] = [];
 
@@ -155,15 +160,18 @@ export class FakeLocks implements LocksLike {
     { steal = false, signal }: { readonly steal?: boolean; readonly signal?: AbortSignal },
     held: () => Promise<void>,
   ): Promise<void> {
+    this.asked += 1;
     return new Promise((resolve, reject) => {
+      // In its turn, so that whoever asks again and again can be seen to.
+      if (this.isForbidden) return void setImmediate(() => reject(new DOMException("sandboxed", "SecurityError")));
       const holder = { held, resolve, reject };
       signal?.addEventListener("abort", () => {
         if (!this.#queue.includes(holder)) return;
         this.#queue = this.#queue.filter((other) => other !== holder);
-        reject(new Error("AbortError"));
+        reject(aborted());
       });
       if (steal) {
-        this.#holder?.reject(new Error("AbortError"));
+        this.#holder?.reject(aborted());
         this.#give(holder);
       } else {
         this.#queue.push(holder);

@@ -40,8 +40,12 @@ hub.subscribe(() => {
   find("[data-role]").textContent = user.site_role;
 });
 
+// What was said of the network is taken back when it is there again, and nothing else that stands there.
+const away = text("problems.network");
 hub.on("connection", ({ state }) => {
-  find("[data-trouble]").textContent = state === "waiting" ? text("problems.network") : "";
+  const trouble = find("[data-trouble]");
+  if (state === "waiting") trouble.textContent = away;
+  else if (trouble.textContent === away) trouble.textContent = "";
 });
 hub.on("error", report);
 

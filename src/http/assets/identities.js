@@ -1,6 +1,6 @@
 // One's own identities at providers: a list, the buttons that unlink, and those that link another.
 
-import { explain, onClick } from "./form.js";
+import { explain, onClick, say } from "./form.js";
 import { base } from "./hub.js";
 import { moment, text } from "./texts.js";
 
@@ -34,6 +34,11 @@ export function showIdentities(hub, section) {
     return shown;
   }
 
+  // Back from a provider: the list was asked for before the link was made.
+  hub.on("linked", async () => {
+    await refresh();
+    say(section, "done", text("linked"));
+  });
   for (const button of section.querySelectorAll("[data-provider]")) {
     onClick(button, section, () => hub.linkIdentity(button.dataset.provider, { redirectTo: `${base}/account` }));
   }

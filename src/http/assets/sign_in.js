@@ -11,6 +11,10 @@ const present = document.querySelector("[data-present]");
 const inactive = form.querySelector("[data-inactive]");
 // Where the browser holds no session there is nobody to ask for. One that begins in another tab is heard all the same.
 const hub = connect({ socket: false, autoStart: "ask" in form.dataset || isReturning });
+// A provider sends back without the wish: it was kept here, also for who then signs in otherwise.
+const next = (isReturning && takeNext()) || form.dataset.next;
+/** Until it is known what the provider has sent. */
+let isBack = isReturning;
 let isLeaving = isReturning;
 
 onSubmit(form, async ({ email, password }) => {
@@ -18,7 +22,7 @@ onSubmit(form, async ({ email, password }) => {
   isLeaving = true;
   try {
     await hub.signIn({ email, password });
-    goOn(form.dataset.next);
+    goOn();
   } catch (error) {
     isLeaving = false;
     inactive.hidden = error.code !== "account_inactive";
@@ -26,7 +30,7 @@ onSubmit(form, async ({ email, password }) => {
   }
 });
 
-offerProviders(hub, form, form.dataset.next);
+offerProviders(hub, form, next);
 
 onClick(form.querySelector("[data-resend]"), form, async () => {
   await hub.resendActivation(form.elements.email.value);
@@ -36,10 +40,11 @@ onClick(form.querySelector("[data-resend]"), form, async () => {
 
 // Whoever is signed in already decides for themselves: a site that sends them back here would turn in a circle.
 hub.on("signedIn", ({ user }) => {
-  if (isReturning) goOn(takeNext() ?? form.dataset.next);
+  if (isBack) goOn();
   show(isLeaving ? undefined : user);
 });
 hub.on("error", (error) => {
+  isBack = false;
   isLeaving = false;
   explain(form, error);
 });
@@ -49,7 +54,7 @@ present.querySelector("[data-other]").addEventListener("click", () => {
   form.elements.email.focus();
 });
 
-function goOn(next) {
+function goOn() {
   forget();
   location.assign(next);
 }
