@@ -29,7 +29,7 @@ pub struct Answer {
 pub struct Arrival {
     /// The frontend, with `code` or `error`.
     pub to: Url,
-    /// Of the [`Binding`](super::Binding) that has served its time.
+    /// Of the [`Binding`] that has served its time.
     pub key: String,
 }
 
