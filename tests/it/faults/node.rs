@@ -200,12 +200,18 @@ impl Node {
         }
     }
 
-    /// The sum of the series whose line begins with `name`.
+    /// The sum of the series of this name; labels may follow it, as in `name{code="1012"}`.
     pub async fn metric(&self, client: &reqwest::Client, name: &str) -> Option<f64> {
         let url = format!("http://{}/metrics", *self.metrics.lock().unwrap());
         let text = client.get(url).send().await.ok()?.text().await.ok()?;
-        let values = text.lines().filter(|line| line.starts_with(name));
-        let values = values.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+        let is_of = |line: &&str| {
+            let rest = line.strip_prefix(name);
+            rest.is_some_and(|rest| name.ends_with('}') || rest.starts_with([' ', '{']))
+        };
+        let values = text
+            .lines()
+            .filter(is_of)
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
         Some(values.sum())
     }
 }
