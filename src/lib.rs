@@ -43,6 +43,7 @@ pub mod http;
 pub mod hub;
 pub mod ids;
 pub mod jobs;
+pub mod jws;
 pub mod lifecycle;
 pub mod limits;
 pub mod line;

@@ -11,12 +11,15 @@ mod exchange;
 mod flow;
 mod wish;
 
+use url::Url;
+
 use crate::accounts::{self, Accounts};
 use crate::audit::{self, Action, Origin, Record};
 use crate::context::Context;
 use crate::error::{Code, FieldError};
 use crate::ids::{SessionId, UserId};
 use crate::limits::{Exceeded, Limits};
+use crate::metric;
 use crate::providers::{self, Provider, Providers};
 use crate::sessions::{self, Sessions};
 use crate::store;
@@ -71,6 +74,25 @@ impl Error {
             _ => None,
         }
     }
+
+    /// How a sign-in that failed with this is counted: one of [`metric::SIGN_IN_OUTCOMES`].
+    fn outcome(&self) -> Code {
+        match self {
+            Self::CodeSpent => Code::TokenSpent,
+            Self::Limited(_) | Self::Account(accounts::Error::Limited(_)) => Code::RateLimited,
+            Self::Session(error) => error.outcome(),
+            Self::Store(error) | Self::Account(accounts::Error::Store(error)) if error.is_passing() => {
+                Code::Unavailable
+            }
+            other => other.refusal().unwrap_or(Code::Internal),
+        }
+    }
+}
+
+/// Counts a sign-in that is over, with what it failed with.
+fn count(failure: Option<&Error>) {
+    let outcome = failure.map_or("ok", |error| error.outcome().as_str());
+    metrics::counter!(metric::SIGN_INS, "outcome" => outcome).increment(1);
 }
 
 /// The service. Clones share.
@@ -111,6 +133,27 @@ impl OAuth {
         self.providers.find(id).ok_or(Error::UnknownProvider)
     }
 
+    /// Where the frontend hears that there will be no code, because of `error`; an error that tells nothing about
+    /// anybody is handed back. The sign-in, or the link that `linker` began, is over.
+    async fn turn_away(
+        &self,
+        provider: &Provider,
+        linker: Option<(UserId, SessionId)>,
+        redirect_to: &str,
+        error: Error,
+        by: &Origin,
+    ) -> Result<Url, Error> {
+        if linker.is_none() {
+            count(Some(&error));
+        }
+        let Some(code) = error.refusal() else {
+            return Err(error);
+        };
+        tracing::info!(provider = provider.id(), %error, "a sign-in with a provider was refused");
+        self.note_refusal(provider.id(), linker, code, by).await?;
+        wish::with_error(redirect_to, code)
+    }
+
     /// Writes to the audit log that a sign-in was refused, or a link that `linker` began; in a transaction of its own.
     async fn note_refusal(
         &self,
@@ -125,5 +168,36 @@ impl OAuth {
         };
         let details = serde_json::json!({ "provider": provider });
         audit::write(&self.cx, by, row.details(details)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_ends_a_sign_in_is_counted_under_a_name_that_is_listed() {
+        let failures = [
+            Error::Denied,
+            Error::CodeSpent,
+            providers::Error::Unavailable(String::new()).into(),
+            providers::Error::Refused(String::new()).into(),
+            accounts::Error::EmailUnverified.into(),
+            accounts::Error::RegistrationClosed.into(),
+            accounts::Error::AccountDisabled.into(),
+            accounts::Error::Conflict("changed").into(),
+            store::Error::Silent.into(),
+            store::Error::Url.into(),
+            accounts::Error::from(store::Error::Silent).into(),
+        ];
+        for error in failures {
+            let outcome = error.outcome().as_str();
+            assert!(
+                metric::SIGN_IN_OUTCOMES.contains(&outcome),
+                "{error:?}: {outcome}"
+            );
+        }
+        assert_eq!(Error::Store(store::Error::Silent).outcome(), Code::Unavailable);
+        assert_eq!(Error::Store(store::Error::Url).outcome(), Code::Internal);
     }
 }

@@ -258,6 +258,19 @@ pub fn open_keys(rows: &[store::signing_keys::Row], master: &MasterKey) -> Resul
     key_set::KeySet::read(rows, master).map(drop)
 }
 
+impl Error {
+    /// How what failed with this is counted: one of [`metric::SIGN_IN_OUTCOMES`], or of
+    /// [`metric::REFRESH_OUTCOMES`].
+    pub(crate) fn outcome(&self) -> Code {
+        match self {
+            Self::Limited(_) => Code::RateLimited,
+            Self::Overloaded(_) => Code::Overloaded,
+            Self::Store(error) if error.is_passing() => Code::Unavailable,
+            other => refusal_code(other).unwrap_or(Code::Internal),
+        }
+    }
+}
+
 /// The public code of a refusal, for the audit log. `None`: no decision was made about anybody.
 const fn refusal_code(error: &Error) -> Option<Code> {
     Some(match error {

@@ -4,7 +4,7 @@
 use url::Url;
 
 use super::flow::{BRIEF, Binding, Secrets};
-use super::wish::{with_code, with_error};
+use super::wish::with_code;
 use super::{Error, OAuth};
 use crate::accounts::Claim;
 use crate::audit::Origin;
@@ -69,14 +69,7 @@ impl OAuth {
         let secrets = self.secrets(state, provider);
         let to = match self.take(provider, flow, &secrets, answer, by).await {
             Ok(code) => with_code(&redirect_to, code.expose())?,
-            Err(error) => {
-                let Some(code) = error.refusal() else {
-                    return Err(error);
-                };
-                tracing::info!(provider = provider.id(), %error, "a sign-in with a provider was refused");
-                self.note_refusal(provider.id(), linker, code, by).await?;
-                with_error(&redirect_to, code)?
-            }
+            Err(error) => self.turn_away(provider, linker, &redirect_to, error, by).await?,
         };
         let key = binding.key;
         Ok(Arrival { to, key })

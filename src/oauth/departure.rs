@@ -6,10 +6,9 @@ use std::time::Duration;
 use url::Url;
 
 use super::flow::{BRIEF, Binding, LIFETIME};
-use super::wish::{Wish, with_error};
+use super::wish::Wish;
 use super::{Error, OAuth};
 use crate::audit::Origin;
-use crate::error::Code;
 use crate::ids::{SessionId, UserId};
 use crate::providers::Provider;
 use crate::secret::PlainToken;
@@ -104,9 +103,9 @@ impl OAuth {
             Ok(to) => to,
             Err(error) => {
                 tracing::warn!(provider = provider.id(), %error, "nobody can sign in with this provider");
-                let code = Error::from(error).refusal().unwrap_or(Code::ProviderUnavailable);
-                self.note_refusal(provider.id(), linker, code, by).await?;
-                let to = with_error(&wish.redirect_to, code)?;
+                let to = self
+                    .turn_away(provider, linker, &wish.redirect_to, error.into(), by)
+                    .await?;
                 return Ok(Departure { to, binding: None });
             }
         };

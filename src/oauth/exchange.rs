@@ -4,11 +4,10 @@
 use data_encoding::BASE64URL_NOPAD;
 use subtle::ConstantTimeEq as _;
 
-use super::{Error, OAuth};
+use super::{Error, OAuth, count};
 use crate::accounts::Claim;
 use crate::audit::{self, Action, Actor, Origin, Record};
 use crate::error::Code;
-use crate::metric;
 use crate::providers::Profile;
 use crate::secret::{PlainToken, TokenHash};
 use crate::sessions::{self, Current, Kept, SignedIn};
@@ -57,11 +56,16 @@ impl OAuth {
             tx.commit().await?;
             let row = Record::refused(Action::SessionCreate, Code::TokenSpent);
             audit::write(&self.cx, by, row).await?;
+            count(Some(&Error::CodeSpent));
             return Err(Error::CodeSpent);
         };
         let profile = self.open(&flow, &what.code).ok_or(Error::CodeSpent)?;
         match flow.linker {
-            None => self.sign_in(tx, &flow, &profile, what, by).await,
+            None => {
+                let result = self.sign_in(tx, &flow, &profile, what, by).await;
+                count(result.as_ref().err());
+                result
+            }
             Some(linker) => {
                 let caller = caller.filter(|caller| (caller.user_id, caller.session_id) == linker);
                 let Some(caller) = caller else {
@@ -115,7 +119,6 @@ impl OAuth {
             .sessions
             .hand_over(begun, admitted.entries, admitted.user, what.kept, by)
             .await?;
-        metrics::counter!(metric::SIGN_INS, "outcome" => "ok").increment(1);
         Ok(Exchanged::SignedIn(Box::new(signed_in)))
     }
 

@@ -4,26 +4,18 @@
 //! and claims of the right JSON type. jsonwebtoken verifies the signature; everything else is compared by hand, with
 //! our own clock, because a claim of the wrong type must be a refusal and not a skipped check (CVE-2026-25537).
 
-use std::time::Duration;
-
-use data_encoding::BASE64URL_NOPAD;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, Deserializer};
 use serde_json::Value;
 use subtle::ConstantTimeEq as _;
 
 use super::Error;
 use crate::clock::Timestamp;
+use crate::jws::{self, LEEWAY, MAX_FUTURE, Parts};
 use crate::secret::PlainToken;
 
 /// The longest token that is looked at, in bytes.
 const MAX_LENGTH: usize = 16 * 1024;
-/// How far clocks may differ when a token expires or begins.
-const LEEWAY: Duration = Duration::from_secs(5);
-/// How far in the future a token may have been issued.
-const MAX_FUTURE: Duration = Duration::from_mins(1);
-
 /// What is read of a header. A key or the address of one, brought along by the token that it would verify, and extensions that must
 /// be understood are refused.
 #[derive(Deserialize)]
@@ -42,9 +34,7 @@ pub(super) struct Unverified<'a> {
     /// Names a key of the provider's set; it is compared, and never used in any other way.
     pub(super) kid: Option<String>,
     pub(super) algorithm: Algorithm,
-    message: &'a str,
-    payload: &'a str,
-    signature: &'a str,
+    parts: Parts<'a>,
 }
 
 impl<'a> Unverified<'a> {
@@ -53,16 +43,12 @@ impl<'a> Unverified<'a> {
         if token.len() > MAX_LENGTH {
             return Err(refused("is too long"));
         }
-        let parts: Vec<&str> = token.split('.').collect();
-        let [header, payload, signature] = parts[..] else {
-            return Err(refused("is no signed token"));
-        };
-        let message = &token[..header.len() + 1 + payload.len()];
-        let header: Header = object(header).ok_or_else(|| refused("has no usable header"))?;
+        let parts = Parts::of(token).ok_or_else(|| refused("is no signed token"))?;
+        let header: Header = jws::object(parts.header).ok_or_else(|| refused("has no usable header"))?;
         if header.jku.is_some() || header.x5u.is_some() || header.jwk.is_some() || header.crit.is_some() {
             return Err(refused("has a header that brings a key along, or an extension"));
         }
-        if header.typ.is_some_and(|typ| !typ.eq_ignore_ascii_case("JWT")) {
+        if header.typ.is_some_and(|typ| !jws::is_type(&typ, "jwt")) {
             return Err(refused("is a token of another kind"));
         }
         let algorithm =
@@ -70,18 +56,18 @@ impl<'a> Unverified<'a> {
         Ok(Self {
             kid: header.kid,
             algorithm,
-            message,
-            payload,
-            signature,
+            parts,
         })
     }
 
     /// The claims, if `key` signed them and each has its right JSON type.
     pub(super) fn open(&self, key: &DecodingKey) -> Result<Claims, Error> {
-        match jsonwebtoken::crypto::verify(self.signature, self.message.as_bytes(), key, self.algorithm) {
-            Ok(true) => {
-                object(self.payload).ok_or_else(|| refused("has claims that are not what they must be"))
-            }
+        let Parts {
+            message, signature, ..
+        } = self.parts;
+        match jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, self.algorithm) {
+            Ok(true) => jws::object(self.parts.payload)
+                .ok_or_else(|| refused("has claims that are not what they must be")),
             _ => Err(refused("has a wrong signature")),
         }
     }
@@ -108,11 +94,11 @@ fn algorithm(name: &str) -> Option<Algorithm> {
 pub(super) struct Claims {
     iss: String,
     aud: Audience,
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "jws::present")]
     azp: Option<String>,
     exp: i64,
     iat: i64,
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "jws::present")]
     nbf: Option<i64>,
     nonce: String,
     pub(super) sub: String,
@@ -202,24 +188,6 @@ impl Claims {
         }
         Ok(())
     }
-}
-
-/// Base64url of a JSON object. serde would also read a struct from an array, and that is not a token.
-fn object<T: DeserializeOwned>(part: &str) -> Option<T> {
-    let json = BASE64URL_NOPAD.decode(part.as_bytes()).ok()?;
-    if json.first() != Some(&b'{') {
-        return None;
-    }
-    serde_json::from_slice(&json).ok()
-}
-
-/// Reads an optional claim that must have its type when it is there: `null` is a wrong type.
-fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    T::deserialize(deserializer).map(Some)
 }
 
 fn refused(problem: &str) -> Error {

@@ -13,6 +13,7 @@ use super::jwt::{self, Audience, Unverified, Validity};
 use super::{AccessToken, Current, Error, Sessions};
 use crate::clock::Timestamp;
 use crate::ids::{SessionId, TokenId, UserId};
+use crate::jws;
 use crate::secret::PlainToken;
 use crate::store;
 use crate::store::sessions::Checked;
@@ -74,7 +75,7 @@ struct Claims {
     jti: String,
     iat: i64,
     exp: i64,
-    #[serde(default, deserialize_with = "jwt::present")]
+    #[serde(default, deserialize_with = "jws::present")]
     nbf: Option<i64>,
     #[serde(rename = "ver")]
     _version: i64,
@@ -84,7 +85,7 @@ struct Claims {
     _auth_time: i64,
     #[serde(rename = "amr")]
     _amr: Vec<String>,
-    #[serde(default, deserialize_with = "jwt::present")]
+    #[serde(default, deserialize_with = "jws::present")]
     src: Option<Source>,
 }
 

@@ -5,22 +5,16 @@
 //! type. jsonwebtoken signs and verifies; times are compared by hand, because they come from our own
 //! clock and because a claim of the wrong type must be a refusal (CVE-2026-25537), not a skipped check.
 
-use std::time::Duration;
-
-use data_encoding::BASE64URL_NOPAD;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
-use serde::de::{DeserializeOwned, Deserializer};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
 use crate::clock::Timestamp;
+use crate::jws::{self, LEEWAY, MAX_FUTURE, Parts};
 
 /// The longest token that is looked at, in bytes.
 const MAX_LENGTH: usize = 8 * 1024;
-/// How far clocks may differ when a token expires or begins.
-pub(super) const LEEWAY: Duration = Duration::from_secs(5);
-/// How far in the future a token may have been issued.
-pub(super) const MAX_FUTURE: Duration = Duration::from_mins(1);
 const ALGORITHM: &str = "EdDSA";
 
 /// The header as we write it. Nothing else is accepted: no `jku`, `x5u`, `jwk`, `crit`, and no field twice.
@@ -37,9 +31,7 @@ struct Header {
 pub(super) struct Unverified<'a> {
     /// Names a key of the local set; it is compared, and never used in any other way.
     pub(super) kid: String,
-    message: &'a str,
-    payload: &'a str,
-    signature: &'a str,
+    parts: Parts<'a>,
 }
 
 impl<'a> Unverified<'a> {
@@ -48,25 +40,21 @@ impl<'a> Unverified<'a> {
         if token.len() > MAX_LENGTH {
             return None;
         }
-        let (message, signature) = token.rsplit_once('.')?;
-        let (header, payload) = message.split_once('.')?;
-        if payload.contains('.') {
-            return None;
-        }
-        let header: Header = object(header)?;
-        (header.alg == ALGORITHM && is_type(&header.typ, typ)).then_some(Self {
+        let parts = Parts::of(token)?;
+        let header: Header = jws::object(parts.header)?;
+        (header.alg == ALGORITHM && jws::is_type(&header.typ, typ)).then_some(Self {
             kid: header.kid,
-            message,
-            payload,
-            signature,
+            parts,
         })
     }
 
     /// The claims, if `key` signed them and each has its right JSON type.
     pub(super) fn open<C: DeserializeOwned>(&self, key: &DecodingKey) -> Option<C> {
-        let message = self.message.as_bytes();
-        match jsonwebtoken::crypto::verify(self.signature, message, key, Algorithm::EdDSA) {
-            Ok(true) => object(self.payload),
+        let Parts {
+            message, signature, ..
+        } = self.parts;
+        match jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, Algorithm::EdDSA) {
+            Ok(true) => jws::object(self.parts.payload),
             _ => None,
         }
     }
@@ -83,21 +71,6 @@ pub(super) fn sign<C: Serialize>(
     header.typ = Some(typ.to_owned());
     header.kid = Some(kid.to_owned());
     jsonwebtoken::encode(&header, claims, key).map_err(|error| Error::Signing(error.to_string()))
-}
-
-/// Base64url of a JSON object. serde would also read a struct from an array, and that is not a token.
-fn object<T: DeserializeOwned>(part: &str) -> Option<T> {
-    let json = BASE64URL_NOPAD.decode(part.as_bytes()).ok()?;
-    if json.first() != Some(&b'{') {
-        return None;
-    }
-    serde_json::from_slice(&json).ok()
-}
-
-/// Media types compare without case and may leave `application/` out (RFC 7515, 4.1.9; RFC 9068, 4).
-fn is_type(given: &str, expected: &str) -> bool {
-    let given = given.to_ascii_lowercase();
-    given.strip_prefix("application/").unwrap_or(&given) == expected
 }
 
 /// Whether a token's time has come and gone.
@@ -117,15 +90,6 @@ pub(super) fn judge(iat: i64, exp: i64, nbf: Option<i64>, now: Timestamp) -> Opt
         return Some(Validity::Expired);
     }
     Some(Validity::Live)
-}
-
-/// Reads an optional claim that must have its type when it is there: `null` is a wrong type.
-pub(super) fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    T::deserialize(deserializer).map(Some)
 }
 
 /// The one receiver of a token: a text, or a list of exactly one (RFC 7519, 4.1.3).
@@ -161,22 +125,5 @@ mod tests {
         assert_eq!(judged(i64::MAX, i64::MAX, None), None);
         assert_eq!(judged(1_000, 1_300, Some(1_005)), Some(Validity::Live));
         assert_eq!(judged(1_000, 1_300, Some(1_006)), None, "not valid yet");
-    }
-
-    #[test]
-    fn types_compare_without_case_and_prefix() {
-        for typ in ["at+jwt", "AT+JWT", "application/at+jwt", "Application/At+Jwt"] {
-            assert!(is_type(typ, "at+jwt"), "{typ}");
-        }
-        for typ in [
-            "",
-            "jwt",
-            "socket+jwt",
-            "application/",
-            "application/application/at+jwt",
-            "at+jwt ",
-        ] {
-            assert!(!is_type(typ, "at+jwt"), "{typ}");
-        }
     }
 }

@@ -9,11 +9,12 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::key_set::generate;
-use super::{Error, Sessions, jwt};
+use super::{Error, Sessions};
 use crate::audit::{self, Action, Actor, Origin, Record};
 use crate::clock::Timestamp;
 use crate::context::Context;
 use crate::error::Code;
+use crate::jws;
 use crate::store::journal::{Change, NewEntry};
 use crate::store::signing_keys::{self, KeyStatus, Row};
 use crate::store::{self, Tx, journal};
@@ -164,7 +165,7 @@ impl Sessions {
     fn overlap(&self) -> Duration {
         let tokens = &self.cx.config.tokens;
         let longest = tokens.access_ttl.max(tokens.socket_ttl);
-        self.cx.hub.limits().lease + Duration::from_secs(longest.into()) + jwt::LEEWAY + MARGIN
+        self.cx.hub.limits().lease + Duration::from_secs(longest.into()) + jws::LEEWAY + MARGIN
     }
 
     /// Writes journal and audit log, commits, and tells the nodes, this one first.

@@ -10,7 +10,6 @@ use super::trusted_browser::TrustedBrowser;
 use super::{Error, Sessions, SignIn, SignedIn, TokenPair};
 use crate::audit::{self, Action, Origin, Record};
 use crate::email::Email;
-use crate::error::Code;
 use crate::limits::{Attempt, Place};
 use crate::metric;
 use crate::store::known_devices::Device;
@@ -21,17 +20,6 @@ use crate::store::{self, users};
 /// How often a password is verified when the hash changes under it: by another sign-in that hashes it
 /// anew, or by a change of password.
 const VERIFICATIONS: usize = 3;
-
-/// One of [`metric::SIGN_IN_OUTCOMES`], or of [`metric::REFRESH_OUTCOMES`].
-pub(super) fn outcome(error: &Error) -> &'static str {
-    let code = match error {
-        Error::Limited(_) => Code::RateLimited,
-        Error::Overloaded(_) => Code::Overloaded,
-        Error::Store(store::Error::Unavailable(_) | store::Error::Silent) => Code::Unavailable,
-        other => super::refusal_code(other).unwrap_or(Code::Internal),
-    };
-    code.as_str()
-}
 
 /// What became of a verified password.
 enum Opening {
@@ -49,7 +37,10 @@ impl Sessions {
     /// [`Error::AccountDisabled`]; [`Error::Limited`], [`Error::Overloaded`], or a failure of storage.
     pub async fn sign_in(&self, who: SignIn, by: &Origin) -> Result<SignedIn, Error> {
         let result = self.try_sign_in(&who, by).await;
-        let outcome = result.as_ref().err().map_or("ok", outcome);
+        let outcome = result
+            .as_ref()
+            .err()
+            .map_or("ok", |error| error.outcome().as_str());
         metrics::counter!(metric::SIGN_INS, "outcome" => outcome).increment(1);
         Ok(self.welcome(result?, who.kept, by).await)
     }

@@ -7,7 +7,6 @@
 use std::time::Duration;
 
 use super::access_token::Grant;
-use super::login::outcome;
 use super::rotation::{self, Decision, Facts, decide};
 use super::{Error, Sessions, TokenPair};
 use crate::audit::{self, Action, Origin, Record};
@@ -51,7 +50,10 @@ impl Sessions {
     /// been ended for it; [`Error::Limited`], or a failure of storage.
     pub async fn refresh(&self, token: &PlainToken, by: &Origin) -> Result<TokenPair, Error> {
         let result = self.try_refresh(token, by).await;
-        let outcome = result.as_ref().err().map_or("ok", outcome);
+        let outcome = result
+            .as_ref()
+            .err()
+            .map_or("ok", |error| error.outcome().as_str());
         metrics::counter!(metric::REFRESHES, "outcome" => outcome).increment(1);
         result
     }

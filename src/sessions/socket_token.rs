@@ -14,6 +14,7 @@ use super::jwt::{self, Audience, Unverified, Validity};
 use super::{Current, Error, RedeemError, Sessions, SocketToken};
 use crate::clock::Timestamp;
 use crate::ids::{SessionId, TokenId, UserId};
+use crate::jws;
 use crate::secret::PlainToken;
 use crate::store::Db;
 use crate::store::sessions::Unspent;
@@ -46,7 +47,7 @@ struct Claims {
     jti: TokenId,
     iat: i64,
     exp: i64,
-    #[serde(default, deserialize_with = "jwt::present")]
+    #[serde(default, deserialize_with = "jws::present")]
     nbf: Option<i64>,
     #[serde(rename = "ver")]
     _version: i64,

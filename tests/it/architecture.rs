@@ -13,6 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("metric", &[]),
     ("email", &[]),
     ("line", &[]),
+    ("jws", &[]),
     ("secret", &[]),
     ("ids", &["clock", "secret"]),
     ("config", &["secret", "email"]),
@@ -32,7 +33,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "providers",
-        &["clock", "config", "email", "error", "line", "metric", "secret"],
+        &[
+            "clock", "config", "email", "error", "jws", "line", "metric", "secret",
+        ],
     ),
     // what services are built from
     ("context", &["store", "hub", "mail", "clock", "config", "secret"]),
@@ -60,7 +63,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "metric", "secret",
         ],
     ),
-    ("sessions", SERVICE_GROUND),
+    (
+        "sessions",
+        &[
+            "audit", "context", "store", "hub", "mail", "limits", "password", "clock", "config", "email",
+            "error", "ids", "jws", "metric", "secret",
+        ],
+    ),
     (
         "accounts",
         &[

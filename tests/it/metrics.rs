@@ -7,6 +7,7 @@ use crate::support::database::is_postgres;
 use crate::support::free_address;
 use crate::support::http::Caller;
 use crate::support::people::PASSWORD;
+use crate::support::provider::{Browser, CLIENT_ID, CLIENT_SECRET, FRONTEND, ProviderServer};
 
 /// The value of a series, as it stands in the text.
 fn value<'a>(text: &'a str, series: &str) -> Option<&'a str> {
@@ -116,4 +117,37 @@ async fn every_metric_of_the_contract_is_there_from_the_start_and_counts() {
     hub.get("/metrics").await.problem(404, "not_found");
     metrics.get("/api/users").await.expect(404);
     metrics.call("POST", "/metrics", None, None).await.expect(405);
+}
+
+#[tokio::test]
+async fn sign_ins_with_providers_are_counted_by_how_they_end() {
+    let acme = ProviderServer::of_ada().await;
+    let mut installation = Installation::new().await;
+    let address = free_address().await;
+    installation.set("PORTCULLIS_METRICS__LISTEN", &address.to_string());
+    installation.set("PORTCULLIS_OAUTH__REDIRECTS", FRONTEND);
+    installation.set("PORTCULLIS_OAUTH__ACME__ISSUER", &acme.address);
+    installation.set("PORTCULLIS_OAUTH__ACME__CLIENT_ID", CLIENT_ID);
+    installation.set("PORTCULLIS_OAUTH__ACME__CLIENT_SECRET", CLIENT_SECRET);
+    let server = installation.serve().await;
+    let mut browser = Browser::at(&server.caller);
+    let pair = browser.sign_in("acme").await;
+    acme.misbehave("access_denied").await;
+    browser.refusal("acme").await;
+    // A link that is refused is no sign-in.
+    browser.link_through(&pair.access, "acme").await;
+    acme.misbehave("nonce_wrong").await;
+    browser.refusal("acme").await;
+    browser.exchange("pco_of_nobody").await.expect(410);
+    let page = Caller::new(address).get("/metrics").await.expect(200);
+    let text = page.text();
+    let counted = metric::SIGN_IN_OUTCOMES.iter().filter_map(|outcome| {
+        let series = format!("portcullis_sign_ins_total{{outcome=\"{outcome}\"}}");
+        let count = value(text, &series).unwrap();
+        (count != "0").then(|| format!("{count} {outcome}"))
+    });
+    assert_eq!(
+        counted.collect::<Vec<_>>(),
+        ["1 ok", "1 access_denied", "1 provider_refused", "1 token_spent"]
+    );
 }

@@ -5,6 +5,7 @@ use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, RsaEncoding, RsaKeyPair,
 };
+use data_encoding::BASE64URL_NOPAD;
 use serde_json::json;
 
 use super::super::key_set::KeySet;

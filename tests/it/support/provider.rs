@@ -17,7 +17,7 @@ use super::source::root;
 
 /// What every provider here calls the hub.
 pub const CLIENT_ID: &str = "hub";
-const CLIENT_SECRET: &str = "what the provider gave to the hub";
+pub const CLIENT_SECRET: &str = "what the provider gave to the hub";
 /// Where the frontend of these tests lives.
 pub const FRONTEND: &str = "https://app.example.org/welcome?from=hub";
 
