@@ -24,6 +24,7 @@ use clap::{Parser, Subcommand};
 use crate::app::App;
 use crate::config::{Config, ConfigErrors, Env, Fault, Loaded};
 use crate::password::Breached;
+use crate::store::condition;
 use crate::{mail, telemetry};
 
 /// A WebSocket-first realtime auth hub.
@@ -136,6 +137,11 @@ async fn open(loaded: Loaded) -> anyhow::Result<App> {
     telemetry::init(&loaded.config, loaded.log_filter.as_deref(), "warn");
     let migrate = loaded.config.env == Env::Development;
     let bound = loaded.config.http.listen;
+    if let Some(file) = condition::missing_file(&loaded.config.database_url()) {
+        let file = file.display();
+        // Where the hub does not run, a command would look into an empty database and leave it behind.
+        eprintln!("portcullis: {file} does not exist yet and is made now; does the hub run in this folder?");
+    }
     App::build(Arc::new(loaded.config), bound, migrate).await
 }
 

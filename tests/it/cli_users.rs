@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::binary::Installation;
+use crate::support::database::is_postgres;
 use crate::support::people::PASSWORD;
 
 const ADA: &str = "ada@example.org";
@@ -34,6 +35,19 @@ async fn refused(installation: &Installation, code: i32, arguments: &[&str]) -> 
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
     assert!(!said.trim().is_empty(), "{arguments:?}");
     said
+}
+
+#[tokio::test]
+async fn a_command_says_when_it_makes_a_database() {
+    let installation = Installation::new().await;
+    let said = async || {
+        let output = installation.run(&["user", "list"]).await;
+        assert_eq!(output.status.code(), Some(0));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let first = said().await;
+    assert_eq!(first.contains("does not exist yet"), !is_postgres(), "{first}");
+    assert_eq!(said().await, "", "now it is there");
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ pub(super) async fn look(patient: &Patient) -> Vec<Finding> {
             Err(Error::Unavailable(reason)) => Finding::wrong(
                 OF,
                 format!("{name} cannot be reached: {reason}"),
-                format!("does a firewall stand between? oauth.{id}.allow_private is for one inside of your network"),
+                format!("is it inside of your network? Then set oauth.{id}.allow_private; else look for a firewall between"),
             ),
             Err(Error::Refused(reason)) => Finding::wrong(
                 OF,

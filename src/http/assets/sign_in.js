@@ -44,9 +44,10 @@ hub.on("signedIn", ({ user }) => {
   show(isLeaving ? undefined : user);
 });
 hub.on("error", (error) => {
+  // Nobody has followed a link: it is the provider's way back that was used up.
+  explain(form, isBack && error.code === "token_spent" ? { code: "sign_in_spent" } : error);
   isBack = false;
   isLeaving = false;
-  explain(form, error);
 });
 hub.on("signedOut", () => show(undefined));
 present.querySelector("[data-other]").addEventListener("click", () => {
