@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::json;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use crate::audit::{self, Action, Actor, Origin, Record};
 use crate::context::Context;
@@ -328,10 +329,14 @@ impl Revocation {
         self.recent.remember(id, &tally);
         let here = tally.wait(deadline - Instant::now()).await;
         let reached = match request.wait {
-            Wait::All => hub.wait_for_others(mark, deadline).await.unwrap_or_else(|error| {
-                tracing::warn!(%error, "it cannot be told how far a revocation has reached");
-                Reached::unknown()
-            }),
+            Wait::All => {
+                let span = tracing::info_span!("other_nodes");
+                let waited = hub.wait_for_others(mark, deadline).instrument(span).await;
+                waited.unwrap_or_else(|error| {
+                    tracing::warn!(%error, "it cannot be told how far a revocation has reached");
+                    Reached::unknown()
+                })
+            }
             Wait::Local | Wait::None => Reached::default(),
         };
         Some(self.write_receipt(here, Some(&tally), reached))

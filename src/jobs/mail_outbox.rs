@@ -11,9 +11,10 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::context::Context;
-use crate::mail::{DeliveryError, Letter, Mailer};
+use crate::mail::{DeliveryError, Letter, Mail, Mailer};
 use crate::metric;
 use crate::secret::Rng;
 use crate::store;
@@ -100,7 +101,7 @@ async fn send(cx: &Context, mailer: &Mailer, claimed: &Claimed) -> Result<Outcom
             let before = claimed.last_error.as_deref();
             return give_up(cx, claimed, before.unwrap_or("no attempt was made in time")).await;
         }
-        Ok(Some(mail)) => match timeout(patience(cx), mailer.deliver(&cx.db, &mail, cx.now())).await {
+        Ok(Some(mail)) => match timeout(patience(cx), deliver(cx, mailer, claimed, &mail)).await {
             Ok(Ok(())) => {
                 count("sent");
                 return Ok(Outcome::Done);
@@ -131,6 +132,11 @@ async fn send(cx: &Context, mailer: &Mailer, claimed: &Claimed) -> Result<Outcom
         DeliveryError::Unreachable(_) => Outcome::Blocked,
         _ => Outcome::Done,
     })
+}
+
+async fn deliver(cx: &Context, mailer: &Mailer, claimed: &Claimed, mail: &Mail) -> Result<(), DeliveryError> {
+    let span = tracing::info_span!("mail", id = %claimed.id, kind = claimed.kind);
+    mailer.deliver(&cx.db, mail, cx.now()).instrument(span).await
 }
 
 /// Whether it is not worth sending any more: its link has expired.

@@ -13,6 +13,7 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::Instrument as _;
 
 use super::breached::{Breached, Unfit, Unreadable};
 use super::mix::Mix;
@@ -239,6 +240,7 @@ impl Hasher {
             inner.runs.fetch_add(1, Ordering::SeqCst);
             result
         })
+        .instrument(tracing::info_span!("password_hash"))
         .await
     }
 

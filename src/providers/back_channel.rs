@@ -14,6 +14,7 @@ use oauth2::http::{Response, StatusCode};
 use oauth2::{HttpRequest, HttpResponse};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use serde::de::{DeserializeOwned, IgnoredAny};
+use tracing::Instrument as _;
 use url::Url;
 
 use super::Error;
@@ -124,6 +125,16 @@ impl BackChannel {
 
     async fn call(&self, request: reqwest::Request, limit: usize) -> Result<(StatusCode, Vec<u8>), Error> {
         let place = place(request.url());
+        let span = tracing::info_span!("provider_call", place);
+        self.call_at(&place, request, limit).instrument(span).await
+    }
+
+    async fn call_at(
+        &self,
+        place: &str,
+        request: reqwest::Request,
+        limit: usize,
+    ) -> Result<(StatusCode, Vec<u8>), Error> {
         let mut response = self.answer(request).await?;
         in_order(&response)?;
         let status = response.status();

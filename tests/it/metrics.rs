@@ -7,7 +7,7 @@ use crate::support::database::is_postgres;
 use crate::support::free_address;
 use crate::support::http::Caller;
 use crate::support::people::PASSWORD;
-use crate::support::provider::{Browser, CLIENT_ID, CLIENT_SECRET, FRONTEND, ProviderServer};
+use crate::support::provider::{Browser, ProviderServer};
 
 /// The value of a series, as it stands in the text.
 fn value<'a>(text: &'a str, series: &str) -> Option<&'a str> {
@@ -125,10 +125,9 @@ async fn sign_ins_with_providers_are_counted_by_how_they_end() {
     let mut installation = Installation::new().await;
     let address = free_address().await;
     installation.set("PORTCULLIS_METRICS__LISTEN", &address.to_string());
-    installation.set("PORTCULLIS_OAUTH__REDIRECTS", FRONTEND);
-    installation.set("PORTCULLIS_OAUTH__ACME__ISSUER", &acme.address);
-    installation.set("PORTCULLIS_OAUTH__ACME__CLIENT_ID", CLIENT_ID);
-    installation.set("PORTCULLIS_OAUTH__ACME__CLIENT_SECRET", CLIENT_SECRET);
+    for (name, value) in acme.variables("ACME") {
+        installation.set(&name, &value);
+    }
     let server = installation.serve().await;
     let mut browser = Browser::at(&server.caller);
     let pair = browser.sign_in("acme").await;

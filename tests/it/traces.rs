@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use crate::support::binary::Installation;
 use crate::support::collector::{Collector, attribute};
 use crate::support::http::{Answer, Caller};
+use crate::support::provider::{Browser, ProviderServer};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -73,6 +74,34 @@ async fn a_request_is_a_span_with_its_route_and_id_and_nothing_of_its_address() 
         assert!(text.contains("gate"), "service.name");
         assert!(!text.contains("canary"), "{text}");
     }
+}
+
+#[tokio::test]
+async fn what_takes_long_is_a_span_of_its_own() {
+    let acme = ProviderServer::of_ada().await;
+    let collector = Collector::start().await;
+    let mut installation = sending_to(&collector.url()).await;
+    for (name, value) in acme.variables("ACME") {
+        installation.set(&name, &value);
+    }
+    let server = installation.serve().await;
+    server.caller.register("grace@example.org").await.expect(202);
+    Browser::at(&server.caller).sign_in("acme").await;
+    let hash = collector
+        .span("the hash", |span| span.name == "password_hash")
+        .await;
+    let token = format!("{}/token", acme.address);
+    let is_call = |span: &Span| attribute(span, "place").as_ref() == Some(&token);
+    let call = collector.span("the call for tokens", is_call).await;
+    for (inner, outer) in [
+        (hash, "POST /api/users"),
+        (call, "GET /api/auth/oauth/{provider}/callback"),
+    ] {
+        let is_around = |span: &Span| span.span_id == inner.parent_span_id;
+        assert_eq!(collector.span(outer, is_around).await.name, outer);
+    }
+    let mail = collector.span("the mail", |span| span.name == "mail").await;
+    assert_eq!(attribute(&mail, "kind").as_deref(), Some("activation"));
 }
 
 #[tokio::test]

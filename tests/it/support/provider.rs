@@ -17,7 +17,7 @@ use super::source::root;
 
 /// What every provider here calls the hub.
 pub const CLIENT_ID: &str = "hub";
-pub const CLIENT_SECRET: &str = "what the provider gave to the hub";
+const CLIENT_SECRET: &str = "what the provider gave to the hub";
 /// Where the frontend of these tests lives.
 pub const FRONTEND: &str = "https://app.example.org/welcome?from=hub";
 
@@ -132,6 +132,17 @@ impl ProviderServer {
     /// It goes away.
     pub async fn stop(&mut self) {
         self.process.kill().await.unwrap();
+    }
+
+    /// The same for a hub that is a process of its own; `id` in capital letters.
+    pub fn variables(&self, id: &str) -> [(String, String); 4] {
+        let of = |name: &str, value: &str| (format!("PORTCULLIS_OAUTH__{name}"), value.to_owned());
+        [
+            of("REDIRECTS", FRONTEND),
+            of(&format!("{id}__ISSUER"), &self.address),
+            of(&format!("{id}__CLIENT_ID"), CLIENT_ID),
+            of(&format!("{id}__CLIENT_SECRET"), CLIENT_SECRET),
+        ]
     }
 
     /// Makes it the hub's provider `id`, and the frontend of these tests known.
