@@ -7,19 +7,11 @@ use reqwest::Method;
 use serde_json::json;
 use url::Url;
 
-use super::Hub;
+use super::{Hub, parameter};
 use crate::support::Pair;
 use crate::support::app::Tuning;
 use crate::support::http::Answer;
 use crate::support::provider::{Browser, FRONTEND, ProofKey, ProviderServer, location, outcome};
-
-/// What `url` says of `name`.
-fn parameter(url: &Url, name: &str) -> Option<String> {
-    let mut found = url.query_pairs().filter(|(key, _)| key == name);
-    let value = found.next().map(|(_, value)| value.into_owned());
-    assert!(found.next().is_none(), "{name} stands once in {url}");
-    value
-}
 
 #[tokio::test]
 async fn somebody_signs_in_and_the_socket_is_open() {

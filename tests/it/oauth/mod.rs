@@ -17,6 +17,7 @@ mod yandex;
 use std::ops::Deref;
 
 use serde_json::{Value, json};
+use url::Url;
 
 use crate::support::Pair;
 use crate::support::app::{TestApp, Tuning};
@@ -82,4 +83,12 @@ async fn link_a_second_identity(hub: &Hub, browser: &mut Browser, pair: &Pair) -
     let second = ada_but("sub", json!("ada's other one"));
     hub.provider.configure(second).await;
     browser.link(&pair.access, "acme").await
+}
+
+/// What `url` says of `name`.
+fn parameter(url: &Url, name: &str) -> Option<String> {
+    let mut found = url.query_pairs().filter(|(key, _)| key == name);
+    let value = found.next().map(|(_, value)| value.into_owned());
+    assert!(found.next().is_none(), "{name} stands once in {url}");
+    value
 }

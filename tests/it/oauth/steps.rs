@@ -6,17 +6,11 @@ use serde_json::json;
 use url::Url;
 use uuid::Uuid;
 
-use super::{Hub, MINE};
+use super::{Hub, MINE, parameter};
 use crate::support::app::Tuning;
 use crate::support::http::Answer;
 use crate::support::people::PASSWORD;
 use crate::support::provider::{Browser, FRONTEND, ProviderServer, location, outcome};
-
-/// What `url` says of `name`.
-fn parameter(url: &Url, name: &str) -> String {
-    let mut found = url.query_pairs().filter(|(key, _)| key == name);
-    found.next().unwrap().1.into_owned()
-}
 
 #[tokio::test]
 async fn t17_what_leads_on_from_one_step_leads_on_from_no_other() {
@@ -33,7 +27,7 @@ async fn t17_what_leads_on_from_one_step_leads_on_from_no_other() {
         .to_owned();
     let link = |secret: &str| format!("/api/auth/oauth/acme/link/{secret}");
     let away = browser.start("acme").await;
-    let state = parameter(&away, "state");
+    let state = parameter(&away, "state").unwrap();
     for secret in [&state, &ticket] {
         browser
             .exchange_as(&bob.access, secret)
@@ -73,7 +67,7 @@ async fn t17_a_refusal_of_another_provider_is_not_heard_either() {
     let mut browser = Browser::at(&hub);
     let away = browser.start("acme").await;
     let query = url::form_urlencoded::Serializer::new(String::new())
-        .append_pair("state", &parameter(&away, "state"))
+        .append_pair("state", &parameter(&away, "state").unwrap())
         .append_pair("error", "access_denied")
         .append_pair("iss", "https://evil.example")
         .finish();
