@@ -1,4 +1,6 @@
-// Signing in with a provider, and linking one's account there, from the hub's own pages and from a page of a site's own.
+// Signing in with a certified provider, and linking one's account there, from the hub's own pages and from a page of a
+// site's own: what people see, and that the socket opens. That each kind of signature and of client authentication is
+// taken, and that nothing wrong is, needs no browser: tests/it/oauth.
 
 import assert from "node:assert/strict";
 import { Elsewhere } from "../elsewhere.mjs";
@@ -11,8 +13,28 @@ const LINK = "Link Acme";
 const WANTED = "/problems/forbidden?from=afar";
 const wanting = (path) => `${path}?return_to=${encodeURIComponent(WANTED)}`;
 const ways = (page) => part(page, "Ways to sign in");
+const accountsOf = async (hub, { email }) => (await hub.manage(`GET /api/users?q=${email}`)).items;
+
+/** Resolves when the hub has said `ready` on a socket that this page opens from now on. */
+async function socketIsOpen(page) {
+  const socket = await page.waitForEvent("websocket");
+  await socket.waitForEvent("framereceived", { predicate: ({ payload }) => payload.includes('"type":"ready"') });
+}
 
 export default {
+  async "one signs in there, agrees, and is back with an open socket, and so after a reload"(stage) {
+    const hub = await openHubWithProvider(stage);
+    const page = await (await stage.openDevice(hub)).visit("/sign-in");
+    await press(page, CONTINUE);
+    await agreeThere(page, ADA);
+    await page.waitForURL(`${hub.url}/account`);
+    await sees(page, "Ada Lovelace · ada@example.org");
+    const [ada] = await accountsOf(hub, ADA);
+    await until("the socket", async () => (await hub.sockets(ada)).length > 0);
+    await Promise.all([socketIsOpen(page), page.reload()]);
+    await sees(page, "Ada Lovelace · ada@example.org");
+  },
+
   async "from both pages one gets in, and where one wanted to go"(stage) {
     const hub = await openHubWithProvider(stage);
     for (const path of ["/sign-in", "/sign-up"]) {
@@ -27,8 +49,7 @@ export default {
       const kept = (await device.context.cookies(hub.url)).map(({ name }) => name);
       assert.deepEqual(kept.filter((name) => name.includes("oauth")), [], "no cookie of the flow stays");
     }
-    const { items } = await hub.manage(`GET /api/users?q=${ADA.email}`);
-    assert.equal(items.length, 1, "both times it was the same account");
+    assert.equal((await accountsOf(hub, ADA)).length, 1, "both times it was the same account");
   },
 
   async "who does not agree reads so, and still gets where they wanted to go"(stage) {
@@ -39,6 +60,7 @@ export default {
     await agreeThere(page, ADA, "Deny");
     await sees(page, "You have not agreed there.");
     assert.equal(page.url(), `${hub.url}/sign-in`, "what came back is off the address");
+    assert.equal((await accountsOf(hub, ADA)).length, 0);
     await signIn(page, person);
     await page.waitForURL(`${hub.url}${WANTED}`);
   },
@@ -49,7 +71,7 @@ export default {
     await press(page, CONTINUE);
     await agreeThere(page, HEDY);
     await sees(page, "That provider does not say that your e-mail address is yours.");
-    assert.equal((await hub.manage(`GET /api/users?q=${HEDY.email}`)).items.length, 0);
+    assert.equal((await accountsOf(hub, HEDY)).length, 0);
   },
 
   async "an account there is linked, signs in, and is unlinked"(stage) {
@@ -127,7 +149,7 @@ export default {
     await page.getByRole("link", { name: "Back to signing in" }).click();
     await page.waitForURL("**/sign-in");
     assert.equal(device.times("POST /api/auth/oauth/exchange"), 0);
-    assert.equal((await hub.manage(`GET /api/users?q=${ADA.email}`)).items.length, 0);
+    assert.equal((await accountsOf(hub, ADA)).length, 0);
   },
 
   async "a page of a site's own signs in by a popup, and hears of it"(stage) {

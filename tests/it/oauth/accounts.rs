@@ -3,25 +3,15 @@
 use portcullis::config::Config;
 use serde_json::{Value, json};
 
-use super::{Ground, ground};
+use super::{Hub, ada_but};
 use crate::support::app::Tuning;
 use crate::support::people::PASSWORD;
-use crate::support::provider::{Browser, ProviderServer, ada};
-
-/// Ada at the provider, but for `field`.
-fn ada_but(field: &str, value: Value) -> Value {
-    let mut ada = ada();
-    ada[field] = value;
-    json!({ "account": ada })
-}
+use crate::support::provider::{Browser, ProviderServer};
 
 #[tokio::test]
 async fn an_identity_is_its_subject_whatever_becomes_of_the_address() {
-    let Ground {
-        hub,
-        provider,
-        mut browser,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let first = browser.sign_in("acme").await;
     let id = &first.body["user"]["id"];
     // Another address there, unverified even: the same person.
@@ -29,7 +19,7 @@ async fn an_identity_is_its_subject_whatever_becomes_of_the_address() {
     moved["account"]["email_verified"] = json!(false);
     moved["account"]["name"] = json!("Somebody Else");
     moved["account"]["picture"] = json!("https://images.example.org/other.png");
-    provider.configure(moved).await;
+    hub.provider.configure(moved).await;
     let second = browser.sign_in("acme").await;
     let user = &second.body["user"];
     assert_eq!(&user["id"], id);
@@ -40,7 +30,7 @@ async fn an_identity_is_its_subject_whatever_becomes_of_the_address() {
     assert_eq!(user["name"], "Ada Lovelace", "taken over once");
     assert_eq!(user["avatar_url"], "https://images.example.org/ada.png");
     // Her address at the provider is somebody else's by now: that is another person.
-    provider.configure(ada_but("sub", json!("a stranger"))).await;
+    hub.provider.configure(ada_but("sub", json!("a stranger"))).await;
     let third = browser.sign_in("acme").await;
     assert_eq!(
         &third.body["user"]["id"], id,
@@ -67,11 +57,8 @@ async fn t16_one_subject_at_two_providers_is_two_people() {
 
 #[tokio::test]
 async fn a_verified_address_links_to_the_account_that_has_proven_it() {
-    let Ground {
-        hub,
-        mut browser,
-        provider: _provider,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let (person, before) = hub.signed_in("ada@example.org", "moderator").await;
     let pair = browser.sign_in("acme").await;
     let user = &pair.body["user"];
@@ -89,17 +76,14 @@ async fn a_verified_address_links_to_the_account_that_has_proven_it() {
 
 #[tokio::test]
 async fn t16_an_address_that_the_provider_does_not_vouch_for_opens_and_makes_nothing() {
-    let Ground {
-        hub,
-        provider,
-        mut browser,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let known = hub.person("known@example.org", "user").await;
     for email in ["ada@example.org", known.email.as_str()] {
         for verified in [json!(false), Value::Null, json!("yes"), json!(1)] {
             let mut account = ada_but("email", json!(email));
             account["account"]["email_verified"] = verified.clone();
-            provider.configure(account).await;
+            hub.provider.configure(account).await;
             let error = browser.refusal("acme").await;
             // What is no boolean is no answer at all.
             let odd = !verified.is_boolean() && !verified.is_null();
@@ -117,30 +101,21 @@ async fn t16_an_address_that_the_provider_does_not_vouch_for_opens_and_makes_not
 
 #[tokio::test]
 async fn t16_a_provider_that_is_not_trusted_with_addresses_vouches_for_none() {
-    let provider = ProviderServer::of_ada().await;
     let distrust = |config: &mut Config| config.oauth.providers[0].trust_email = Some(false);
-    let hub = Tuning::new()
-        .configure(provider.configured_as("acme"))
-        .configure(distrust)
-        .spawn()
-        .await;
+    let hub = Hub::with_acme_and(|tuning| tuning.configure(distrust)).await;
     let mut browser = Browser::at(&hub);
     assert_eq!(browser.refusal("acme").await, "email_unverified");
     // Somebody who has linked it signs in all the same.
     let (_, pair) = hub.signed_in("bob@example.org", "user").await;
-    let code = browser.link_code(&pair.access, "acme").await;
-    browser.exchange_as(&pair.access, &code).await.expect(200);
+    browser.link(&pair.access, "acme").await;
     let again = browser.sign_in("acme").await;
     assert_eq!(again.body["user"]["email"], "bob@example.org");
 }
 
 #[tokio::test]
 async fn a_disabled_account_stays_closed() {
-    let Ground {
-        hub,
-        mut browser,
-        provider: _provider,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let pair = browser.sign_in("acme").await;
     let (_, boss) = hub.signed_in("boss@example.org", "admin").await;
     let code = browser.code("acme").await;
@@ -159,12 +134,7 @@ async fn a_disabled_account_stays_closed() {
 
 #[tokio::test]
 async fn where_registration_is_closed_nobody_new_comes_in() {
-    let provider = ProviderServer::of_ada().await;
-    let hub = Tuning::new()
-        .configure(provider.configured_as("acme"))
-        .configure(|config| config.registration.open = false)
-        .spawn()
-        .await;
+    let hub = Hub::with_acme_and(|tuning| tuning.configure(|config| config.registration.open = false)).await;
     let mut browser = Browser::at(&hub);
     assert_eq!(browser.refusal("acme").await, "registration_closed");
     assert_eq!(hub.number("select count(*) from users").await, 0);
@@ -174,11 +144,8 @@ async fn where_registration_is_closed_nobody_new_comes_in() {
 
 #[tokio::test]
 async fn somebody_without_a_password_chooses_one_by_recovery() {
-    let Ground {
-        hub,
-        mut browser,
-        provider: _provider,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let pair = browser.sign_in("acme").await;
     hub.try_sign_in("ada@example.org", PASSWORD)
         .await
@@ -196,11 +163,8 @@ async fn somebody_without_a_password_chooses_one_by_recovery() {
 
 #[tokio::test]
 async fn of_sixteen_first_sign_ins_at_once_one_makes_the_account_and_all_get_in() {
-    let Ground {
-        hub,
-        browser,
-        provider: _provider,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let browser = Browser::at(&hub);
     let tries = (0..16).map(|_| {
         let mut browser = browser.clone();
         async move {
@@ -222,11 +186,7 @@ async fn of_sixteen_first_sign_ins_at_once_one_makes_the_account_and_all_get_in(
 
 #[tokio::test]
 async fn what_a_provider_says_of_a_person_is_cleaned() {
-    let Ground {
-        provider,
-        hub,
-        browser: _browser,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
     for mode in [
         "name_long",
         "name_control",
@@ -237,8 +197,8 @@ async fn what_a_provider_says_of_a_person_is_cleaned() {
         let sub = format!("somebody for whom it does {mode}");
         let mut account = ada_but("sub", json!(sub));
         account["account"]["email"] = json!(format!("{mode}@example.org"));
-        provider.configure(account).await;
-        provider.misbehave(mode).await;
+        hub.provider.configure(account).await;
+        hub.provider.misbehave(mode).await;
         let mut browser = Browser::at(&hub);
         let user = browser.sign_in("acme").await.body["user"].clone();
         if mode.starts_with("name") {

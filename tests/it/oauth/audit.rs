@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Ground, ground};
+use super::{Hub, identities_of, path_of};
 use crate::audit_log::unwritten::fill_the_log;
 use crate::support::app::TestApp;
 use crate::support::people::PASSWORD;
+use crate::support::provider::Browser;
 
 /// Action, outcome and provider of every line, sorted: those of one moment have no order.
 async fn lines(hub: &TestApp) -> Vec<String> {
@@ -23,26 +24,22 @@ async fn lines(hub: &TestApp) -> Vec<String> {
 
 #[tokio::test]
 async fn t15_every_step_that_decides_something_leaves_a_line() {
-    let Ground {
-        hub,
-        provider,
-        mut browser,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let pair = browser.sign_in("acme").await;
     browser.sign_in("acme").await;
-    provider.misbehave("access_denied").await;
+    hub.provider.misbehave("access_denied").await;
     browser.refusal("acme").await;
-    provider.misbehave(json!(null)).await;
+    hub.provider.misbehave(json!(null)).await;
     browser.exchange("pco_of_nobody").await.expect(410);
     let (_, eve) = hub.signed_in("eve@example.org", "user").await;
     let code = browser.link_code(&eve.access, "acme").await;
     browser.exchange(&code).await.expect(403);
     browser.exchange_as(&eve.access, &code).await.expect(409);
-    provider.misbehave("access_denied").await;
+    hub.provider.misbehave("access_denied").await;
     let (name, _) = browser.link_through(&eve.access, "acme").await;
     assert_eq!(name, "error");
-    let id = hub.get_as(&pair.access, "/api/users/me/identities").await.json()["items"][0]["id"].clone();
-    let path = format!("/api/users/me/identities/{}", id.as_str().unwrap());
+    let path = path_of(&identities_of(&hub, &pair).await[0]);
     hub.delete_as(&pair.access, &path).await.expect(409);
     let password = json!({ "new_password": PASSWORD });
     hub.post_as(&pair.access, "/api/users/me/password", password)
@@ -71,11 +68,8 @@ async fn t15_every_step_that_decides_something_leaves_a_line() {
 
 #[tokio::test]
 async fn t15_a_claim_leaves_a_line() {
-    let Ground {
-        hub,
-        provider: _provider,
-        mut browser,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     hub.register("ada@example.org").await.expect(202);
     browser.sign_in("acme").await;
     assert_eq!(
@@ -91,11 +85,8 @@ async fn t15_a_claim_leaves_a_line() {
 
 #[tokio::test]
 async fn t15_what_cannot_be_written_down_is_not_done() {
-    let Ground {
-        hub,
-        provider: _provider,
-        mut browser,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let code = browser.code("acme").await;
     let (_, eve) = hub.signed_in("eve@example.org", "user").await;
     let link = browser.link_code(&eve.access, "acme").await;
@@ -112,21 +103,14 @@ async fn t15_what_cannot_be_written_down_is_not_done() {
 
 #[tokio::test]
 async fn t15_nor_is_a_known_identity_used_or_unlinked() {
-    let Ground {
-        hub,
-        provider: _provider,
-        mut browser,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let pair = browser.sign_in("acme").await;
     let password = json!({ "new_password": PASSWORD });
     hub.post_as(&pair.access, "/api/users/me/password", password)
         .await
         .expect(204);
-    let mine = hub.get_as(&pair.access, "/api/users/me/identities").await.json();
-    let path = format!(
-        "/api/users/me/identities/{}",
-        mine["items"][0]["id"].as_str().unwrap()
-    );
+    let path = path_of(&identities_of(&hub, &pair).await[0]);
     let code = browser.code("acme").await;
     fill_the_log(&hub).await;
     browser.exchange(&code).await.problem(500, "internal");

@@ -3,18 +3,15 @@
 use reqwest::Method;
 use serde_json::json;
 
-use super::{Ground, ground};
+use super::Hub;
 use crate::support::Pair;
 use crate::support::http::Answer;
 use crate::support::provider::{Browser, ProofKey};
 
 #[tokio::test]
 async fn t17_a_code_is_exchanged_once() {
-    let Ground {
-        hub,
-        mut browser,
-        provider: _provider,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let code = browser.code("acme").await;
     let pair = Pair::of(&browser.exchange(&code).await.expect(200));
     browser.exchange(&code).await.problem(410, "token_spent");
@@ -27,11 +24,8 @@ async fn t17_a_code_is_exchanged_once() {
 
 #[tokio::test]
 async fn t17_of_sixteen_at_once_one_gets_the_session() {
-    let Ground {
-        hub,
-        mut browser,
-        provider: _provider,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let code = browser.code("acme").await;
     let tries = (0..16).map(|_| browser.exchange(&code));
     let answers = futures_util::future::join_all(tries).await;
@@ -43,11 +37,8 @@ async fn t17_of_sixteen_at_once_one_gets_the_session() {
 
 #[tokio::test]
 async fn t17_another_verifier_ends_the_code_and_opens_nothing() {
-    let Ground {
-        hub,
-        mut browser,
-        provider: _provider,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let code = browser.code("acme").await;
     let thief = Browser {
         key: ProofKey::of("the verifier of somebody who has found the code"),
@@ -73,11 +64,8 @@ async fn t17_another_verifier_ends_the_code_and_opens_nothing() {
 
 #[tokio::test]
 async fn t24_in_cookie_mode_the_refresh_token_is_in_its_cookie_alone() {
-    let Ground {
-        hub,
-        mut browser,
-        provider: _provider,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let code = browser.code("acme").await;
     let body = json!({ "code": code, "code_verifier": browser.key.verifier });
     let ask = |origin: String| {
@@ -106,11 +94,7 @@ async fn t24_in_cookie_mode_the_refresh_token_is_in_its_cookie_alone() {
 
 #[tokio::test]
 async fn a_field_that_is_missing_or_too_long_is_named() {
-    let Ground {
-        hub,
-        provider: _provider,
-        browser: _browser,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
     let answer = hub
         .post("/api/auth/oauth/exchange", json!({ "device": "x".repeat(101) }))
         .await;
@@ -126,11 +110,8 @@ async fn a_field_that_is_missing_or_too_long_is_named() {
 
 #[tokio::test]
 async fn t09_a_new_device_is_told_to_the_owner_and_the_first_is_not() {
-    let Ground {
-        hub,
-        mut browser,
-        provider: _provider,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     browser.sign_in("acme").await;
     browser.sign_in("acme").await;
     let code = browser.code("acme").await;

@@ -2,31 +2,21 @@
 
 use std::time::Duration;
 
+use portcullis::config::Config;
 use reqwest::Method;
 use serde_json::json;
 use url::Url;
 
-use super::{Ground, ground};
+use super::{Hub, parameter};
 use crate::support::Pair;
-use crate::support::app::{TestApp, Tuning};
+use crate::support::app::Tuning;
 use crate::support::http::Answer;
 use crate::support::provider::{Browser, FRONTEND, ProofKey, ProviderServer, location, outcome};
 
-/// What `url` says of `name`.
-fn parameter(url: &Url, name: &str) -> Option<String> {
-    let mut found = url.query_pairs().filter(|(key, _)| key == name);
-    let value = found.next().map(|(_, value)| value.into_owned());
-    assert!(found.next().is_none(), "{name} stands once in {url}");
-    value
-}
-
 #[tokio::test]
 async fn somebody_signs_in_and_the_socket_is_open() {
-    let Ground {
-        hub,
-        mut browser,
-        provider: _provider,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let listed = hub.get("/api/auth/oauth").await.expect(200).json();
     let start = hub.url("/api/auth/oauth/acme/start");
     assert_eq!(
@@ -55,11 +45,8 @@ async fn somebody_signs_in_and_the_socket_is_open() {
 
 #[tokio::test]
 async fn t17_state_nonce_and_proof_key_go_out_and_no_token_ever_stands_in_an_address() {
-    let Ground {
-        provider,
-        mut browser,
-        hub: _hub,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let away = browser.start("acme").await;
     assert_eq!(parameter(&away, "response_type").as_deref(), Some("code"));
     assert_eq!(parameter(&away, "code_challenge_method").as_deref(), Some("S256"));
@@ -76,7 +63,7 @@ async fn t17_state_nonce_and_proof_key_go_out_and_no_token_ever_stands_in_an_add
     assert_eq!(name, "code");
     assert!(code.starts_with("pco_") && code.len() == 47, "{code}");
     // The provider saw the verifier, once, and never the frontend's.
-    let seen = provider.seen().await;
+    let seen = hub.provider.seen().await;
     let asked: Vec<_> = seen
         .iter()
         .filter(|request| request["path"] == "/token")
@@ -92,11 +79,8 @@ async fn t17_state_nonce_and_proof_key_go_out_and_no_token_ever_stands_in_an_add
 
 #[tokio::test]
 async fn t17_the_cookie_is_of_this_flow_alone_and_goes_with_it() {
-    let Ground {
-        hub,
-        mut browser,
-        provider: _provider,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let path = browser.start_path("acme", FRONTEND);
     let begun = browser.get(&path).await.expect(302);
     let line = begun.header("set-cookie").unwrap().to_owned();
@@ -118,11 +102,10 @@ async fn t17_the_cookie_is_of_this_flow_alone_and_goes_with_it() {
     assert!(browser.cookies.is_empty());
     assert_eq!(first.len(), 1);
 
-    let https = Tuning::new().configure(|config| {
+    let https = |config: &mut Config| {
         config.public_url = Some("https://auth.example.org/below/".parse().unwrap());
-    });
-    let provider = ProviderServer::of_ada().await;
-    let https = https.configure(provider.configured_as("acme")).spawn().await;
+    };
+    let https = Hub::with_acme_and(|tuning| tuning.configure(https)).await;
     let request = https.request(Method::GET, &browser.start_path("acme", FRONTEND));
     let answer = Answer::of(request.header("Host", "auth.example.org"))
         .await
@@ -138,7 +121,6 @@ async fn t17_the_cookie_is_of_this_flow_alone_and_goes_with_it() {
         callback,
         "https://auth.example.org/below/api/auth/oauth/acme/callback"
     );
-    drop(hub);
 }
 
 /// Answers with a page, and sends nobody anywhere.
@@ -151,11 +133,8 @@ fn stops(answer: &Answer) {
 
 #[tokio::test]
 async fn t17_an_answer_is_heard_once_from_the_browser_that_began() {
-    let Ground {
-        hub,
-        provider,
-        mut browser,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let away = browser.start("acme").await;
     let back = browser.visit(&away).await;
     // Whom somebody sends the address: no cookie, or the cookie of a flow of their own.
@@ -175,7 +154,7 @@ async fn t17_an_answer_is_heard_once_from_the_browser_that_began() {
         stops(&thief.come_back(&back).await);
     }
     assert_eq!(
-        provider.count("/token").await,
+        hub.provider.count("/token").await,
         0,
         "nobody asked the provider for that"
     );
@@ -186,13 +165,14 @@ async fn t17_an_answer_is_heard_once_from_the_browser_that_began() {
     // A copy of everything, a second time.
     browser.cookies = kept;
     stops(&browser.come_back(&back).await);
-    assert_eq!(provider.count("/token").await, 1);
+    assert_eq!(hub.provider.count("/token").await, 1);
 }
 
 #[tokio::test]
 async fn t17_a_flow_lives_for_ten_minutes() {
     for (wait, lives) in [(599, true), (600, false)] {
-        let (hub, provider, mut browser) = on_a_manual_clock().await;
+        let hub = Hub::with_acme_and(Tuning::manual_clock).await;
+        let mut browser = Browser::at(&hub);
         let away = browser.start("acme").await;
         hub.clock.as_ref().unwrap().advance(Duration::from_secs(wait));
         let back = browser.visit(&away).await;
@@ -203,29 +183,19 @@ async fn t17_a_flow_lives_for_ten_minutes() {
         } else {
             stops(&answer);
         }
-        assert_eq!(provider.count("/token").await, usize::from(lives));
+        assert_eq!(hub.provider.count("/token").await, usize::from(lives));
     }
 }
 
 #[tokio::test]
 async fn t17_a_code_lives_for_a_minute() {
     for (wait, status) in [(59, 200), (60, 410)] {
-        let (hub, _provider, mut browser) = on_a_manual_clock().await;
+        let hub = Hub::with_acme_and(Tuning::manual_clock).await;
+        let mut browser = Browser::at(&hub);
         let code = browser.code("acme").await;
         hub.clock.as_ref().unwrap().advance(Duration::from_secs(wait));
         browser.exchange(&code).await.expect(status);
     }
-}
-
-async fn on_a_manual_clock() -> (TestApp, ProviderServer, Browser) {
-    let provider = ProviderServer::of_ada().await;
-    let hub = Tuning::new()
-        .manual_clock()
-        .configure(provider.configured_as("acme"))
-        .spawn()
-        .await;
-    let browser = Browser::at(&hub);
-    (hub, provider, browser)
 }
 
 #[tokio::test]
@@ -260,11 +230,8 @@ async fn t17_providers_are_not_mixed_up() {
 
 #[tokio::test]
 async fn t17_two_states_or_codes_are_none() {
-    let Ground {
-        provider,
-        mut browser,
-        hub: _hub,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     for name in ["state", "code", "iss"] {
         let away = browser.start("acme").await;
         let mut back = browser.visit(&away).await;
@@ -276,47 +243,36 @@ async fn t17_two_states_or_codes_are_none() {
         }
     }
     stops(&browser.get("/api/auth/oauth/acme/callback").await);
-    assert_eq!(provider.count("/token").await, 0);
+    assert_eq!(hub.provider.count("/token").await, 0);
 }
 
 #[tokio::test]
 async fn a_provider_that_says_no_or_is_out_of_order_is_told_to_the_frontend() {
-    let Ground {
-        hub,
-        mut provider,
-        mut browser,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     for (mode, error) in [
         ("access_denied", "access_denied"),
         ("error_of_the_server", "provider_unavailable"),
         ("error_html", "provider_refused"),
         ("code_missing", "provider_refused"),
     ] {
-        provider.misbehave(mode).await;
+        hub.provider.misbehave(mode).await;
         assert_eq!(browser.refusal("acme").await, error, "{mode}");
     }
-    provider.misbehave(json!(null)).await;
-    provider.stop().await;
-    // What was discovered is known still: the browser goes there, and comes back to a hub that cannot ask.
-    let other = ProviderServer::of_ada().await;
-    let fresh = Tuning::new().configure(other.configured_as("acme")).spawn().await;
-    let mut other = other;
-    other.stop().await;
-    let mut browser = Browser::at(&fresh);
+    // One that is gone before the hub has asked it anything.
+    let mut hub = Hub::with_acme().await;
+    hub.provider.stop().await;
+    let mut browser = Browser::at(&hub);
     assert_eq!(browser.refusal("acme").await, "provider_unavailable");
     assert!(browser.cookies.is_empty());
-    let rows = fresh.rows_with("provider_unavailable").await;
+    let rows = hub.rows_with("provider_unavailable").await;
     assert!(rows.iter().any(|row| row.starts_with("audit:")), "{rows:?}");
-    drop(hub);
 }
 
 #[tokio::test]
 async fn nothing_that_leads_on_is_used_up_by_head() {
-    let Ground {
-        mut browser,
-        hub,
-        provider: _provider,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let (_, ada) = hub.signed_in("ada@example.org", "user").await;
     let url = browser.ask_to_link(&ada.access, "acme").await.expect(200).json()["url"].clone();
     let url = Url::parse(url.as_str().unwrap()).unwrap();
@@ -343,11 +299,8 @@ async fn nothing_that_leads_on_is_used_up_by_head() {
 
 #[tokio::test]
 async fn t14_what_leads_on_is_stored_as_a_hash() {
-    let Ground {
-        hub,
-        mut browser,
-        provider: _provider,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let away = browser.start("acme").await;
     let state = parameter(&away, "state").unwrap();
     let nonce = parameter(&away, "nonce").unwrap();

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::app::{TestApp, Tuning};
+use super::Hub;
 use crate::support::provider::{Browser, ProviderServer};
 
 fn octo(emails: &Value) -> Value {
@@ -16,14 +16,9 @@ fn address(email: &str, primary: bool, verified: bool) -> Value {
     json!({ "email": email, "primary": primary, "verified": verified, "visibility": null })
 }
 
-async fn ground(emails: Value) -> (TestApp, ProviderServer, Browser) {
+async fn hub_with_github(emails: Value) -> Hub {
     let github = ProviderServer::start("github", octo(&emails)).await;
-    let hub = Tuning::new()
-        .configure(github.configured_as("github"))
-        .spawn()
-        .await;
-    let browser = Browser::at(&hub);
-    (hub, github, browser)
+    Hub::with("github", github, |tuning| tuning).await
 }
 
 #[tokio::test]
@@ -33,7 +28,8 @@ async fn the_primary_verified_address_counts_and_the_number_is_who_it_is() {
         address("ada@example.org", true, true),
         address("583231+ada@users.noreply.github.com", false, true),
     ]);
-    let (hub, github, mut browser) = ground(emails).await;
+    let hub = hub_with_github(emails).await;
+    let mut browser = Browser::at(&hub);
     let listed = hub.get("/api/auth/oauth").await.expect(200).json();
     assert_eq!(listed["providers"][0]["name"], "GitHub");
     let pair = browser.sign_in("github").await;
@@ -48,7 +44,7 @@ async fn the_primary_verified_address_counts_and_the_number_is_who_it_is() {
     );
     let stored = hub.text("select subject from identities").await;
     assert_eq!(stored, "583231");
-    let seen = github.seen().await;
+    let seen = hub.provider.seen().await;
     let begun = seen
         .iter()
         .find(|request| request["path"] == "/login/oauth/authorize")
@@ -59,7 +55,7 @@ async fn the_primary_verified_address_counts_and_the_number_is_who_it_is() {
     // Somebody renames the account there: still the same person.
     let mut renamed = octo(&json!([address("new@example.org", true, true)]));
     renamed["account"]["login"] = json!("countess");
-    github.configure(renamed).await;
+    hub.provider.configure(renamed).await;
     let again = browser.sign_in("github").await;
     assert_eq!(again.body["user"]["id"], user["id"]);
 }
@@ -72,7 +68,8 @@ async fn t16_an_address_that_github_has_not_verified_opens_nothing() {
         json!([address("ada@example.org", false, true)]),
         json!([]),
     ] {
-        let (hub, _github, mut browser) = ground(emails).await;
+        let hub = hub_with_github(emails).await;
+        let mut browser = Browser::at(&hub);
         assert_eq!(browser.refusal("github").await, "email_unverified");
         assert_eq!(hub.number("select count(*) from users").await, 0);
     }
@@ -84,14 +81,15 @@ async fn the_primary_address_is_found_among_many() {
         .map(|n| address(&format!("ada{n}@example.org"), false, true))
         .collect();
     emails.push(address("ada@example.org", true, true));
-    let (_hub, _github, mut browser) = ground(json!(emails)).await;
+    let hub = hub_with_github(json!(emails)).await;
+    let mut browser = Browser::at(&hub);
     let pair = browser.sign_in("github").await;
     assert_eq!(pair.body["user"]["email"], "ada@example.org");
 }
 
 #[tokio::test]
 async fn what_github_refuses_is_refused() {
-    let (hub, github, _) = ground(json!([address("ada@example.org", true, true)])).await;
+    let hub = hub_with_github(json!([address("ada@example.org", true, true)])).await;
     for (mode, error) in [
         ("access_denied", "access_denied"),
         ("application_suspended", "provider_refused"),
@@ -101,7 +99,7 @@ async fn what_github_refuses_is_refused() {
         ("rate_limited", "provider_unavailable"),
         ("rate_limited_secondary", "provider_unavailable"),
     ] {
-        github.misbehave(mode).await;
+        hub.provider.misbehave(mode).await;
         let heard = Browser::at(&hub).refusal("github").await;
         // Whether a limit is the provider's fault is a matter of taste; that nobody gets in is not.
         let same = heard == error || (mode.starts_with("rate") && heard == "provider_refused");
@@ -109,7 +107,7 @@ async fn what_github_refuses_is_refused() {
     }
     for endpoint in ["token", "user", "emails"] {
         for mode in ["server_error", "html", "redirect", "huge_body", "truncated"] {
-            github.misbehave_at(mode, endpoint).await;
+            hub.provider.misbehave_at(mode, endpoint).await;
             let heard = Browser::at(&hub).refusal("github").await;
             assert!(
                 matches!(&*heard, "provider_refused" | "provider_unavailable"),
@@ -119,8 +117,8 @@ async fn what_github_refuses_is_refused() {
     }
     assert_eq!(hub.number("select count(*) from users").await, 0);
     // RFC 9207, as GitHub once sent it: the server of this test is not at github.com.
-    github.misbehave("iss_sent").await;
+    hub.provider.misbehave("iss_sent").await;
     assert_eq!(Browser::at(&hub).refusal("github").await, "provider_refused");
-    github.misbehave(json!(null)).await;
+    hub.provider.misbehave(json!(null)).await;
     Browser::at(&hub).sign_in("github").await;
 }

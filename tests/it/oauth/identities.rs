@@ -2,31 +2,20 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{Ground, ground};
-use crate::support::app::Tuning;
+use super::{Hub, identities_of, link_a_second_identity, path_of};
 use crate::support::people::PASSWORD;
-use crate::support::provider::{Browser, ProviderServer, ada, location};
-
-const MINE: &str = "/api/users/me/identities";
-
-async fn ids(hub: &crate::support::http::Caller, bearer: &str) -> Vec<Value> {
-    let listed = hub.get_as(bearer, MINE).await.expect(200).json();
-    listed["items"].as_array().unwrap().clone()
-}
+use crate::support::provider::{Browser, location};
 
 #[tokio::test]
 async fn an_identity_is_linked_to_the_account_of_the_session_that_began() {
-    let Ground {
-        hub,
-        mut browser,
-        provider: _provider,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let (bob, pair) = hub.signed_in("bob@example.org", "user").await;
     let code = browser.link_code(&pair.access, "acme").await;
     assert_eq!(
-        ids(&hub, &pair.access).await.len(),
+        identities_of(&hub, &pair).await.len(),
         0,
         "the callback links nothing"
     );
@@ -38,7 +27,7 @@ async fn an_identity_is_linked_to_the_account_of_the_session_that_began() {
         (&json!("acme"), &json!("acme"))
     );
     assert_eq!(identity["email"], "ada@example.org");
-    assert_eq!(ids(&hub, &pair.access).await, std::slice::from_ref(identity));
+    assert_eq!(identities_of(&hub, &pair).await, std::slice::from_ref(identity));
     let subject = hub.mail_to("bob@example.org", 1).await["subject"].clone();
     assert_eq!(subject, "Another way to sign in to your account");
     let again = browser.sign_in("acme").await;
@@ -53,11 +42,8 @@ async fn an_identity_is_linked_to_the_account_of_the_session_that_began() {
 
 #[tokio::test]
 async fn t17_nobody_else_finishes_a_link() {
-    let Ground {
-        hub,
-        mut browser,
-        provider: _provider,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let (_, bob) = hub.signed_in("bob@example.org", "user").await;
     let (_, eve) = hub.signed_in("eve@example.org", "user").await;
     let other_session = hub.sign_in("bob@example.org").await;
@@ -81,11 +67,8 @@ async fn t17_nobody_else_finishes_a_link() {
 
 #[tokio::test]
 async fn t16_an_identity_of_another_account_stays_there() {
-    let Ground {
-        hub,
-        mut browser,
-        provider: _provider,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let ada = browser.sign_in("acme").await;
     let (_, eve) = hub.signed_in("eve@example.org", "user").await;
     let code = browser.link_code(&eve.access, "acme").await;
@@ -93,21 +76,20 @@ async fn t16_an_identity_of_another_account_stays_there() {
         .exchange_as(&eve.access, &code)
         .await
         .problem(409, "identity_taken");
-    assert_eq!(ids(&hub, &eve.access).await.len(), 0);
-    assert_eq!(ids(&hub, &ada.access).await.len(), 1);
+    assert_eq!(identities_of(&hub, &eve).await.len(), 0);
+    assert_eq!(identities_of(&hub, &ada).await.len(), 1);
     let again = browser.sign_in("acme").await;
     assert_eq!(again.body["user"]["id"], ada.body["user"]["id"]);
 }
 
 #[tokio::test]
 async fn t16_a_link_begins_with_a_fresh_sign_in_by_an_address_of_one_use() {
-    let provider = ProviderServer::of_ada().await;
-    let hub = Tuning::new()
-        .manual_clock()
-        .configure(provider.configured_as("acme"))
-        .configure(|config| config.tokens.access_ttl = 900)
-        .spawn()
-        .await;
+    let hub = Hub::with_acme_and(|tuning| {
+        tuning
+            .manual_clock()
+            .configure(|config| config.tokens.access_ttl = 900)
+    })
+    .await;
     let clock = hub.clock.clone().unwrap();
     let mut browser = Browser::at(&hub);
     let (_, pair) = hub.signed_in("bob@example.org", "user").await;
@@ -122,7 +104,7 @@ async fn t16_a_link_begins_with_a_fresh_sign_in_by_an_address_of_one_use() {
         .await
         .expect(404);
     let away = location(&browser.come_back(&used).await.expect(302));
-    assert!(away.as_str().starts_with(&provider.address), "{away}");
+    assert!(away.as_str().starts_with(&hub.provider.address), "{away}");
     browser.come_back(&used).await.expect(400);
     clock.advance(Duration::from_mins(1));
     browser.come_back(&expired).await.expect(400);
@@ -141,42 +123,26 @@ async fn t16_a_link_begins_with_a_fresh_sign_in_by_an_address_of_one_use() {
 
 #[tokio::test]
 async fn the_last_way_in_stays() {
-    let Ground {
-        hub,
-        provider,
-        mut browser,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let pair = browser.sign_in("acme").await;
-    let only = ids(&hub, &pair.access).await[0]["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let path = |id: &str| format!("{MINE}/{id}");
-    hub.delete_as(&pair.access, &path(&only))
+    let only = path_of(&identities_of(&hub, &pair).await[0]);
+    hub.delete_as(&pair.access, &only)
         .await
         .problem(409, "last_credential");
     // With another identity, or with a password, it may go.
-    let mut second = ada();
-    second["sub"] = json!("ada's other one");
-    provider.configure(json!({ "account": second })).await;
-    let code = browser.link_code(&pair.access, "acme").await;
-    let linked = browser.exchange_as(&pair.access, &code).await.expect(200).json();
-    hub.delete_as(&pair.access, &path(&only)).await.expect(204);
-    hub.delete_as(&pair.access, &path(&only))
-        .await
-        .problem(404, "not_found");
-    let other = linked["identity"]["id"].as_str().unwrap();
-    hub.delete_as(&pair.access, &path(other))
+    let other = path_of(&link_a_second_identity(&hub, &mut browser, &pair).await);
+    hub.delete_as(&pair.access, &only).await.expect(204);
+    hub.delete_as(&pair.access, &only).await.problem(404, "not_found");
+    hub.delete_as(&pair.access, &other)
         .await
         .problem(409, "last_credential");
     let password = json!({ "new_password": PASSWORD });
     hub.post_as(&pair.access, "/api/users/me/password", password)
         .await
         .expect(204);
-    hub.delete_as(&pair.access, &path(other)).await.expect(204);
+    hub.delete_as(&pair.access, &other).await.expect(204);
     assert!(hub.is_live(&pair).await);
-    let mails = hub.mails_to("ada@example.org").await;
-    drop(mails);
     hub.outbox_is_empty().await;
     let subjects: Vec<String> = hub
         .mails_to("ada@example.org")
@@ -192,24 +158,13 @@ async fn the_last_way_in_stays() {
 
 #[tokio::test]
 async fn an_identity_at_a_provider_that_is_gone_is_no_way_in() {
-    let Ground {
-        hub,
-        provider,
-        mut browser,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let pair = browser.sign_in("acme").await;
-    let mut second = ada();
-    second["sub"] = json!("ada's other one");
-    provider.configure(json!({ "account": second })).await;
-    let code = browser.link_code(&pair.access, "acme").await;
-    browser.exchange_as(&pair.access, &code).await.expect(200);
+    link_a_second_identity(&hub, &mut browser, &pair).await;
     hub.tamper("update identities set provider = 'gone' where subject like '%other%'")
         .await;
-    let paths: Vec<String> = ids(&hub, &pair.access)
-        .await
-        .iter()
-        .map(|identity| format!("{MINE}/{}", identity["id"].as_str().unwrap()))
-        .collect();
+    let paths: Vec<String> = identities_of(&hub, &pair).await.iter().map(path_of).collect();
     hub.delete_as(&pair.access, &paths[0])
         .await
         .problem(409, "last_credential");
@@ -222,41 +177,27 @@ async fn an_identity_at_a_provider_that_is_gone_is_no_way_in() {
 
 #[tokio::test]
 async fn t16_of_sixteen_that_unlink_two_at_once_one_way_in_is_left() {
-    let Ground {
-        hub,
-        provider,
-        mut browser,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let pair = browser.sign_in("acme").await;
-    let mut second = ada();
-    second["sub"] = json!("ada's other one");
-    provider.configure(json!({ "account": second })).await;
-    let code = browser.link_code(&pair.access, "acme").await;
-    browser.exchange_as(&pair.access, &code).await.expect(200);
-    let both = ids(&hub, &pair.access).await;
-    let paths: Vec<String> = (0..16)
-        .map(|n| format!("{MINE}/{}", both[n % 2]["id"].as_str().unwrap()))
-        .collect();
+    link_a_second_identity(&hub, &mut browser, &pair).await;
+    let both = identities_of(&hub, &pair).await;
+    let paths: Vec<String> = (0..16).map(|n| path_of(&both[n % 2])).collect();
     let tries = paths.iter().map(|path| hub.delete_as(&pair.access, path));
     let answers = futures_util::future::join_all(tries).await;
     assert_eq!(answers.iter().filter(|answer| answer.status == 204).count(), 1);
-    assert_eq!(ids(&hub, &pair.access).await.len(), 1);
+    assert_eq!(identities_of(&hub, &pair).await.len(), 1);
 }
 
 #[tokio::test]
 async fn t28_nobody_sees_or_unlinks_those_of_others() {
-    let Ground {
-        hub,
-        mut browser,
-        provider: _provider,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let ada = browser.sign_in("acme").await;
     let (_, eve) = hub.signed_in("eve@example.org", "admin").await;
-    let own = ids(&hub, &ada.access).await[0]["id"].as_str().unwrap().to_owned();
-    hub.delete_as(&eve.access, &format!("{MINE}/{own}"))
-        .await
-        .problem(404, "not_found");
-    assert_eq!(ids(&hub, &ada.access).await.len(), 1);
+    let hers = path_of(&identities_of(&hub, &ada).await[0]);
+    hub.delete_as(&eve.access, &hers).await.problem(404, "not_found");
+    assert_eq!(identities_of(&hub, &ada).await.len(), 1);
     let export = hub
         .get_as(&ada.access, "/api/users/me/export")
         .await
@@ -268,11 +209,8 @@ async fn t28_nobody_sees_or_unlinks_those_of_others() {
 
 #[tokio::test]
 async fn an_identity_goes_with_its_account() {
-    let Ground {
-        hub,
-        mut browser,
-        provider: _provider,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let pair = browser.sign_in("acme").await;
     hub.call("DELETE", "/api/users/me", Some(&pair.access), Some(&json!({})))
         .await

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::{Ground, ground};
+use super::{Hub, ada_but, identities_of};
 use crate::support::app::Tuning;
 use crate::support::people::PASSWORD;
 use crate::support::provider::{Browser, ProviderServer, ada};
@@ -13,11 +13,8 @@ const VICTIM: &str = "ada@example.org";
 /// 1: the attacker has registered the address with a password, and the provider leads to the same account.
 #[tokio::test]
 async fn t16_classic_federated_merge() {
-    let Ground {
-        hub,
-        mut browser,
-        provider: _provider,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let attack = json!({ "email": VICTIM, "password": PASSWORD, "name": "Not Ada" });
     hub.post("/api/users", attack).await.expect(202);
     let activation = hub.mailed_token(VICTIM, 1).await;
@@ -41,11 +38,8 @@ async fn t16_classic_federated_merge() {
 /// 2: the attacker stays signed in to the account that the victim then takes over.
 #[tokio::test]
 async fn t16_unexpired_session() {
-    let Ground {
-        hub,
-        mut browser,
-        provider: _provider,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     // A session of an account whose address nobody proved cannot begin; here it is made by force.
     let (_, attacker) = hub.signed_in(VICTIM, "user").await;
     hub.tamper(
@@ -67,45 +61,34 @@ async fn t16_unexpired_session() {
 /// 3: the attacker has linked an identity of their own to the account.
 #[tokio::test]
 async fn t16_trojan_identifier() {
-    let Ground {
-        hub,
-        provider,
-        mut browser,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let trojan = json!({ "sub": "the attacker", "email": "eve@example.org", "email_verified": true });
-    provider.configure(json!({ "account": trojan })).await;
+    hub.provider.configure(json!({ "account": trojan })).await;
     let eve = browser.sign_in("acme").await;
     hub.tamper("update users set email = 'ada@example.org', status = 'pending', email_verified = false")
         .await;
-    provider.configure(json!({ "account": ada() })).await;
+    hub.provider.configure(json!({ "account": ada() })).await;
     let victim = Browser::at(&hub).sign_in("acme").await;
     assert_eq!(
         victim.body["user"]["id"], eve.body["user"]["id"],
         "the account was claimed"
     );
     assert!(!hub.is_live(&eve).await);
-    provider.configure(json!({ "account": trojan })).await;
+    hub.provider.configure(json!({ "account": trojan })).await;
     let again = Browser::at(&hub).sign_in("acme").await;
     assert_ne!(
         again.body["user"]["id"], victim.body["user"]["id"],
         "the trojan leads elsewhere"
     );
-    let identities = hub
-        .get_as(&victim.access, "/api/users/me/identities")
-        .await
-        .expect(200)
-        .json();
-    assert_eq!(identities["items"].as_array().unwrap().len(), 1);
+    assert_eq!(identities_of(&hub, &victim).await.len(), 1);
 }
 
 /// 4: the attacker has asked to change an account of their own to the victim's address, and waits for a click.
 #[tokio::test]
 async fn t16_unexpired_email_change() {
-    let Ground {
-        hub,
-        mut browser,
-        provider: _provider,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let (_, attacker) = hub.signed_in("eve@example.org", "user").await;
     let change = json!({ "email": VICTIM, "password": PASSWORD });
     hub.post_as(&attacker.access, "/api/users/me/email", change)
@@ -133,11 +116,8 @@ async fn t16_unexpired_email_change() {
 /// 4, the other way round: the attacker has asked to change the account with the victim's address to their own.
 #[tokio::test]
 async fn t16_a_change_that_was_asked_for_before_the_claim_is_void() {
-    let Ground {
-        hub,
-        mut browser,
-        provider: _provider,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let (_, attacker) = hub.signed_in(VICTIM, "user").await;
     let change = json!({ "email": "eve@example.org", "password": PASSWORD });
     hub.post_as(&attacker.access, "/api/users/me/email", change)
@@ -165,10 +145,9 @@ async fn t16_non_verifying_provider() {
         .configure(careful.configured_as("careful"))
         .spawn()
         .await;
-    let mut forged = ada();
-    forged["sub"] = json!("the attacker");
-    forged["email_verified"] = json!(false);
-    careless.configure(json!({ "account": forged })).await;
+    let mut forged = ada_but("sub", json!("the attacker"));
+    forged["account"]["email_verified"] = json!(false);
+    careless.configure(forged).await;
     let mut attacker = Browser::at(&hub);
     assert_eq!(attacker.refusal("careless").await, "email_unverified");
     let victim = Browser::at(&hub).sign_in("careful").await;
@@ -177,10 +156,5 @@ async fn t16_non_verifying_provider() {
         "email_unverified",
         "nor afterwards"
     );
-    let identities = hub
-        .get_as(&victim.access, "/api/users/me/identities")
-        .await
-        .expect(200)
-        .json();
-    assert_eq!(identities["items"].as_array().unwrap().len(), 1);
+    assert_eq!(identities_of(&hub, &victim).await.len(), 1);
 }

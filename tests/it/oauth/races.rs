@@ -5,10 +5,10 @@ use portcullis::store::sessions::{EndReason, EndScope, Ending};
 use portcullis::store::{Tx, identities, sessions, users};
 use serde_json::{Value, json};
 
-use super::{Ground, ground};
-use crate::support::app::{TestApp, Tuning};
+use super::{Hub, ada_but, identities_of, link_a_second_identity, path_of};
+use crate::support::app::TestApp;
 use crate::support::locks::somebody_waits_for;
-use crate::support::provider::{Browser, ProviderServer, ada};
+use crate::support::provider::Browser;
 
 /// Holds the account, as whoever changes it does.
 async fn holding(hub: &TestApp, user: &str) -> (Tx, UserId) {
@@ -16,6 +16,10 @@ async fn holding(hub: &TestApp, user: &str) -> (Tx, UserId) {
     let mut holder = hub.app.cx.db.begin().await.unwrap();
     users::lock(&mut holder, user).await.unwrap();
     (holder, user)
+}
+
+fn id_of(identity: &Value) -> IdentityId {
+    identity["id"].as_str().unwrap().parse().unwrap()
 }
 
 async fn end(hub: &TestApp, holder: &mut Tx, session: &str) {
@@ -31,12 +35,7 @@ async fn end(hub: &TestApp, holder: &mut Tx, session: &str) {
 
 #[tokio::test]
 async fn t16_an_account_that_is_closed_or_gone_since_the_provider_answered_is_not_opened() {
-    let provider = ProviderServer::of_ada().await;
-    let hub = Tuning::new()
-        .configure(provider.configured_as("acme"))
-        .configure(|config| config.registration.open = false)
-        .spawn()
-        .await;
+    let hub = Hub::with_acme_and(|tuning| tuning.configure(|config| config.registration.open = false)).await;
     let ada = hub.person("ada@example.org", "user").await;
     let (_, boss) = hub.signed_in("boss@example.org", "admin").await;
     let mut browser = Browser::at(&hub);
@@ -55,22 +54,13 @@ async fn t16_an_account_that_is_closed_or_gone_since_the_provider_answered_is_no
 
 #[tokio::test]
 async fn t16_an_identity_that_is_being_unlinked_signs_nobody_in() {
-    let Ground {
-        hub,
-        provider,
-        mut browser,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let pair = browser.sign_in("acme").await;
-    let mut unverified = ada();
-    unverified["email_verified"] = json!(false);
-    provider.configure(json!({ "account": unverified })).await;
+    let unverified = ada_but("email_verified", json!(false));
+    hub.provider.configure(unverified).await;
     let code = browser.code("acme").await;
-    let mine = hub
-        .get_as(&pair.access, "/api/users/me/identities")
-        .await
-        .expect(200)
-        .json();
-    let identity: IdentityId = mine["items"][0]["id"].as_str().unwrap().parse().unwrap();
+    let identity = id_of(&identities_of(&hub, &pair).await[0]);
     let (mut holder, user) = holding(&hub, pair.body["user"]["id"].as_str().unwrap()).await;
     let unlink = async {
         somebody_waits_for(&hub, &mut holder).await;
@@ -86,18 +76,10 @@ async fn t16_an_identity_that_is_being_unlinked_signs_nobody_in() {
 
 #[tokio::test]
 async fn t16_a_session_that_is_being_ended_links_and_unlinks_nothing() {
-    let Ground {
-        hub,
-        mut browser,
-        provider: _provider,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let (bob, pair) = hub.signed_in("bob@example.org", "user").await;
-    let first = browser.link_code(&pair.access, "acme").await;
-    let linked: Value = browser.exchange_as(&pair.access, &first).await.expect(200).json();
-    let path = format!(
-        "/api/users/me/identities/{}",
-        linked["identity"]["id"].as_str().unwrap()
-    );
+    let path = path_of(&browser.link(&pair.access, "acme").await);
     let (mut holder, _) = holding(&hub, &bob.id).await;
     let ending = async {
         somebody_waits_for(&hub, &mut holder).await;
@@ -125,46 +107,27 @@ async fn t16_a_session_that_is_being_ended_links_and_unlinks_nothing() {
 
 #[tokio::test]
 async fn t16_who_unlinks_waits_for_who_unlinks_the_other_one() {
-    let Ground {
-        hub,
-        provider,
-        mut browser,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let pair = browser.sign_in("acme").await;
-    let mut second = ada();
-    second["sub"] = json!("ada's other one");
-    provider.configure(json!({ "account": second })).await;
-    let code = browser.link_code(&pair.access, "acme").await;
-    let other: Value = browser.exchange_as(&pair.access, &code).await.expect(200).json();
-    let other: IdentityId = other["identity"]["id"].as_str().unwrap().parse().unwrap();
-    let mine = hub
-        .get_as(&pair.access, "/api/users/me/identities")
-        .await
-        .expect(200)
-        .json();
-    let path = format!(
-        "/api/users/me/identities/{}",
-        mine["items"][0]["id"].as_str().unwrap()
-    );
+    let first = path_of(&identities_of(&hub, &pair).await[0]);
+    let second = id_of(&link_a_second_identity(&hub, &mut browser, &pair).await);
     let (mut holder, user) = holding(&hub, pair.body["user"]["id"].as_str().unwrap()).await;
     let unlink = async {
         somebody_waits_for(&hub, &mut holder).await;
-        let gone = identities::delete(&mut holder, user, other).await.unwrap();
+        let gone = identities::delete(&mut holder, user, second).await.unwrap();
         assert!(gone.is_some());
         holder.commit().await.unwrap();
     };
-    let (answer, ()) = tokio::join!(hub.delete_as(&pair.access, &path), unlink);
+    let (answer, ()) = tokio::join!(hub.delete_as(&pair.access, &first), unlink);
     answer.problem(409, "last_credential");
     assert_eq!(hub.number("select count(*) from identities").await, 1);
 }
 
 #[tokio::test]
 async fn who_links_and_who_erases_the_account_do_not_wait_for_each_other() {
-    let Ground {
-        hub,
-        mut browser,
-        provider: _provider,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let (bob, pair) = hub.signed_in("bob@example.org", "user").await;
     let code = browser.link_code(&pair.access, "acme").await;
     let (mut holder, user) = holding(&hub, &bob.id).await;

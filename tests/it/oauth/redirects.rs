@@ -1,8 +1,7 @@
 //! Where an answer may go (T22): the addresses of `oauth.redirects`, to the letter.
 
-use super::{Ground, ground};
-use crate::support::app::Tuning;
-use crate::support::provider::{Browser, FRONTEND, ProviderServer, location};
+use super::Hub;
+use crate::support::provider::{Browser, FRONTEND, location};
 
 /// Two hundred ways to write another address than the one that is listed.
 fn hostile() -> Vec<String> {
@@ -96,11 +95,8 @@ fn hostile() -> Vec<String> {
 
 #[tokio::test]
 async fn t22_nobody_is_sent_anywhere_but_where_the_operator_said() {
-    let Ground {
-        mut browser,
-        provider,
-        hub: _hub,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let hostile = hostile();
     assert!(hostile.len() >= 200, "{}", hostile.len());
     for address in hostile {
@@ -114,18 +110,18 @@ async fn t22_nobody_is_sent_anywhere_but_where_the_operator_said() {
         );
     }
     assert!(browser.cookies.is_empty());
-    assert_eq!(provider.count("/authorize").await, 0);
+    assert_eq!(hub.provider.count("/authorize").await, 0);
+}
+
+/// A hub whose `oauth.redirects` are these.
+async fn hub_that_lists(redirects: Option<Vec<String>>) -> Hub {
+    Hub::with_acme_and(|tuning| tuning.configure(|config| config.oauth.redirects = redirects)).await
 }
 
 #[tokio::test]
 async fn t22_what_is_listed_and_the_hubs_own_pages_are_heard() {
-    let provider = ProviderServer::of_ada().await;
     let listed = ["https://one.example.org/", "com.example.app:/callback"];
-    let hub = Tuning::new()
-        .configure(provider.configured_as("acme"))
-        .configure(move |config| config.oauth.redirects = Some(listed.map(str::to_owned).into()))
-        .spawn()
-        .await;
+    let hub = hub_that_lists(Some(listed.map(str::to_owned).into())).await;
     let mut browser = Browser::at(&hub);
     let own = [hub.url("/sign-in"), hub.url("/account")];
     for address in own.iter().map(String::as_str).chain(listed) {
@@ -144,12 +140,7 @@ async fn t22_what_is_listed_and_the_hubs_own_pages_are_heard() {
 
 #[tokio::test]
 async fn where_nothing_is_listed_the_public_address_is() {
-    let provider = ProviderServer::of_ada().await;
-    let hub = Tuning::new()
-        .configure(provider.configured_as("acme"))
-        .configure(|config| config.oauth.redirects = None)
-        .spawn()
-        .await;
+    let hub = hub_that_lists(None).await;
     let mut browser = Browser::at(&hub);
     let path = browser.start_path("acme", &hub.url("/"));
     browser.get(&path).await.expect(302);
@@ -159,11 +150,8 @@ async fn where_nothing_is_listed_the_public_address_is() {
 
 #[tokio::test]
 async fn t17_a_start_without_a_proof_key_is_refused() {
-    let Ground {
-        mut browser,
-        hub: _hub,
-        provider: _provider,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let good = browser.start_path("acme", FRONTEND);
     let (before, challenge) = good.split_once("code_challenge=").unwrap();
     for wrong in [

@@ -6,25 +6,16 @@ use serde_json::json;
 use url::Url;
 use uuid::Uuid;
 
-use super::{Ground, ground};
+use super::{Hub, MINE, parameter};
 use crate::support::app::Tuning;
 use crate::support::http::Answer;
 use crate::support::people::PASSWORD;
 use crate::support::provider::{Browser, FRONTEND, ProviderServer, location, outcome};
 
-/// What `url` says of `name`.
-fn parameter(url: &Url, name: &str) -> String {
-    let mut found = url.query_pairs().filter(|(key, _)| key == name);
-    found.next().unwrap().1.into_owned()
-}
-
 #[tokio::test]
 async fn t17_what_leads_on_from_one_step_leads_on_from_no_other() {
-    let Ground {
-        hub,
-        mut browser,
-        provider: _provider,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let (_, bob) = hub.signed_in("bob@example.org", "user").await;
     let asked = browser.ask_to_link(&bob.access, "acme").await.expect(200).json();
     let ticket = asked["url"]
@@ -36,7 +27,7 @@ async fn t17_what_leads_on_from_one_step_leads_on_from_no_other() {
         .to_owned();
     let link = |secret: &str| format!("/api/auth/oauth/acme/link/{secret}");
     let away = browser.start("acme").await;
-    let state = parameter(&away, "state");
+    let state = parameter(&away, "state").unwrap();
     for secret in [&state, &ticket] {
         browser
             .exchange_as(&bob.access, secret)
@@ -72,14 +63,11 @@ async fn t17_an_address_at_which_a_link_begins_is_of_one_provider() {
 
 #[tokio::test]
 async fn t17_a_refusal_of_another_provider_is_not_heard_either() {
-    let Ground {
-        mut browser,
-        hub: _hub,
-        provider: _provider,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     let away = browser.start("acme").await;
     let query = url::form_urlencoded::Serializer::new(String::new())
-        .append_pair("state", &parameter(&away, "state"))
+        .append_pair("state", &parameter(&away, "state").unwrap())
         .append_pair("error", "access_denied")
         .append_pair("iss", "https://evil.example")
         .finish();
@@ -90,11 +78,8 @@ async fn t17_a_refusal_of_another_provider_is_not_heard_either() {
 
 #[tokio::test]
 async fn t17_a_link_to_somewhere_else_or_without_a_proof_key_does_not_begin() {
-    let Ground {
-        hub,
-        browser,
-        provider: _provider,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let browser = Browser::at(&hub);
     let (_, bob) = hub.signed_in("bob@example.org", "user").await;
     for (redirect_to, challenge, field) in [
         (
@@ -105,9 +90,7 @@ async fn t17_a_link_to_somewhere_else_or_without_a_proof_key_does_not_begin() {
         (FRONTEND, "short", "code_challenge"),
     ] {
         let body = json!({ "redirect_to": redirect_to, "code_challenge": challenge });
-        let answer = hub
-            .post_as(&bob.access, "/api/users/me/identities/acme", body)
-            .await;
+        let answer = hub.post_as(&bob.access, &format!("{MINE}/acme"), body).await;
         let problem = answer.problem(422, "validation_failed");
         assert_eq!(problem["errors"][0]["field"], field);
     }
@@ -115,14 +98,13 @@ async fn t17_a_link_to_somewhere_else_or_without_a_proof_key_does_not_begin() {
 
 #[tokio::test]
 async fn every_step_is_limited_by_address() {
-    let provider = ProviderServer::of_ada().await;
     // (Nothing is filled up again meanwhile.)
-    let hub = Tuning::new()
-        .manual_clock()
-        .configure(provider.configured_as("acme"))
-        .configure(|config| config.limits.enabled = true)
-        .spawn()
-        .await;
+    let hub = Hub::with_acme_and(|tuning| {
+        tuning
+            .manual_clock()
+            .configure(|config| config.limits.enabled = true)
+    })
+    .await;
     let (_, bob) = hub.signed_in("bob@example.org", "user").await;
     let mut browser = Browser::at(&hub);
     let start = browser.start_path("nobody", FRONTEND);
@@ -141,10 +123,7 @@ async fn every_step_is_limited_by_address() {
     browser.exchange("x").await.problem(429, "rate_limited");
     let asked = browser.ask_to_link(&bob.access, "acme").await;
     asked.problem(429, "rate_limited");
-    let path = format!(
-        "/api/users/me/identities/{}",
-        IdentityId::from(Uuid::from_u128(1))
-    );
+    let path = format!("{MINE}/{}", IdentityId::from(Uuid::from_u128(1)));
     hub.delete_as(&bob.access, &path)
         .await
         .problem(429, "rate_limited");
@@ -152,11 +131,8 @@ async fn every_step_is_limited_by_address() {
 
 #[tokio::test]
 async fn t24_a_sign_in_in_cookie_mode_ends_the_session_whose_cookie_it_replaces() {
-    let Ground {
-        hub,
-        mut browser,
-        provider: _provider,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
+    let mut browser = Browser::at(&hub);
     hub.person("ada@example.org", "user").await;
     let sign_in = json!({ "email": "ada@example.org", "password": PASSWORD });
     let cookie_mode = |request: reqwest::RequestBuilder| {

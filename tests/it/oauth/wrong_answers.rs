@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Ground, ground};
+use super::Hub;
 use crate::support::app::{TestApp, Tuning};
 use crate::support::provider::{Browser, ProviderServer, ada};
 
@@ -102,26 +102,19 @@ async fn nobody_got_in(hub: &TestApp, why: &str) {
 
 #[tokio::test]
 async fn t17_nothing_forged_is_believed() {
-    let Ground {
-        hub,
-        provider,
-        browser: _browser,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
     for mode in REFUSED {
-        provider.misbehave(*mode).await;
+        hub.provider.misbehave(*mode).await;
         let mut browser = Browser::at(&hub);
         let error = browser.refusal_for("acme", mode).await;
         assert_eq!(error, "provider_refused", "{mode}");
         nobody_got_in(&hub, mode).await;
     }
-    provider.misbehave(json!(null)).await;
+    hub.provider.misbehave(json!(null)).await;
     Browser::at(&hub).sign_in("acme").await;
     for mode in NO_KEYS {
-        let hub = Tuning::new()
-            .configure(provider.configured_as("acme"))
-            .spawn()
-            .await;
-        provider.misbehave(*mode).await;
+        let hub = Hub::with_acme().await;
+        hub.provider.misbehave(*mode).await;
         let error = Browser::at(&hub).refusal_for("acme", mode).await;
         assert_eq!(error, "provider_refused", "{mode}");
         nobody_got_in(&hub, mode).await;
@@ -130,11 +123,7 @@ async fn t17_nothing_forged_is_believed() {
 
 #[tokio::test]
 async fn t17_a_state_that_is_not_ours_leads_nowhere() {
-    let Ground {
-        hub,
-        provider,
-        browser: _browser,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
     for mode in [
         "state_wrong",
         "state_missing",
@@ -142,7 +131,7 @@ async fn t17_a_state_that_is_not_ours_leads_nowhere() {
         "code_twice",
         "response_iss_twice",
     ] {
-        provider.misbehave(mode).await;
+        hub.provider.misbehave(mode).await;
         let mut browser = Browser::at(&hub);
         let away = browser.start("acme").await;
         let back = browser.visit(&away).await;
@@ -154,13 +143,9 @@ async fn t17_a_state_that_is_not_ours_leads_nowhere() {
 
 #[tokio::test]
 async fn t17_what_a_careless_provider_repeats_is_of_no_use() {
-    let Ground {
-        hub,
-        provider,
-        browser: _browser,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
     for mode in ["code_repeated", "code_reusable"] {
-        provider.misbehave(mode).await;
+        hub.provider.misbehave(mode).await;
         let mut browser = Browser::at(&hub);
         let first = browser.code("acme").await;
         browser.exchange(&first).await.expect(200);
@@ -169,22 +154,17 @@ async fn t17_what_a_careless_provider_repeats_is_of_no_use() {
 }
 
 /// A hub whose clock moves on at will: past the moment for which a failure is remembered.
-async fn patient() -> (TestApp, ProviderServer, impl Fn()) {
-    let provider = ProviderServer::of_ada().await;
-    let hub = Tuning::new()
-        .manual_clock()
-        .configure(provider.configured_as("acme"))
-        .spawn()
-        .await;
+async fn patient() -> (Hub, impl Fn()) {
+    let hub = Hub::with_acme_and(Tuning::manual_clock).await;
     let clock = hub.clock.clone().unwrap();
-    (hub, provider, move || clock.advance(Duration::from_secs(6)))
+    (hub, move || clock.advance(Duration::from_secs(6)))
 }
 
 #[tokio::test]
 async fn t18_nobody_is_sent_to_a_provider_that_describes_itself_wrongly() {
-    let (hub, provider, wait) = patient().await;
+    let (hub, wait) = patient().await;
     for mode in NOT_FOLLOWED {
-        provider.misbehave(*mode).await;
+        hub.provider.misbehave(*mode).await;
         let error = Browser::at(&hub).refusal_for("acme", mode).await;
         assert!(
             matches!(&*error, "provider_refused" | "provider_unavailable"),
@@ -193,15 +173,15 @@ async fn t18_nobody_is_sent_to_a_provider_that_describes_itself_wrongly() {
         nobody_got_in(&hub, mode).await;
         wait();
     }
-    assert_eq!(provider.count("/authorize").await, 0);
+    assert_eq!(hub.provider.count("/authorize").await, 0);
 }
 
 #[tokio::test]
 async fn t18_an_endpoint_that_is_out_of_order_is_waited_for_briefly_and_not_followed_elsewhere() {
-    let (hub, provider, wait) = patient().await;
+    let (hub, wait) = patient().await;
     for endpoint in ["discovery", "token", "jwks"] {
         for mode in OUT_OF_ORDER {
-            provider.misbehave_at(mode, endpoint).await;
+            hub.provider.misbehave_at(mode, endpoint).await;
             let error = Browser::at(&hub).refusal_for("acme", mode).await;
             assert!(
                 matches!(&*error, "provider_refused" | "provider_unavailable"),
@@ -211,7 +191,7 @@ async fn t18_an_endpoint_that_is_out_of_order_is_waited_for_briefly_and_not_foll
             wait();
         }
     }
-    let seen = provider.seen().await;
+    let seen = hub.provider.seen().await;
     let followed = seen
         .iter()
         .filter(|request| request["path"].as_str().unwrap().starts_with("/__elsewhere"));
@@ -220,11 +200,7 @@ async fn t18_an_endpoint_that_is_out_of_order_is_waited_for_briefly_and_not_foll
 
 #[tokio::test]
 async fn t16_an_address_that_is_none_or_two_is_not_vouched_for() {
-    let Ground {
-        hub,
-        provider,
-        browser: _browser,
-    } = ground().await;
+    let hub = Hub::with_acme().await;
     for mode in [
         "email_unverified",
         "email_verified_missing",
@@ -234,7 +210,7 @@ async fn t16_an_address_that_is_none_or_two_is_not_vouched_for() {
         "email_list",
         "email_long",
     ] {
-        provider.misbehave(mode).await;
+        hub.provider.misbehave(mode).await;
         let error = Browser::at(&hub).refusal_for("acme", mode).await;
         assert!(
             matches!(&*error, "email_unverified" | "provider_refused"),
@@ -254,48 +230,36 @@ async fn what_is_rare_and_right_is_taken() {
         "client_secret_post_alone",
         "client_secret_methods_missing",
     ] {
-        let Ground {
-            hub,
-            provider,
-            mut browser,
-        } = ground().await;
-        provider.misbehave(mode).await;
+        let hub = Hub::with_acme().await;
+        let mut browser = Browser::at(&hub);
+        hub.provider.misbehave(mode).await;
         let pair = browser.sign_in("acme").await;
         assert_eq!(pair.body["user"]["email"], "ada@example.org", "{mode}");
-        drop(hub);
     }
     for algorithm in ["RS256", "PS256", "ES256", "EdDSA"] {
         let provider =
             ProviderServer::start("wrong_provider", json!({ "account": ada(), "alg": algorithm })).await;
-        let hub = Tuning::new()
-            .configure(provider.configured_as("acme"))
-            .spawn()
-            .await;
+        let hub = Hub::with("acme", provider, |tuning| tuning).await;
         Browser::at(&hub).sign_in("acme").await;
     }
 }
 
 #[tokio::test]
 async fn t19_a_key_that_rotates_is_fetched_and_unknown_ones_are_asked_for_once_a_minute() {
-    let provider = ProviderServer::of_ada().await;
-    let hub = Tuning::new()
-        .manual_clock()
-        .configure(provider.configured_as("acme"))
-        .spawn()
-        .await;
+    let hub = Hub::with_acme_and(Tuning::manual_clock).await;
     let clock = hub.clock.clone().unwrap();
     Browser::at(&hub).sign_in("acme").await;
-    assert_eq!(provider.count("/jwks").await, 1);
+    assert_eq!(hub.provider.count("/jwks").await, 1);
     clock.advance(std::time::Duration::from_secs(61));
-    provider.misbehave("key_rotated").await;
+    hub.provider.misbehave("key_rotated").await;
     Browser::at(&hub).sign_in("acme").await;
-    assert_eq!(provider.count("/jwks").await, 2);
-    provider.misbehave("kid_new_each_time").await;
+    assert_eq!(hub.provider.count("/jwks").await, 2);
+    hub.provider.misbehave("kid_new_each_time").await;
     for _ in 0..20 {
         assert_eq!(Browser::at(&hub).refusal("acme").await, "provider_refused");
     }
     assert_eq!(
-        provider.count("/jwks").await,
+        hub.provider.count("/jwks").await,
         2,
         "the keys were read within the last minute"
     );
@@ -303,17 +267,13 @@ async fn t19_a_key_that_rotates_is_fetched_and_unknown_ones_are_asked_for_once_a
     for _ in 0..20 {
         Browser::at(&hub).refusal("acme").await;
     }
-    assert_eq!(provider.count("/jwks").await, 3);
+    assert_eq!(hub.provider.count("/jwks").await, 3);
 }
 
 #[tokio::test]
 async fn t14_why_a_provider_was_refused_stands_in_the_audit_log_without_what_it_said() {
-    let Ground {
-        hub,
-        provider,
-        browser: _browser,
-    } = ground().await;
-    provider.misbehave("nonce_wrong").await;
+    let hub = Hub::with_acme().await;
+    hub.provider.misbehave("nonce_wrong").await;
     Browser::at(&hub).refusal("acme").await;
     let rows = hub.rows_with("provider_refused").await;
     assert_eq!(rows.len(), 1, "{rows:?}");

@@ -1,8 +1,9 @@
 //! Yandex, as its documentation says that it answers.
 
+use portcullis::config::Config;
 use serde_json::{Value, json};
 
-use crate::support::app::{TestApp, Tuning};
+use super::Hub;
 use crate::support::provider::{Browser, ProviderServer};
 
 fn account() -> Value {
@@ -13,20 +14,16 @@ fn account() -> Value {
     } })
 }
 
-async fn ground(trust: Option<bool>) -> (TestApp, ProviderServer, Browser) {
+async fn hub_with_yandex(trust: Option<bool>) -> Hub {
     let yandex = ProviderServer::start("yandex", account()).await;
-    let hub = Tuning::new()
-        .configure(yandex.configured_as("yandex"))
-        .configure(move |config| config.oauth.providers[0].trust_email = trust)
-        .spawn()
-        .await;
-    let browser = Browser::at(&hub);
-    (hub, yandex, browser)
+    let trusting = move |config: &mut Config| config.oauth.providers[0].trust_email = trust;
+    Hub::with("yandex", yandex, |tuning| tuning.configure(trusting)).await
 }
 
 #[tokio::test]
 async fn somebody_signs_in_where_the_operator_trusts_yandex_with_addresses() {
-    let (hub, yandex, mut browser) = ground(Some(true)).await;
+    let hub = hub_with_yandex(Some(true)).await;
+    let mut browser = Browser::at(&hub);
     let listed = hub.get("/api/auth/oauth").await.expect(200).json();
     assert_eq!(listed["providers"][0]["name"], "Yandex");
     let user = browser.sign_in("yandex").await.body["user"].clone();
@@ -39,7 +36,7 @@ async fn somebody_signs_in_where_the_operator_trusts_yandex_with_addresses() {
         "https://avatars.yandex.net/get-yapic/131652443/islands-200"
     );
     assert_eq!(hub.text("select subject from identities").await, "1000034426");
-    let seen = yandex.seen().await;
+    let seen = hub.provider.seen().await;
     let asked = seen.iter().find(|request| request["path"] == "/info").unwrap();
     let authorization = asked["headers"]["authorization"].as_str().unwrap();
     assert!(authorization.starts_with("OAuth "), "{authorization}");
@@ -48,7 +45,8 @@ async fn somebody_signs_in_where_the_operator_trusts_yandex_with_addresses() {
 #[tokio::test]
 async fn t16_without_that_trust_the_address_opens_nothing() {
     for trust in [None, Some(false)] {
-        let (hub, _yandex, mut browser) = ground(trust).await;
+        let hub = hub_with_yandex(trust).await;
+        let mut browser = Browser::at(&hub);
         hub.person("ada@example.org", "user").await;
         assert_eq!(browser.refusal("yandex").await, "email_unverified", "{trust:?}");
         assert_eq!(hub.number("select count(*) from identities").await, 0);
@@ -57,7 +55,7 @@ async fn t16_without_that_trust_the_address_opens_nothing() {
 
 #[tokio::test]
 async fn what_yandex_refuses_is_refused() {
-    let (hub, yandex, _) = ground(Some(true)).await;
+    let hub = hub_with_yandex(Some(true)).await;
     for (mode, error) in [
         ("access_denied", "access_denied"),
         ("unauthorized_client", "provider_refused"),
@@ -66,14 +64,14 @@ async fn what_yandex_refuses_is_refused() {
         ("token_revoked", "provider_refused"),
         ("email_withheld", "email_unverified"),
     ] {
-        yandex.misbehave(mode).await;
+        hub.provider.misbehave(mode).await;
         assert_eq!(Browser::at(&hub).refusal("yandex").await, error, "{mode}");
     }
     assert_eq!(hub.number("select count(*) from users").await, 0);
-    yandex.misbehave(json!(null)).await;
+    hub.provider.misbehave(json!(null)).await;
     let mut bare = account();
     bare["account"]["is_avatar_empty"] = json!(true);
-    yandex.configure(bare).await;
+    hub.provider.configure(bare).await;
     let user = Browser::at(&hub).sign_in("yandex").await.body["user"].clone();
     assert_eq!(user["avatar_url"], Value::Null);
 }

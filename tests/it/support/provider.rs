@@ -352,6 +352,12 @@ impl Browser {
         value
     }
 
+    /// Links an identity; gives it.
+    pub async fn link(&mut self, bearer: &str, provider: &str) -> Value {
+        let code = self.link_code(bearer, provider).await;
+        self.exchange_as(bearer, &code).await.expect(200).json()["identity"].clone()
+    }
+
     /// As [`go_through`](Self::go_through), to link an identity.
     pub async fn link_through(&mut self, bearer: &str, provider: &str) -> (String, String) {
         let url = self.ask_to_link(bearer, provider).await.expect(200).json()["url"].clone();
