@@ -65,6 +65,16 @@ export default {
     await page.waitForURL(`${hub.url}${WANTED}`);
   },
 
+  async "a way back that leads nowhere any more says so, and not of a link"(stage) {
+    const hub = await openHubWithProvider(stage);
+    const page = await (await stage.openDevice(hub)).visit("/sign-in");
+    await press(page, CONTINUE);
+    // The browser has begun a sign-in, and comes back with what another has used up.
+    await page.waitForURL((url) => !url.href.startsWith(hub.url));
+    await page.goto(`${hub.url}/sign-in?code=pco_of_nobody`);
+    await sees(page, "That sign-in has been used already");
+  },
+
   async "an address that the provider has not verified opens nothing"(stage) {
     const hub = await openHubWithProvider(stage);
     const page = await (await stage.openDevice(hub)).visit("/sign-up");
