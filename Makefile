@@ -13,7 +13,7 @@ lint: ## check formatting, lints, docs and scripts
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' cargo doc --no-deps --locked --document-private-items
-	@for script in $$(grep -lIE '^#!.*bash' .ci/run scripts/* deploy/make-secrets deploy/roll-out); do bash -n $$script || exit 1; done
+	@for script in $$(grep -lIE '^#!.*bash' .ci/run scripts/* deploy/make-secrets deploy/roll-out deploy/systemd/portcullis-run); do bash -n $$script || exit 1; done
 
 test: ## install what is missing, run every test on both databases
 	scripts/test $(ARGS)

@@ -46,7 +46,16 @@ pub(super) struct Reader {
 impl Reader {
     /// Puts a value over the one that is there.
     pub(super) fn give(&mut self, key: impl Into<String>, raw: Raw, source: Source) {
-        self.given.insert(key.into(), (raw, source));
+        let key = key.into();
+        self.unreadable.remove(&key);
+        self.given.insert(key, (raw, source));
+    }
+
+    /// Notes that the file with the value of `key` cannot be read. That is said once: it is as good as set, so rules
+    /// that want it set keep quiet.
+    pub(super) fn give_none(&mut self, key: &str, source: Source, problem: impl Into<String>) {
+        self.fault(key, source, problem);
+        self.unreadable.insert(key.to_owned());
     }
 
     /// The value of `key`, or `default` where there is none or a wrong one.

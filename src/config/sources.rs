@@ -113,7 +113,7 @@ fn give_variable(reader: &mut Reader, environment: &Environment, key: &str, name
             let text = text.strip_suffix('\r').unwrap_or(text);
             reader.give(key, Raw::Text(text.to_owned()), source);
         }
-        Err(error) => reader.fault(key, source, format!("the file cannot be read: {error}")),
+        Err(error) => reader.give_none(key, source, format!("the file cannot be read: {error}")),
     }
 }
 

@@ -96,6 +96,46 @@ async fn what_mail_settings_name_is_read_at_the_start_and_each_fault_has_its_fil
 }
 
 #[tokio::test]
+async fn a_file_that_cannot_be_read_is_one_fault() {
+    let mut installation = Installation::new().await;
+    installation.set("PORTCULLIS_ENV", "production");
+    installation.set("PORTCULLIS_MAIL__TRANSPORT", "smtp");
+    installation.set("PORTCULLIS_PASSWORDS__ITERATIONS", "4");
+    installation.set("PORTCULLIS_PASSWORDS__MEMORY_KIB", "19456");
+    installation.set("PORTCULLIS_PUBLIC_URL", "https://auth.example.org");
+    // Production needs each of them: that none is set must not be said as well.
+    let missing = [
+        ("secrets.master", "PORTCULLIS_SECRETS__MASTER_FILE"),
+        ("mail.smtp_url", "PORTCULLIS_MAIL__SMTP_URL_FILE"),
+        (
+            "oauth.google.client_secret",
+            "PORTCULLIS_OAUTH__GOOGLE__CLIENT_SECRET_FILE",
+        ),
+    ];
+    for (_, variable) in missing {
+        installation.set(variable, "/nonexistent/secret");
+    }
+    installation.set("PORTCULLIS_OAUTH__GOOGLE__CLIENT_ID", "hub");
+    let (code, said) = outcome(&installation, &["config", "check", "--json"]).await;
+    assert_eq!(code, 2);
+    let report: Value = serde_json::from_str(&said).unwrap();
+    let faults = report["faults"].as_array().unwrap();
+    assert_eq!(faults.len(), missing.len(), "{report}");
+    for (key, variable) in missing {
+        let fault = faults.iter().find(|fault| fault["key"] == key).unwrap();
+        let origin = format!("{variable} = /nonexistent/secret");
+        assert_eq!(fault["origin"], origin.as_str());
+        let problem = fault["problem"].as_str().unwrap();
+        assert!(problem.starts_with("the file cannot be read: "), "{problem}");
+    }
+    // Where another variable goes over it, what that one says is looked at.
+    installation.set("REDIS_URL_FILE", "/nonexistent/secret");
+    installation.set("PORTCULLIS_REDIS__URL", "nowhere");
+    let (_, said) = outcome(&installation, &["config", "check"]).await;
+    assert_eq!(said.matches("redis.url").count(), 2, "{said}");
+}
+
+#[tokio::test]
 async fn what_is_shown_has_its_origin_and_no_secret() {
     let mut installation = Installation::new().await;
     installation.set("PORTCULLIS_SECRETS__MASTER", MASTER);

@@ -4,6 +4,7 @@
 mod monitoring;
 mod roll_out;
 mod settings;
+mod systemd;
 
 use std::process::{Output, Stdio};
 

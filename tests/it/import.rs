@@ -155,6 +155,14 @@ async fn csv_is_taken_as_well_and_the_report_is_for_people_too() {
             "bob@example.org pending user Bob",
         ]
     );
+    let said = installation
+        .ask_with(&["user", "import", "-"], "email,name\ncarol@example.org,Carol\n")
+        .await;
+    assert_eq!(said, "1 created, 0 existing, 0 refused\n");
+    assert_eq!(
+        users(&installation).await[2..],
+        ["carol@example.org pending user Carol"]
+    );
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ mod table;
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{self, BufReader, Read};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -35,7 +35,7 @@ const FIELDS: [&str; 6] = [
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// JSON lines, or CSV whose first line names the columns: email, `password_hash`, name, role, `email_verified`, `created_at`
+    /// JSON lines, or CSV whose first line names the columns: email, `password_hash`, name, role, `email_verified`, `created_at`; `-` is stdin
     file: PathBuf,
     /// Check everything and report, without writing
     #[arg(long)]
@@ -44,8 +44,12 @@ pub(in crate::cli) struct Args {
 
 pub(super) async fn run(app: &App, args: Args, as_json: bool) -> anyhow::Result<()> {
     let shown = args.file.display();
-    let file = File::open(&args.file).with_context(|| format!("{shown} cannot be opened"))?;
-    let rows = Rows::open(BufReader::new(file)).with_context(|| shown.to_string())?;
+    let input: Box<dyn Read + Send> = if args.file.as_os_str() == "-" {
+        Box::new(io::stdin())
+    } else {
+        Box::new(File::open(&args.file).with_context(|| format!("{shown} cannot be opened"))?)
+    };
+    let rows = Rows::open(BufReader::new(input)).with_context(|| shown.to_string())?;
     let mut import = Import {
         app,
         dry_run: args.dry_run,

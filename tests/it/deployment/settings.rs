@@ -6,12 +6,12 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{ask, run};
+use super::ask;
 use crate::support::binary::Installation;
 use crate::support::database::Folder;
 use crate::support::source::{read, root};
 
-type Variables = BTreeMap<String, String>;
+pub(super) type Variables = BTreeMap<String, String>;
 
 /// The services of a Compose file, as Compose has them.
 async fn services(file: &str) -> BTreeMap<String, Value> {
@@ -39,7 +39,7 @@ fn variables(service: &Value) -> Option<Variables> {
 }
 
 /// The lines of a file of variables.
-fn lines(text: &str) -> Variables {
+pub(super) fn lines(text: &str) -> Variables {
     let set = text
         .lines()
         .filter(|line| !line.starts_with('#') && !line.trim().is_empty());
@@ -69,10 +69,12 @@ async fn secrets(folder: &Folder) {
 }
 
 /// What `config check` says of these variables, with secrets where the files say that they are.
-async fn check(name: &str, variables: &Variables, secrets: &Path) {
+pub(super) async fn check(name: &str, variables: &Variables, secrets: &Path) {
     let mut installation = Installation::bare();
     for (variable, value) in variables {
         let file = value.rsplit('/').next().unwrap();
+        // The unit puts something before it.
+        let file = file.strip_prefix("secret_").unwrap_or(file);
         let here = secrets.join(file).display().to_string();
         let value = if variable.ends_with("_FILE") { &here } else { value };
         installation.set(variable, value);
@@ -101,15 +103,6 @@ async fn every_hub_takes_what_it_is_told() {
             check(&format!("{file}, {name}"), &variables, folder.path()).await;
         }
     }
-    check(".env.example", &lines(&read(".env.example")), folder.path()).await;
-    let unit = read("deploy/systemd/portcullis.service");
-    let set = unit.lines().filter_map(|line| line.strip_prefix("Environment="));
-    let mut told = lines(&read(".env.example"));
-    told.extend(
-        set.map(|set| set.trim_matches('"').split_once('=').unwrap())
-            .map(|(name, value)| (name.to_owned(), value.to_owned())),
-    );
-    check("the unit", &told, folder.path()).await;
 }
 
 #[tokio::test]
@@ -190,21 +183,4 @@ fn the_image_is_built_from_everything_that_the_program_is_made_of() {
     }
     assert!(outside >= 3);
     assert!(root().join(".dockerignore").exists() && sent[0].starts_with('#'));
-}
-
-#[tokio::test]
-async fn systemd_takes_the_unit() {
-    let verify = ["verify", "--man=no", "deploy/systemd/portcullis.service"];
-    let output = run("systemd-analyze", &verify).await;
-    let said = String::from_utf8_lossy(&output.stderr);
-    // The program is not installed here; nothing else may be wrong.
-    let faults: Vec<&str> = said
-        .lines()
-        .filter(|line| line.contains("portcullis.service") && !line.contains("/usr/local/bin/portcullis"))
-        .collect();
-    assert!(faults.is_empty(), "{said}");
-    assert!(
-        said.contains("/usr/local/bin/portcullis") || output.status.success(),
-        "it was read: {said}"
-    );
 }

@@ -1,4 +1,4 @@
-//! nginx with the files of `deploy/nginx`, in which nothing is changed but names: addresses, ports, certificates.
+//! nginx with the files of `deploy/nginx`, in which nothing is changed but names: addresses, ports, files.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -31,6 +31,9 @@ const SHIPPED_NODES: [&str; 2] = ["172.31.57.11", "172.31.57.12"];
 /// The beginning of a line there.
 const SERVER: &str = "    server ";
 const SHIPPED_TLS: &str = "/etc/portcullis/tls";
+const SHIPPED_LOG: &str = "/var/log/nginx/access.log";
+/// Who asked for what.
+const LOG: &str = "access.log";
 /// Where its complaints go.
 const SAID: &str = "error.log";
 
@@ -79,11 +82,11 @@ impl Nginx {
             }
             adjust(name, text)
         });
-        let log = |name| std::fs::File::create(folder.path().join(name)).unwrap();
+        let said = std::fs::File::create(folder.path().join(SAID)).unwrap();
         let process = command(&folder, &["-g", "daemon off; pid nginx.pid;"])
             .stdin(Stdio::null())
-            .stdout(log("access.log"))
-            .stderr(log(SAID))
+            .stdout(Stdio::null())
+            .stderr(said)
             .spawn()
             .unwrap();
         let nginx = Self {
@@ -132,7 +135,7 @@ impl Nginx {
 
     /// What the access log says, a line each.
     pub fn log(&self) -> Vec<serde_json::Value> {
-        let text = std::fs::read_to_string(self.folder.path().join("access.log")).unwrap();
+        let text = std::fs::read_to_string(self.folder.path().join(LOG)).unwrap();
         let whole = text.lines().map(|line| serde_json::from_str(line).unwrap());
         whole.collect()
     }
@@ -251,6 +254,7 @@ fn copy(folder: &Folder, own: [SocketAddr; 2], adjust: impl Fn(&str, String) -> 
             "portcullis.conf" => {
                 text = replace(&text, "listen 443", &format!("listen {tls}"));
                 text = replace(&text, "listen 80", &format!("listen {plain}"));
+                text = replace(&text, SHIPPED_LOG, LOG);
                 // Not every machine that runs tests has IPv6.
                 let lines = text.lines().filter(|line| !line.contains("listen [::]"));
                 text = lines.flat_map(|line| [line, "\n"]).collect();
