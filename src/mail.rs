@@ -15,7 +15,7 @@ mod wording;
 use crate::config::Config;
 
 pub use language::{Language, accepted, preferred};
-pub use letter::Letter;
+pub use letter::{Cause, Letter};
 pub use mailbox::{CaughtMail, caught};
 pub use mailer::{Broken, DeliveryError, Mailer, Talk, probe};
 pub use outbox::{Content, Mail, Outbox, listed};

@@ -45,7 +45,7 @@ use crate::store::users::{AuthState, User};
 use crate::store::{self, Tx};
 
 pub use access_token::CLIENT_ID;
-pub use beginning::Begun;
+pub use beginning::{Begun, OAUTH};
 pub use trusted_browser::LIFETIME as TRUST_LIFETIME;
 
 use access_token::Known;

@@ -4,8 +4,9 @@
 use super::{Accounts, Error};
 use crate::audit::{self, Action, Origin, Record};
 use crate::ids::SessionId;
+use crate::mail::Cause;
 use crate::secret::PlainToken;
-use crate::sessions::agent;
+use crate::sessions::{OAUTH, agent};
 use crate::store::journal::{self, Change, NewEntry};
 use crate::store::known_devices::{self, Device};
 use crate::store::mailed_tokens::{self, MailedToken, Purpose};
@@ -15,7 +16,8 @@ use crate::store::{self, Tx};
 
 impl Accounts {
     /// POST /api/auth/device-revoke/{token}: ends the session that the letter was about, and whatever was
-    /// asked for by mail meanwhile. Whoever it was knew the password, so the owner is offered another one.
+    /// asked for by mail meanwhile. Whoever it was knew the password, so the owner is offered another one; or came
+    /// through a provider, which the owner is told.
     ///
     /// # Errors
     /// [`Error::TokenSpent`] for every token that cannot be redeemed; [`Error::Limited`], [`Error::Store`].
@@ -64,7 +66,10 @@ impl Accounts {
         mailed_tokens::end_all(&mut tx, user.id).await?;
         // To nobody else: an address that somebody has put in the place of this one gets no link.
         if user.email == token.email {
-            self.offer_password(&mut tx, &user, &token.email, by).await?;
+            let methods = sessions::methods(&mut tx, session).await?;
+            let by_provider = methods.iter().any(|method| method == OAUTH);
+            self.offer_password(&mut tx, &user, &token.email, Cause::SignIn { by_provider }, by)
+                .await?;
         }
         let row = Record::done(Action::DeviceRevoke)
             .user(user.id)

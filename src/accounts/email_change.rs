@@ -115,10 +115,7 @@ impl Accounts {
     pub async fn change_email(&self, token: &PlainToken, by: &Origin) -> Result<(), Error> {
         let action = Action::EmailChange;
         let found = self.find_token(token, Purpose::EmailChange, action, by).await?;
-        let mut result = self.try_change_email(token, &found, by).await;
-        if given_away(&result) {
-            result = self.try_change_email(token, &found, by).await;
-        }
+        let result = self.try_change_email(token, &found, by).await;
         self.audited(action, Some(found.user_id), by, result).await
     }
 
@@ -177,7 +174,7 @@ impl Accounts {
 
     /// Gives `user`, whose row is locked, an address that was proven just now; answers the new version, or
     /// `None` when another account has it. One that was never activated is erased: it held the address
-    /// without a proof. The address is locked; see [`given_away`] for who does not ask for the lock.
+    /// without a proof. The address is locked.
     pub(super) async fn take_address(
         &self,
         tx: &mut Tx,
@@ -195,10 +192,4 @@ impl Accounts {
         }
         Ok(users::set_email(tx, user, email, self.cx.now()).await?)
     }
-}
-
-/// Whether the address was given to somebody else meanwhile, by who does not lock addresses: the first
-/// admin. The transaction is over then, and the next one finds the owner.
-pub(super) const fn given_away<T>(result: &Result<T, Error>) -> bool {
-    matches!(result, Err(Error::Store(store::Error::Constraint(_))))
 }

@@ -1,15 +1,16 @@
 //! "It was not me": the old address takes a change of address back, before or after it was confirmed.
 //!
 //! Whoever asked for the change knew the password. So everybody is signed out, whatever else was asked for by
-//! mail ends, and the owner gets a link to choose another password. The password itself stays: the account
+//! mail ends, identities that were linked since are not linked any more, for their notices went to the other
+//! address, and the owner gets a link to choose another password. The password itself stays: the account
 //! must not be out of reach for an owner who clicked by mistake.
 
-use super::email_change::given_away;
 use super::{Accounts, Error, Grant, RECOVERY};
 use crate::audit::{self, Action, Origin, Record};
 use crate::email::Email;
 use crate::error::Code;
-use crate::mail::Letter;
+use crate::mail::{Cause, Letter};
+use crate::providers::Providers;
 use crate::secret::PlainToken;
 use crate::store::journal::{Change, StateReason};
 use crate::store::mailed_tokens::{self, MailedToken, Purpose};
@@ -23,13 +24,15 @@ impl Accounts {
     /// # Errors
     /// [`Error::TokenSpent`] for every token that cannot be redeemed; [`Error::Conflict`] when another account
     /// has the address by now: all else is done; [`Error::Limited`], [`Error::Store`].
-    pub async fn undo_email_change(&self, token: &PlainToken, by: &Origin) -> Result<(), Error> {
+    pub async fn undo_email_change(
+        &self,
+        token: &PlainToken,
+        providers: &Providers,
+        by: &Origin,
+    ) -> Result<(), Error> {
         let action = Action::EmailUndo;
         let found = self.find_token(token, Purpose::EmailUndo, action, by).await?;
-        let mut result = self.try_undo(token, &found, by).await;
-        if given_away(&result) {
-            result = self.try_undo(token, &found, by).await;
-        }
+        let result = self.try_undo(token, &found, providers, by).await;
         if self.audited(action, Some(found.user_id), by, result).await? {
             Ok(())
         } else {
@@ -40,7 +43,13 @@ impl Accounts {
     }
 
     /// False: another account has the address. Whoever knew the password is put out all the same.
-    async fn try_undo(&self, token: &PlainToken, found: &MailedToken, by: &Origin) -> Result<bool, Error> {
+    async fn try_undo(
+        &self,
+        token: &PlainToken,
+        found: &MailedToken,
+        providers: &Providers,
+        by: &Origin,
+    ) -> Result<bool, Error> {
         let now = self.cx.now();
         let mut tx = self.cx.db.begin().await?;
         self.lock_address(&mut tx, &found.email).await?;
@@ -54,6 +63,9 @@ impl Accounts {
         mailed_tokens::end_since(&mut tx, user.id, Purpose::EmailUndo, token.created_at).await?;
         mailed_tokens::end_to(&mut tx, user.id, Purpose::EmailUndo, &token.email).await?;
         mailed_tokens::end_all(&mut tx, user.id).await?;
+        let unlinked = self
+            .unlink_since(&mut tx, user.id, token.created_at, providers, by)
+            .await?;
         let moved = user.email != token.email;
         let version = if moved {
             self.take_address(&mut tx, user.id, &token.email, by).await?
@@ -77,7 +89,8 @@ impl Accounts {
         let row = if occupied {
             Record::refused(Action::EmailUndo, Code::Conflict)
         } else {
-            self.offer_password(&mut tx, &user, &token.email, by).await?;
+            self.offer_password(&mut tx, &user, &token.email, Cause::Change { unlinked }, by)
+                .await?;
             Record::done(Action::EmailUndo)
         };
         let details = serde_json::json!({ "sessions_revoked": ended, "returned": returned });
@@ -97,6 +110,7 @@ impl Accounts {
         tx: &mut Tx,
         user: &User,
         email: &Email,
+        cause: Cause,
         by: &Origin,
     ) -> Result<(), store::Error> {
         if user.status != Status::Active {
@@ -107,6 +121,7 @@ impl Accounts {
             .await?;
         let letter = Letter::Secured {
             name: user.name.clone(),
+            cause,
             token,
         };
         self.write_to(tx, user, email, by, &letter).await

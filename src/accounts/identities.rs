@@ -2,12 +2,13 @@
 
 use super::{Accounts, Claim, Error};
 use crate::audit::{self, Action, Origin, Record};
-use crate::ids::IdentityId;
+use crate::clock::Timestamp;
+use crate::ids::{IdentityId, UserId};
 use crate::mail::Letter;
-use crate::providers::Providers;
+use crate::providers::{Provider, Providers};
 use crate::sessions::Current;
-use crate::store::Tx;
 use crate::store::identities::{self, Identity};
+use crate::store::{self, Tx};
 
 impl Accounts {
     /// GET /api/users/me/identities: the oldest first.
@@ -77,22 +78,45 @@ impl Accounts {
         if user.password_hash.is_none() && works(&gone) && !left.iter().any(works) {
             return Err(Error::LastCredential);
         }
-        let provider = providers
-            .find(&gone.provider)
-            .map(|provider| provider.name().to_owned());
         let letter = Letter::IdentityUnlinked {
             name: user.name.clone(),
-            provider: provider.unwrap_or_else(|| gone.provider.clone()),
+            provider: name_of(&gone, providers),
         };
         self.write_to(&mut tx, &user, &user.email, by, &letter).await?;
-        let details = serde_json::json!({ "provider": gone.provider, "identity": gone.id });
-        let row = Record::done(Action::IdentityUnlink)
-            .user(user.id)
-            .session(caller.session_id)
-            .details(details);
+        let row = unlinked(&gone).session(caller.session_id);
         audit::record(&mut tx, &self.cx, by, row).await?;
         tx.commit().await?;
         self.cx.mail.wake();
         Ok(())
     }
+
+    /// Unlinks what was linked to `user`, who is locked, at `since` or later; answers what the providers are called.
+    pub(super) async fn unlink_since(
+        &self,
+        tx: &mut Tx,
+        user: UserId,
+        since: Timestamp,
+        providers: &Providers,
+        by: &Origin,
+    ) -> Result<Vec<String>, store::Error> {
+        let gone = identities::delete_since(tx, user, since).await?;
+        for identity in &gone {
+            audit::record(tx, &self.cx, by, unlinked(identity)).await?;
+        }
+        Ok(gone.iter().map(|identity| name_of(identity, providers)).collect())
+    }
+}
+
+fn unlinked(identity: &Identity) -> Record {
+    let details = serde_json::json!({ "provider": identity.provider, "identity": identity.id });
+    Record::done(Action::IdentityUnlink)
+        .user(identity.user_id)
+        .details(details)
+}
+
+/// What people call the identity's provider; its id where it is not configured any more.
+fn name_of(identity: &Identity, providers: &Providers) -> String {
+    let id = &identity.provider;
+    let name = providers.find(id).map(Provider::name);
+    name.unwrap_or(id).to_owned()
 }

@@ -93,7 +93,8 @@ pub async fn confirm(
 
 /// Take a change of address back
 ///
-/// Ends every session, and mails a link to choose another password.
+/// Ends every session, unlinks the identities that were linked since the change was asked for, and mails a link to
+/// choose another password.
 #[utoipa::path(
     post,
     path = "/api/users/email-undo/{token}",
@@ -114,7 +115,7 @@ pub async fn undo(
     PathToken(token): PathToken,
 ) -> Result<Json<StatusJson>, Problem> {
     app.accounts
-        .undo_email_change(&token, &client.anonymous())
+        .undo_email_change(&token, app.oauth.providers(), &client.anonymous())
         .await?;
     Ok(Json(StatusJson { status: "restored" }))
 }

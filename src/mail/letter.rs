@@ -45,7 +45,11 @@ pub enum Letter {
         token: PlainToken,
     },
     /// You said that it was not you; choose another password. The link is that of a recovery.
-    Secured { name: Option<String>, token: PlainToken },
+    Secured {
+        name: Option<String>,
+        cause: Cause,
+        token: PlainToken,
+    },
     /// Your account can be signed in to by way of this provider from now on.
     IdentityLinked { name: Option<String>, provider: String },
     /// Your account cannot be signed in to by way of this provider any more.
@@ -58,6 +62,15 @@ pub enum Letter {
         device: Option<String>,
         ip: Option<String>,
     },
+}
+
+/// What somebody said was not them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The change of an address. What was linked to the account since is not any more: names of providers.
+    Change { unlinked: Vec<String> },
+    /// A sign-in, with a password or through a provider.
+    SignIn { by_provider: bool },
 }
 
 /// Where a link leads.
@@ -179,6 +192,28 @@ impl Letter {
         }
     }
 
+    /// The providers that it tells of as unlinked, as a list of words; none where there are none.
+    pub(super) fn unlinked(&self) -> Option<String> {
+        match self {
+            Self::Secured {
+                cause: Cause::Change { unlinked },
+                ..
+            } => (!unlinked.is_empty()).then(|| unlinked.join(", ")),
+            _ => None,
+        }
+    }
+
+    /// Whether it tells of a sign-in through a provider.
+    pub(super) const fn by_provider(&self) -> bool {
+        matches!(
+            self,
+            Self::Secured {
+                cause: Cause::SignIn { by_provider: true },
+                ..
+            }
+        )
+    }
+
     /// Whether it tells of sessions that ended, all but one.
     pub(super) const fn one_stays(&self) -> bool {
         matches!(self, Self::PasswordChanged { one_stays: true, .. })
@@ -269,6 +304,13 @@ impl Letter {
             },
             Self::Secured {
                 name: named(),
+                cause: if full {
+                    Cause::Change {
+                        unlinked: vec!["GitHub".to_owned()],
+                    }
+                } else {
+                    Cause::SignIn { by_provider: true }
+                },
                 token: token(),
             },
             Self::IdentityLinked {

@@ -129,6 +129,8 @@ impl Filling {
             wanted => letter.wanted().map(Email::as_str),
             provider => letter.provider(),
             one_stays => letter.one_stays(),
+            unlinked => letter.unlinked(),
+            by_provider => letter.by_provider(),
             link => link.as_deref(),
             site => brand.name.as_deref().or(site.url().host_str()).unwrap_or_default(),
             light => colours(light),

@@ -22,7 +22,7 @@ use crate::store::{self, Tx, journal, refresh_tokens};
 /// A password was typed (RFC 8176).
 const PASSWORD: &str = "pwd";
 /// A provider vouched for the person. (RFC 8176 has no name for it.)
-const OAUTH: &str = "oauth";
+pub const OAUTH: &str = "oauth";
 
 /// How a session is to begin.
 pub(super) struct Start<'a> {

@@ -110,6 +110,19 @@ pub async fn delete(tx: &mut Tx, user: UserId, id: IdentityId) -> Result<Option<
     }))
 }
 
+/// Unlinks what was linked at `since` or later; answers what that was, the oldest first.
+pub async fn delete_since(tx: &mut Tx, user: UserId, since: Timestamp) -> Result<Vec<Identity>, Error> {
+    const SQL: &str = concat!(
+        "delete from identities where user_id = $1 and created_at >= $2 returning ",
+        columns!(identities)
+    );
+    let mut gone: Vec<Identity> = with_conn!(tx, conn => {
+        sqlx::query_as(SQL).bind(user.uuid()).bind(since.micros()).fetch_all(conn).await?
+    });
+    gone.sort_by_key(|identity| identity.id.uuid());
+    Ok(gone)
+}
+
 /// Unlinks all of the user's identities.
 pub async fn delete_all(tx: &mut Tx, user: UserId) -> Result<(), Error> {
     const SQL: &str = "delete from identities where user_id = $1";

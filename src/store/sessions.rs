@@ -19,7 +19,7 @@ use crate::ids::{SessionId, UserId};
 pub use beginning::{Candidate, NewSession, candidate, insert};
 pub(in crate::store) use ending::end_where;
 pub use ending::{Selection, count_live, end, end_many, exists, lock_owner, purge};
-pub use listing::{Listed, find_live, list_all, list_live, place};
+pub use listing::{Listed, find_live, list_all, list_live, methods, place};
 pub use opening::{Found, Unspent, open};
 
 /// Why a session ended, as `signed_out` frames say it.

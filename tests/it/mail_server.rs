@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use portcullis::config::Config;
 use portcullis::email::Email;
-use portcullis::mail::Letter;
+use portcullis::mail::{Cause, Letter};
 use portcullis::secret::PlainToken;
 use serde_json::{Value, json};
 
@@ -99,6 +99,7 @@ fn letters() -> Vec<(Letter, Option<&'static str>)> {
         (
             Letter::Secured {
                 name: named(),
+                cause: Cause::SignIn { by_provider: false },
                 token: token(),
             },
             Some("/recovery/"),

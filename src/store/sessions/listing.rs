@@ -132,6 +132,16 @@ pub async fn place(tx: &mut Tx, id: SessionId) -> Result<Option<(String, Option<
     Ok(with_conn!(tx, conn => sqlx::query_as(SQL).bind(id.uuid()).fetch_optional(conn).await?))
 }
 
+/// How who began a session proved who they are: its `amr` (RFC 8176). Empty where it is not on record any more.
+pub async fn methods(tx: &mut Tx, id: SessionId) -> Result<Vec<String>, Error> {
+    const SQL: &str = "select amr from sessions where id = $1";
+    let amr: Option<String> =
+        with_conn!(tx, conn => sqlx::query_scalar(SQL).bind(id.uuid()).fetch_optional(conn).await?);
+    Ok(amr
+        .map_or(Ok(Vec::new()), |amr| serde_json::from_str(&amr))
+        .map_err(corrupt)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::super::plans::plan;

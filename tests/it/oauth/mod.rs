@@ -7,6 +7,7 @@ mod exchange;
 mod flow;
 mod github;
 mod identities;
+mod not_me;
 mod pre_hijacking;
 mod races;
 mod redirects;

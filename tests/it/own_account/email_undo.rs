@@ -213,12 +213,15 @@ async fn an_old_address_that_an_operator_gives_away_at_that_moment_is_taken() {
         vouched: true,
         created_at: hub.now(),
     };
+    // As every operator does: first the address.
+    let key = hub.app.cx.master.mac_u64("address lock", ADA.as_bytes());
+    users::lock_key(&mut operators, key.cast_signed()).await.unwrap();
     assert!(users::insert_missing(&mut operators, &other).await.unwrap());
     let caller = hub.caller.clone();
     let path = format!("/api/users/email-undo/{undo}");
     let asked = tokio::spawn(async move { caller.post(&path, json!({})).await });
     let waiting = "select count(*) from pg_stat_activity where datname = current_database()
-        and wait_event_type = 'Lock' and query like 'update users set email%'";
+        and wait_event_type = 'Lock' and wait_event = 'advisory'";
     eventually("the address is waited for", || async {
         (hub.number(waiting).await > 0).then_some(())
     })

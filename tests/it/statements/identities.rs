@@ -66,6 +66,20 @@ async fn an_identity_belongs_to_one_account_and_goes_with_it() {
         );
         let gone = identities::delete(&mut tx, ada, first.id).await.unwrap().unwrap();
         assert_eq!(gone.subject, "a");
+        let late = |number, since| Identity {
+            created_at: at(since),
+            ..identity(number, ada, &number.to_string())
+        };
+        for identity in [late(15, 21), late(14, 20), late(16, 19)] {
+            assert!(identities::insert_missing(&mut tx, &identity).await.unwrap());
+        }
+        let of_bob = identity(17, bob, "c");
+        assert!(identities::insert_missing(&mut tx, &of_bob).await.unwrap());
+        let gone = identities::delete_since(&mut tx, ada, at(20)).await.unwrap();
+        let gone: Vec<_> = gone.into_iter().map(|identity| identity.subject).collect();
+        assert_eq!(gone, ["14", "15"], "in order, and nobody else's");
+        assert_eq!(identities::list(&mut tx, ada).await.unwrap().len(), 2);
+        assert!(identities::find(&mut tx, "google", "c").await.unwrap().is_some());
         identities::delete_all(&mut tx, ada).await.unwrap();
         assert!(identities::list(&mut tx, ada).await.unwrap().is_empty());
         users::erase(&mut tx, bob).await.unwrap();

@@ -184,5 +184,13 @@ async fn sessions_are_listed_for_their_owner_also_when_they_have_ended() {
         let begun = ("192.0.2.1".to_owned(), Some("a browser".to_owned()));
         assert_eq!(place, Some(begun));
         assert_eq!(sessions::place(&mut tx, session_id(404)).await.unwrap(), None);
+        let methods = sessions::methods(&mut tx, session_id(11)).await.unwrap();
+        assert_eq!(methods, ["pwd"]);
+        assert!(
+            sessions::methods(&mut tx, session_id(404))
+                .await
+                .unwrap()
+                .is_empty()
+        );
     }
 }
