@@ -77,8 +77,9 @@ pub enum Error {
     NotFound,
     #[error("{0}")]
     Conflict(&'static str),
+    /// Of who came through a provider, and whose account it is.
     #[error("the account is disabled")]
-    AccountDisabled,
+    AccountDisabled(UserId),
     /// Of a provider, about somebody who has no identity here.
     #[error("the provider does not vouch for the address")]
     EmailUnverified,
@@ -121,7 +122,7 @@ impl Error {
             Self::TokenSpent => Some(Code::TokenSpent),
             Self::NotFound => Some(Code::NotFound),
             Self::Conflict(_) => Some(Code::Conflict),
-            Self::AccountDisabled => Some(Code::AccountDisabled),
+            Self::AccountDisabled(_) => Some(Code::AccountDisabled),
             Self::EmailUnverified => Some(Code::EmailUnverified),
             Self::IdentityTaken => Some(Code::IdentityTaken),
             Self::LastCredential => Some(Code::LastCredential),

@@ -71,6 +71,7 @@ impl Error {
             Self::Provider(providers::Error::Unavailable(_)) => Some(Code::ProviderUnavailable),
             Self::Provider(providers::Error::Refused(_)) => Some(Code::ProviderRefused),
             Self::Account(error) => error.audited(),
+            Self::NotTheLinker => Some(Code::Forbidden),
             _ => None,
         }
     }
@@ -150,21 +151,28 @@ impl OAuth {
             return Err(error);
         };
         tracing::info!(provider = provider.id(), %error, "a sign-in with a provider was refused");
-        self.note_refusal(provider.id(), linker, code, by).await?;
+        self.note_refusal(provider.id(), linker, &error, by).await?;
         wish::with_error(redirect_to, code)
     }
 
-    /// Writes to the audit log that a sign-in was refused, or a link that `linker` began; in a transaction of its own.
+    /// Writes to the audit log, in a transaction of its own, that a sign-in was refused, or a link that `linker`
+    /// began; nothing where `error` tells nothing about anybody.
     async fn note_refusal(
         &self,
         provider: &str,
         linker: Option<(UserId, SessionId)>,
-        code: Code,
+        error: &Error,
         by: &Origin,
     ) -> Result<(), store::Error> {
-        let row = match linker {
-            None => Record::refused(Action::SessionCreate, code),
-            Some((user, _)) => Record::refused(Action::IdentityLink, code).user(user),
+        let Some(code) = error.refusal() else {
+            return Ok(());
+        };
+        let row = match (linker, error) {
+            (Some((user, _)), _) => Record::refused(Action::IdentityLink, code).user(user),
+            (None, Error::Account(accounts::Error::AccountDisabled(user))) => {
+                Record::refused(Action::SessionCreate, code).user(*user)
+            }
+            (None, _) => Record::refused(Action::SessionCreate, code),
         };
         let details = serde_json::json!({ "provider": provider });
         audit::write(&self.cx, by, row.details(details)).await
@@ -177,6 +185,7 @@ mod tests {
 
     #[test]
     fn whatever_ends_a_sign_in_is_counted_under_a_name_that_is_listed() {
+        let nobody = UserId::from(uuid::Uuid::nil());
         let failures = [
             Error::Denied,
             Error::CodeSpent,
@@ -184,7 +193,7 @@ mod tests {
             providers::Error::Refused(String::new()).into(),
             accounts::Error::EmailUnverified.into(),
             accounts::Error::RegistrationClosed.into(),
-            accounts::Error::AccountDisabled.into(),
+            accounts::Error::AccountDisabled(nobody).into(),
             accounts::Error::Conflict("changed").into(),
             store::Error::Silent.into(),
             store::Error::Url.into(),

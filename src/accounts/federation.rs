@@ -132,12 +132,12 @@ impl Accounts {
     }
 
     fn door(&self, user: Option<&User>) -> Result<Door, Error> {
-        match user.map(|user| user.status) {
+        match user.map(|user| (user.status, user.id)) {
             None if self.cx.config.registration.open => Ok(Door::Make),
             None => Err(Error::RegistrationClosed),
-            Some(Status::Active) => Ok(Door::Link),
-            Some(Status::Pending) => Ok(Door::Claim),
-            Some(Status::Disabled) => Err(Error::AccountDisabled),
+            Some((Status::Active, _)) => Ok(Door::Link),
+            Some((Status::Pending, _)) => Ok(Door::Claim),
+            Some((Status::Disabled, id)) => Err(Error::AccountDisabled(id)),
         }
     }
 
@@ -258,6 +258,6 @@ impl Accounts {
 fn may_sign_in(user: &User) -> Result<(), Error> {
     match user.status {
         Status::Active => Ok(()),
-        Status::Pending | Status::Disabled => Err(Error::AccountDisabled),
+        Status::Pending | Status::Disabled => Err(Error::AccountDisabled(user.id)),
     }
 }

@@ -70,9 +70,9 @@ impl OAuth {
                 let caller = caller.filter(|caller| (caller.user_id, caller.session_id) == linker);
                 let Some(caller) = caller else {
                     drop(tx);
-                    let code = Code::Forbidden;
-                    self.note_refusal(&flow.provider, flow.linker, code, by).await?;
-                    return Err(Error::NotTheLinker);
+                    let error = Error::NotTheLinker;
+                    self.note_refusal(&flow.provider, flow.linker, &error, by).await?;
+                    return Err(error);
                 };
                 self.link(tx, &flow, &profile, &caller, by).await
             }
@@ -102,10 +102,9 @@ impl OAuth {
             Ok(admitted) => admitted,
             Err(error) => {
                 drop(tx);
-                if let Some(code) = error.audited() {
-                    self.note_refusal(&flow.provider, None, code, by).await?;
-                }
-                return Err(error.into());
+                let error = error.into();
+                self.note_refusal(&flow.provider, None, &error, by).await?;
+                return Err(error);
             }
         };
         let device = what.device.as_deref();
@@ -147,10 +146,10 @@ impl OAuth {
             }
             Err(error) => {
                 drop(tx);
-                if let Some(code) = error.audited() {
-                    self.note_refusal(&flow.provider, flow.linker, code, &by).await?;
-                }
-                Err(error.into())
+                let error = error.into();
+                self.note_refusal(&flow.provider, flow.linker, &error, &by)
+                    .await?;
+                Err(error)
             }
         }
     }

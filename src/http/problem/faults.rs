@@ -60,7 +60,7 @@ impl From<accounts::Error> for Problem {
             Error::Invalid(errors) => Self::fields(errors),
             Error::NotFound => Self::new(Code::NotFound).detail("there is no such user"),
             Error::Conflict(detail) => Self::new(Code::Conflict).detail(detail),
-            Error::AccountDisabled => Self::new(Code::AccountDisabled),
+            Error::AccountDisabled(_) => Self::new(Code::AccountDisabled),
             Error::EmailUnverified => Self::new(Code::EmailUnverified),
             Error::IdentityTaken => Self::new(Code::IdentityTaken),
             Error::LastCredential => Self::new(Code::LastCredential),

@@ -130,6 +130,9 @@ async fn a_disabled_account_stays_closed() {
     // By its address as well, where the identity is not known.
     hub.tamper("delete from identities").await;
     assert_eq!(browser.refusal("acme").await, "account_disabled");
+    // Who looks at the account sees each try.
+    let tries = "select count(*) from audit where outcome = 'account_disabled' and user_id is not null";
+    assert_eq!(hub.number(tries).await, 3);
 }
 
 #[tokio::test]
