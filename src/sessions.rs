@@ -151,6 +151,17 @@ pub struct Current {
     pub state: Arc<AuthState>,
 }
 
+impl Current {
+    /// How old a sign-in may be that proves by itself who asks.
+    const FRESH: Duration = Duration::from_mins(5);
+
+    /// Whether the person has signed in just now.
+    #[must_use]
+    pub fn is_fresh(&self, now: Timestamp) -> bool {
+        now.since(self.authenticated_at) < Self::FRESH
+    }
+}
+
 /// What signing out ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogoutScope {

@@ -6,8 +6,6 @@
 //! the account has and by what the session has shown (`amr`). What was proven is looked at once more in the
 //! transaction of the act, by [`Accounts::hold`].
 
-use std::time::Duration;
-
 use secrecy::SecretString;
 
 use super::{Accounts, Error};
@@ -16,9 +14,6 @@ use crate::error::FieldError;
 use crate::sessions::Current;
 use crate::store::users::{self, Status, User};
 use crate::store::{self, Tx};
-
-/// How old a sign-in may be that proves somebody without a password.
-const FRESH: Duration = Duration::from_mins(5);
 
 /// What was typed as proof, and in which field of the request.
 #[derive(Clone, Copy, Debug)]
@@ -74,7 +69,7 @@ impl Accounts {
                 ));
             }
             (Asked::FreshSignIn, None) => {
-                if self.cx.now().since(caller.authenticated_at) >= FRESH {
+                if !caller.is_fresh(self.cx.now()) {
                     return Err(Error::ReauthenticationRequired);
                 }
             }

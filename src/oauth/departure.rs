@@ -15,8 +15,6 @@ use crate::secret::PlainToken;
 use crate::sessions::Current;
 use crate::store::oauth_flows::{self, Flow, Step};
 
-/// How old a sign-in may be that links an identity.
-const FRESH: Duration = Duration::from_mins(5);
 /// What an address begins with at which a link begins.
 const TICKET: &str = "pcl_";
 
@@ -56,7 +54,7 @@ impl OAuth {
         self.limits.token(by.ip).await?;
         let provider = self.provider(provider)?;
         self.check(&wish)?;
-        if self.cx.now().since(caller.authenticated_at) >= FRESH {
+        if !caller.is_fresh(self.cx.now()) {
             return Err(Error::ReauthenticationRequired);
         }
         let ticket = PlainToken::generate(TICKET, &self.cx.rng);
