@@ -58,13 +58,13 @@ impl Machine {
     fn receive(&self, version: u8) {
         let compose = read("docker-compose.prod.yml");
         let known = "    PORTCULLIS_ENV: production\n";
-        let new: String = (1..=version)
+        let new: Vec<String> = (1..=version)
             .map(|version| format!("    PORTCULLIS_SINCE__{version}: ''\n"))
             .collect();
         assert!(compose.contains(known));
         self.write(
             "docker-compose.prod.yml",
-            &compose.replace(known, &format!("{known}{new}")),
+            &compose.replace(known, &format!("{known}{}", new.concat())),
         );
         self.write("deploy/nginx/portcullis.conf", &format!("# {version}\n"));
         std::fs::copy(root().join("deploy/roll-out"), self.path("deploy/roll-out")).unwrap();
