@@ -36,6 +36,7 @@ use crate::roles::{self, Roles};
 use crate::secret::{MasterKey, Rng};
 use crate::service_keys::ServiceKeys;
 use crate::sessions::Sessions;
+use crate::store::condition::{self, Schema};
 use crate::store::{self, Db};
 use crate::{http, telemetry};
 
@@ -112,12 +113,13 @@ impl App {
         if migrate {
             store::migrate::migrate(&db).await?;
         }
+        refuse_older_schema(&db).await?;
         let site = Arc::new(Site::new(&config, bound));
         let master = MasterKey::from_secret(&config.master_secret()?);
         let node = NodeId::generate(&clock, &rng);
         begin(&db, &clock, &rng)
             .await
-            .context("the database is not ready: run `portcullis migrate`")?;
+            .context("the database cannot be made ready")?;
         let files = open_files();
         let limits = hub::Limits::new(&config.hub, files.saturating_sub(RESERVED_FILES).max(64));
         let places = Places::new(
@@ -316,6 +318,16 @@ impl App {
     pub async fn close(self) {
         self.cx.db.close().await;
     }
+}
+
+/// A newer schema is fine: each migration leaves what the release before it needs. An older one is not.
+async fn refuse_older_schema(db: &Db) -> anyhow::Result<()> {
+    let Schema { there, known } = condition::schema(&mut db.single().await?).await?;
+    anyhow::ensure!(
+        there >= known,
+        "the database has migrations up to {there}, and this release needs {known}: run `portcullis migrate`"
+    );
+    Ok(())
 }
 
 /// What a database gets once, the journal's name and the built-in roles; and a new name where this is another

@@ -239,6 +239,20 @@ async fn a_server_lives_and_starts_on_the_schema_of_the_next_release() {
     assert!(report.contains("newer than this release knows"), "{report}");
 }
 
+#[tokio::test]
+async fn a_server_does_not_start_on_the_schema_of_the_release_before() {
+    let installation = Installation::new().await;
+    let migrated = installation.run(&["migrate"]).await;
+    assert_eq!(migrated.status.code(), Some(0));
+    let newest = "select max(version) from _sqlx_migrations";
+    let without = format!("delete from _sqlx_migrations where version = ({newest})");
+    sql::texts(installation.database_url(), &without).await;
+    let refused = installation.run(&["serve", "--no-migrate"]).await;
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("run `portcullis migrate`"), "{said}");
+}
+
 /// A prepared `select *` fails once there is a column more.
 #[test]
 fn every_statement_names_its_columns() {

@@ -2,6 +2,7 @@
 //! every variable that it does not know.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use serde_json::Value;
@@ -61,11 +62,25 @@ async fn secrets(folder: &Folder) {
         "smtps://hub:secret@mail.example.org\n",
     )
     .unwrap();
+    // As an operator's umask may have it.
+    let key = folder.path().join("tls/privkey.pem");
+    std::fs::write(&key, "key\n").unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
     let master = std::fs::read(folder.path().join("master")).unwrap();
     let left = ask("deploy/make-secrets", &[place]).await;
     assert!(!left.contains("smtp_url"), "{left}");
     let again = std::fs::read(folder.path().join("master")).unwrap();
     assert_eq!(master, again, "what is there stays");
+    // Those in the containers are neither the owner nor a root that may read everything; outside nobody gets so far.
+    for (name, wanted) in [
+        ("", 0o700),
+        ("master", 0o444),
+        ("tls", 0o755),
+        ("tls/privkey.pem", 0o444),
+    ] {
+        let found = std::fs::metadata(folder.path().join(name)).unwrap().permissions();
+        assert_eq!(found.mode() & 0o777, wanted, "{name}");
+    }
 }
 
 /// What `config check` says of these variables, with secrets where the files say that they are.
