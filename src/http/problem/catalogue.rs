@@ -198,7 +198,7 @@ const TABLE: &[(Code, S, &str, &str, &str)] = &[
         Code::ReauthenticationRequired,
         S::FORBIDDEN,
         "Sign in again first",
-        "the account has no password, and the sign-in is older than five minutes",
+        "the sign-in is older than five minutes; a younger one is asked for to link a provider, and in place of the password where the account has none",
         "Let the person sign in again, then ask again with the new access token.",
     ),
     (
