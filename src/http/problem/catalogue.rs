@@ -170,8 +170,8 @@ const TABLE: &[(Code, S, &str, &str, &str)] = &[
         Code::OriginRefused,
         S::FORBIDDEN,
         "The origin is refused",
-        "pages of this origin may not call",
-        "Add the origin to http.allowed_origins.",
+        "pages of this origin may not call: it is not in http.allowed_origins",
+        "Add the origin to http.allowed_origins: scheme, host and port, as browsers send it.",
     ),
     (
         Code::RegistrationClosed,
