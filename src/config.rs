@@ -14,14 +14,13 @@ mod keys;
 mod load;
 mod master;
 mod production;
+mod public_url;
 mod raw;
 mod reader;
 mod section;
 mod setting;
-mod site;
 mod sources;
 
-mod brand;
 mod database;
 mod http;
 mod hub;
@@ -37,6 +36,7 @@ mod peppers;
 mod redis;
 mod registration;
 mod secrets;
+mod site;
 mod telemetry;
 mod tokens;
 
@@ -45,7 +45,6 @@ use std::path::PathBuf;
 use secrecy::ExposeSecret as _;
 use url::Url;
 
-pub use brand::{Brand, Palette};
 pub use colour::Colour;
 pub use database::Database;
 pub use environment::Environment;
@@ -64,11 +63,12 @@ pub use metrics::Metrics;
 pub use oauth::{OAuth, Provider};
 pub use passwords::Passwords;
 pub use peppers::{Pepper, Peppers};
+pub use public_url::{Site, is_loopback};
 pub use reader::Source;
 pub use redis::Redis;
 pub use registration::Registration;
 pub use secrets::Secrets;
-pub use site::{Site, is_loopback};
+pub use site::{Brand, Palette};
 pub use telemetry::Telemetry;
 pub use tokens::Tokens;
 

@@ -67,7 +67,7 @@ codes! {
     InvalidCredentials = "invalid_credentials",
     /// The password that was to prove the caller is not the account's.
     WrongPassword = "wrong_password",
-    /// The account has no password, and the sign-in behind the token is not fresh enough to prove the caller.
+    /// The sign-in behind the token is not fresh enough: to link a provider, or in place of a password where there is none.
     ReauthenticationRequired = "reauthentication_required",
     /// The account was never activated.
     AccountInactive = "account_inactive",

@@ -27,7 +27,7 @@
 //!    mail        letter, language, templates, wording, render, outbox, mailer, mailbox
 //!    providers   who people are to Google, Yandex, GitHub, or any OpenID Connect provider
 //!                                       adapters: closed enums, chosen once at start
-//!    ids  clock  secret  email  line  error  config  metric   primitives: no I/O
+//!    ids  clock  secret  email  line  jws  error  config  metric   primitives: no I/O
 //! ```
 
 pub mod accounts;

@@ -251,7 +251,7 @@ pub const ALL: &[Metric] = &[
     metric(
         SIGN_INS,
         Kind::Counter,
-        "Tries to sign in by outcome",
+        "Tries to sign in, with a password or a provider, by outcome",
         Series::Each("outcome", SIGN_IN_OUTCOMES),
     ),
     metric(

@@ -6,6 +6,7 @@
 
 mod back_channel;
 mod code;
+mod error_code;
 mod github;
 mod id_token;
 mod key_set;
@@ -30,6 +31,8 @@ use crate::clock::Clock;
 use crate::config;
 use crate::email::Email;
 use crate::secret::PlainToken;
+
+pub use error_code::is_error_code;
 
 const GOOGLE: &str = "https://accounts.google.com";
 const OPENID_SCOPES: &[&str] = &["openid", "email", "profile"];

@@ -556,6 +556,7 @@ function createOAuth({ platform, base, name, tabs, session, failed, happen }) {
       const attempt = { ...begin, code_verifier, device, popup, isLink };
       target.sessionStorage.setItem(key, JSON.stringify(attempt));
       target.location.href = address;
+      if (!popup) return;
       await new Promise((resolve, reject) => {
         returned = (challenge, code) => {
           if (challenge === code_challenge) code ? reject(new PortcullisError(code)) : resolve();
@@ -564,7 +565,7 @@ function createOAuth({ platform, base, name, tabs, session, failed, happen }) {
           if (target.closed && window?.document.hasFocus()) reject(new PortcullisError("popup_closed"));
           else platform.after(LOOK_EVERY_MS, look);
         };
-        if (popup) look();
+        look();
       });
     } finally {
       if (popup) target.close();

@@ -27,8 +27,9 @@ export interface ProviderOptions {
 
 export interface OAuthCalls {
   /**
-   * Signs in by the provider with this id. Without `popup` this page is left: after the return `signedIn` or `error` is
-   * told as always. With it the promise ends when that has been done in the popup.
+   * Signs in by the provider with this id. Without `popup` this page is left: the promise ends once the browser is told to,
+   * and after the return `signedIn` or `error` is told as always. With it the promise ends when that has been done in the
+   * popup.
    */
   signInWithProvider(provider: string, options: ProviderOptions): Promise<void>;
   /** Lets the person who is signed in sign in by that provider from now on. After the return `linked` or `error` is told. */
@@ -72,6 +73,8 @@ export function createOAuth({ platform, base, name, tabs, session, failed, happe
       const attempt: Attempt = { ...begin, code_verifier, device, popup, isLink };
       target.sessionStorage.setItem(key, JSON.stringify(attempt));
       target.location.href = address;
+      // Who goes back may find this page as it was, with whatever waits here (the back/forward cache).
+      if (!popup) return;
       await new Promise<void>((resolve, reject) => {
         returned = (challenge, code) => {
           // Another tab may wait for a popup as well.
@@ -82,7 +85,7 @@ export function createOAuth({ platform, base, name, tabs, session, failed, happe
           if (target.closed && window?.document.hasFocus()) reject(new PortcullisError("popup_closed"));
           else platform.after(LOOK_EVERY_MS, look);
         };
-        if (popup) look();
+        look();
       });
     } finally {
       if (popup) target.close();

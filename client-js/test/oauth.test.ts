@@ -30,10 +30,10 @@ const parameters = (address: string) => Object.fromEntries(new URL(address).sear
 const hasLeft = (window: FakeWindow | undefined) =>
   eventually(() => window?.location.href.startsWith("https://hub.example.org/") ?? false);
 
-/** Leaves `window` for GitHub: the promise of that stays open. */
+/** Leaves `window` for GitHub. */
 async function leave(world: World, window: FakeWindow): Promise<void> {
   const { client } = await open(world, {}, window);
-  void client.signInWithProvider("github", { redirectTo });
+  await client.signInWithProvider("github", { redirectTo });
   await hasLeft(window);
 }
 
@@ -48,6 +48,22 @@ test("the page goes to the provider with an S256 challenge, and its verifier goe
   const { code_verifier } = JSON.parse([...window.items.values()][0] ?? "") as { code_verifier: string };
   assert.match(code_verifier, /^[\w.~-]{43,128}$/);
   assert.equal(code_challenge, createHash("sha256").update(code_verifier).digest("base64url"));
+});
+
+test("who goes back to the page as it was, from the back/forward cache, finds nothing that waits, and can leave again", async () => {
+  const world = new World();
+  const window = new FakeWindow();
+  hubOf(world);
+  world.hub.isSignedIn = true;
+  const { client } = await open(world, {}, window);
+  for (const begin of ["signInWithProvider", "linkIdentity"] as const) {
+    await client[begin]("github", { redirectTo });
+    assert.notEqual(window.location.href, redirectTo, "told to leave before the promise ends");
+    window.location.href = redirectTo;
+    await client[begin]("github", { redirectTo });
+    assert.notEqual(window.location.href, redirectTo);
+    window.location.href = redirectTo;
+  }
 });
 
 test("back from there, the code is off the address and redeemed, and nobody refreshes before", async () => {
@@ -187,7 +203,7 @@ test("linking starts and ends with the token of the person who is signed in", as
   hubOf(world);
   world.hub.isSignedIn = true;
   const { client } = await open(world, {}, window);
-  void client.linkIdentity("github", { redirectTo });
+  await client.linkIdentity("github", { redirectTo });
   await hasLeft(window);
   const [start] = world.hub.asked(LINK);
   assert.equal(start?.headers.get("Authorization"), "Bearer access-1");

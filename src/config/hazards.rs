@@ -4,7 +4,7 @@
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use super::{Config, Env, site};
+use super::{Config, Env, public_url};
 
 /// Something to think over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +86,7 @@ fn is_beyond_tls(url: Option<&SecretString>, is_safe: impl Fn(&Url) -> bool) -> 
         || url
             .host_str()
             .is_none_or(|host| host.is_empty() || host.starts_with("%2F"));
-    !(file || here || site::is_loopback(&url) || is_safe(&url))
+    !(file || here || public_url::is_loopback(&url) || is_safe(&url))
 }
 
 /// Whether the certificate is looked at: `require` alone takes any.

@@ -109,7 +109,7 @@ impl Config {
 
     fn check(&self, reader: &mut Reader) {
         if let Some(url) = &self.public_url {
-            super::site::check(url, reader);
+            super::public_url::check(url, reader);
         }
         self.http.check(reader);
         self.log.check(reader);

@@ -73,7 +73,7 @@ impl Mail {
             || url
                 .query_pairs()
                 .any(|pair| pair == ("tls".into(), "required".into()));
-        !encrypted && !super::site::is_loopback(&url)
+        !encrypted && !super::public_url::is_loopback(&url)
     }
 }
 

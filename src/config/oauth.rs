@@ -7,10 +7,10 @@ use url::Url;
 
 use super::environment::PREFIX;
 use super::links::is_address;
+use super::public_url::is_loopback;
 use super::reader::Reader;
 use super::section::{Key, Section};
 use super::setting::Setting;
-use super::site::is_loopback;
 
 /// Providers whose addresses are known, in the order in which people see them.
 const BUILT_IN: [&str; 3] = ["google", "yandex", "github"];

@@ -6,7 +6,7 @@ use secrecy::ExposeSecret as _;
 
 use super::master::{GENERATED, generated};
 use super::reader::Reader;
-use super::{Config, Transport, site};
+use super::{Config, Transport, public_url};
 
 /// What no environment allows.
 pub(super) fn check_everywhere(config: &Config, reader: &mut Reader) {
@@ -54,7 +54,7 @@ pub(super) fn check(config: &Config, reader: &mut Reader) {
 
 fn check_public_url(config: &Config, reader: &mut Reader) {
     let safe = match &config.public_url {
-        Some(url) => url.scheme() == "https" || site::is_loopback(url),
+        Some(url) => url.scheme() == "https" || public_url::is_loopback(url),
         None => config.http.listen.ip().to_canonical().is_loopback(),
     };
     reader.require(

@@ -64,7 +64,7 @@ impl Telemetry {
 
     /// Whether those headers would cross the network in clear.
     pub(super) fn is_in_clear(&self) -> bool {
-        let plain = |url: &Url| url.scheme() == "http" && !super::site::is_loopback(url);
+        let plain = |url: &Url| url.scheme() == "http" && !super::public_url::is_loopback(url);
         self.otlp_headers.is_some() && self.otlp_endpoint.as_ref().is_some_and(plain)
     }
 }

@@ -32,6 +32,7 @@ macro_rules! built_in {
 /// Path, type, text.
 const FILES: &[(&str, &str, &str)] = built_in![
     "account.js": SCRIPT,
+    "attempt.js": SCRIPT,
     "demo.js": SCRIPT,
     "demo_cable.js": SCRIPT,
     "demo_device.js": SCRIPT,

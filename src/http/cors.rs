@@ -1,6 +1,8 @@
 //! Cross-origin requests: exactly `http.allowed_origins`, with credentials. A foreign origin gets no
 //! CORS header at all: nothing is reflected, and `*` is said of public code alone (T03, T24).
 
+mod refused;
+
 use std::sync::Arc;
 
 use axum::extract::{Extension, Request};
@@ -17,6 +19,8 @@ use super::edge::Edge;
 use super::problem::Problem;
 use crate::config::{Config, Site};
 use crate::error::Code;
+
+pub use refused::RefusedOrigins;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
 const REQUEST_HEADERS: HeaderValue =
@@ -78,6 +82,12 @@ fn only(headers: &HeaderMap) -> Option<&HeaderValue> {
 /// Answers preflights, and adds to every other answer what its origin may know.
 pub async fn apply(Extension(edge): Extension<Arc<Edge>>, request: Request, next: Next) -> Response {
     let allowed = edge.origins.allowed(request.headers());
+    if let Some(refused) = &edge.refused_origins
+        && let Some(origin) = only(request.headers())
+        && !edge.origins.allow(request.headers())
+    {
+        refused.tell(origin);
+    }
     let preflight = request.method() == Method::OPTIONS
         && request.headers().contains_key(ORIGIN)
         && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);

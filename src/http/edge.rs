@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use super::assets::{self, File};
 use super::client_files::ClientFiles;
 use super::cookies::Cookies;
-use super::cors::Origins;
+use super::cors::{Origins, RefusedOrigins};
 use super::headers;
 use super::host::Hosts;
 use super::pages::{Pages, Surroundings};
@@ -30,6 +30,8 @@ pub struct Edge {
     pub rng: Rng,
     pub hosts: Hosts,
     pub origins: Origins,
+    /// In development.
+    pub refused_origins: Option<RefusedOrigins>,
     pub cookies: Cookies,
     pub trusted_proxies: Vec<IpNet>,
     pub traced: Traced,
@@ -49,12 +51,14 @@ impl Edge {
     pub fn new(cx: &Context) -> Self {
         let (config, site) = (&cx.config, &cx.site);
         let mailbox = config.mail.transport == Transport::Mailbox;
+        let development = config.env == Env::Development;
         Self {
             base: site.issuer().to_owned(),
             https: site.url().scheme() == "https",
             rng: cx.rng.clone(),
             hosts: Hosts::new(config, site),
             origins: Origins::new(config, site),
+            refused_origins: development.then(RefusedOrigins::default),
             cookies: Cookies::new(site),
             trusted_proxies: config.http.trusted_proxies.clone(),
             traced: Traced::by(&config.telemetry),
@@ -70,7 +74,7 @@ impl Edge {
             colours: assets::colours(&config.brand),
             page_policy: headers::page_policy(config.brand.logo_elsewhere()),
             client: ClientFiles::default(),
-            development: config.env == Env::Development,
+            development,
             mailbox,
         }
     }
@@ -89,6 +93,7 @@ impl Edge {
             rng: Rng::seeded(1),
             hosts: Hosts::of("auth.example.org", None),
             origins: Origins::of(&["https://app.example.org"]),
+            refused_origins: None,
             cookies: Cookies::of("https://auth.example.org"),
             trusted_proxies: vec![IpNet::from(std::net::IpAddr::from([10, 0, 0, 1]))],
             traced: Traced::No,

@@ -8,14 +8,12 @@ use super::wish::with_code;
 use super::{Error, OAuth};
 use crate::accounts::Claim;
 use crate::audit::Origin;
-use crate::providers::{self, Profile, Provider};
+use crate::providers::{self, Profile, Provider, is_error_code};
 use crate::secret::PlainToken;
 use crate::store::oauth_flows::{self, Flow, Step};
 
 /// What every code of the frontend begins with.
 const CODE: &str = "pco_";
-/// The longest code of an error that is repeated.
-const MAX_CODE: usize = 64;
 
 /// The provider's answer, as the browser brings it (RFC 6749, 4.1.2; RFC 9207).
 #[derive(Debug, Default)]
@@ -116,37 +114,11 @@ async fn ask(provider: &Provider, secrets: &Secrets, answer: Answer) -> Result<P
                 providers::Error::Unavailable(format!("it says `{error}`")).into()
             }
             // Whoever sent the browser back wrote this: only what can be a code is repeated.
-            code if is_code(code) => providers::Error::Refused(format!("it says `{code}`")).into(),
+            code if is_error_code(code) => providers::Error::Refused(format!("it says `{code}`")).into(),
             _ => providers::Error::Refused("it says what is no code of an error".to_owned()).into(),
         });
     }
     let missing = || providers::Error::Refused("there is neither `code` nor `error` in it".to_owned());
     let code = answer.code.ok_or_else(missing)?;
     Ok(provider.identify(&code, &secrets.way()).await?)
-}
-
-/// Whether a text may be the code of an error (RFC 6749, 4.1.2.1), and short enough to be repeated.
-fn is_code(text: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
-    (1..=MAX_CODE).contains(&text.len()) && text.chars().all(plain)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn t15_only_what_can_be_a_code_is_repeated() {
-        for code in [
-            "invalid_scope",
-            "consent_required",
-            "AADSTS50105",
-            &"x".repeat(64),
-        ] {
-            assert!(is_code(code), "{code}");
-        }
-        for other in ["", "two words", "<b>", "a\nb", &"x".repeat(65), "é"] {
-            assert!(!is_code(other), "{other:?}");
-        }
-    }
 }

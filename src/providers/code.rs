@@ -16,12 +16,9 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::back_channel::BackChannel;
-use super::{Error, Way};
+use super::{Error, Way, is_error_code};
 use crate::config;
 use crate::secret::PlainToken;
-
-/// The longest code of an error that is repeated.
-const MAX_CODE: usize = 64;
 
 /// What this hub is to a provider.
 pub(super) struct Client {
@@ -155,13 +152,7 @@ fn refusal(error: RequestTokenError<Error, BasicErrorResponse>) -> Error {
         RequestTokenError::Parse(_, body) => serde_json::from_slice(&body).ok().map(|told: Told| told.error),
         RequestTokenError::Other(_) => None,
     };
-    let is_code = |code: &String| {
-        code.len() <= MAX_CODE
-            && code
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "_-. ".contains(c))
-    };
-    Error::Refused(match told.filter(is_code) {
+    Error::Refused(match told.filter(|code| is_error_code(code)) {
         Some(code) => format!("it exchanges the code for `{code}`"),
         None => "it does not exchange the code for tokens".to_owned(),
     })

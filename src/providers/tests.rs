@@ -233,6 +233,7 @@ async fn t17_a_code_that_is_not_exchanged_is_refused_and_an_outage_is_not() {
     let canary = "canary-canary";
     let told = json!({ "error": "bad_verification_code", "error_description": canary });
     let wrong = json!({ "error": canary.repeat(9) });
+    let spoken = json!({ "error": "canary is no code" });
     for (answer, expected) in [
         (
             answer_json(&told),
@@ -244,6 +245,10 @@ async fn t17_a_code_that_is_not_exchanged_is_refused_and_an_outage_is_not() {
         ),
         (
             answer_json(&wrong),
+            Error::Refused("it does not exchange the code for tokens".to_owned()),
+        ),
+        (
+            answer(400, &spoken.to_string()),
             Error::Refused("it does not exchange the code for tokens".to_owned()),
         ),
         (

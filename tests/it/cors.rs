@@ -3,7 +3,8 @@
 use reqwest::Method;
 
 use crate::support::app::{TestApp, Tuning};
-use crate::support::http::Answer;
+use crate::support::binary::Installation;
+use crate::support::http::{Answer, Caller};
 
 const OURS: &str = "https://app.example.org";
 const FOREIGN: [&str; 16] = [
@@ -34,7 +35,7 @@ async fn app() -> TestApp {
         .await
 }
 
-async fn ask(app: &TestApp, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
+async fn ask(app: &Caller, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
     let mut request = app.request(method, path);
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -186,4 +187,62 @@ async fn without_a_list_the_origin_of_the_public_address_is_allowed() {
     assert!(!allowed("https://auth.example.org/base").await);
     assert!(!allowed("http://auth.example.org").await);
     assert!(!allowed("http://127.0.0.1").await);
+}
+
+/// A hub's log of these origins' preflights, each sent twice.
+async fn log_of(settings: &[(&str, &str)], origins: impl IntoIterator<Item = String>) -> String {
+    let mut installation = Installation::new().await;
+    for (name, value) in settings {
+        installation.set(name, value);
+    }
+    let log = installation.folder.path().join("log");
+    installation.ask(&["migrate"]).await;
+    let server = installation.serve_logging_to(&log).await;
+    for origin in origins {
+        let headers = [("origin", &*origin), ("access-control-request-method", "POST")];
+        for _ in 0..2 {
+            let refused = ask(&server.caller, Method::OPTIONS, "/api/auth", &headers).await;
+            refused.problem(403, "origin_refused");
+        }
+    }
+    server.terminate().await;
+    std::fs::read_to_string(&log).unwrap()
+}
+
+#[tokio::test]
+async fn t15_in_development_the_log_says_once_which_origin_is_refused_and_what_to_set() {
+    let made_up = (0..100).map(|number| format!("https://{number}.{}.example.org", "x".repeat(200)));
+    let sent = std::iter::once("http://localhost:5173".to_owned()).chain(made_up);
+    let log = log_of(&[], sent).await;
+    let told: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains("http.allowed_origins"))
+        .collect();
+    assert_eq!(told.len(), 32, "{log}");
+    let first = told
+        .iter()
+        .filter(|line| line.contains("WARN") && line.contains("http://localhost:5173"));
+    assert_eq!(first.count(), 1, "{log}");
+    assert!(!log.contains(&"x".repeat(100)), "{log}");
+}
+
+#[tokio::test]
+async fn t15_in_production_a_refused_origin_is_not_in_the_log() {
+    let production = [
+        ("PORTCULLIS_ENV", "production"),
+        ("PORTCULLIS_MAIL__TRANSPORT", "smtp"),
+        ("PORTCULLIS_MAIL__SMTP_URL", "smtps://mail.example.org"),
+        (
+            "PORTCULLIS_SECRETS__MASTER",
+            "a master secret for the test, long enough",
+        ),
+        ("PORTCULLIS_PASSWORDS__MEMORY_KIB", "19456"),
+        ("PORTCULLIS_PASSWORDS__ITERATIONS", "2"),
+    ];
+    let log = log_of(&production, ["http://localhost:5173".to_owned()]).await;
+    assert!(log.contains("answered"), "{log}");
+    assert!(
+        !log.contains("localhost:5173") && !log.contains("http.allowed_origins"),
+        "{log}"
+    );
 }

@@ -17,8 +17,9 @@ export interface ProviderOptions {
 }
 export interface OAuthCalls {
     /**
-     * Signs in by the provider with this id. Without `popup` this page is left: after the return `signedIn` or `error` is
-     * told as always. With it the promise ends when that has been done in the popup.
+     * Signs in by the provider with this id. Without `popup` this page is left: the promise ends once the browser is told to,
+     * and after the return `signedIn` or `error` is told as always. With it the promise ends when that has been done in the
+     * popup.
      */
     signInWithProvider(provider: string, options: ProviderOptions): Promise<void>;
     /** Lets the person who is signed in sign in by that provider from now on. After the return `linked` or `error` is told. */

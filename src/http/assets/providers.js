@@ -1,5 +1,7 @@
 // Signing in with a provider: away from here, and back to the sign-in page, which goes on to where somebody wanted to go.
+// A browser that keeps nothing leads to the account.
 
+import { attempt } from "./attempt.js";
 import { onClick } from "./form.js";
 import { base } from "./hub.js";
 
@@ -23,13 +25,4 @@ export function takeNext() {
   const next = attempt(() => sessionStorage.getItem(key));
   attempt(() => sessionStorage.removeItem(key));
   return next || undefined;
-}
-
-/** A browser may refuse to keep anything: then the way leads to the account. */
-function attempt(act) {
-  try {
-    return act();
-  } catch {
-    return undefined;
-  }
 }

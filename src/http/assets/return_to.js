@@ -2,7 +2,9 @@
 // nothing of it.
 //
 // What is kept is the query that the server has let pass. It is only ever put behind `/sign-in`, where the server looks at it
-// again (T22), so whoever could change it here gains nothing.
+// again (T22), so whoever could change it here gains nothing. A browser that keeps nothing leads to the account.
+
+import { attempt } from "./attempt.js";
 
 /** A link in a letter is good for a day. */
 const DAY_MS = 24 * 3600 * 1000;
@@ -25,13 +27,4 @@ export function kept() {
 /** Somebody has signed in, and is led there or elsewhere. */
 export function forget() {
   attempt(() => localStorage.removeItem(key()));
-}
-
-/** A browser may refuse to keep anything: then the way leads to the account. */
-function attempt(act) {
-  try {
-    return act();
-  } catch {
-    return undefined;
-  }
 }

@@ -170,8 +170,8 @@ const TABLE: &[(Code, S, &str, &str, &str)] = &[
         Code::OriginRefused,
         S::FORBIDDEN,
         "The origin is refused",
-        "pages of this origin may not call",
-        "Add the origin to http.allowed_origins.",
+        "pages of this origin may not call: it is not in http.allowed_origins",
+        "Add the origin to http.allowed_origins: scheme, host and port, as browsers send it.",
     ),
     (
         Code::RegistrationClosed,
@@ -198,7 +198,7 @@ const TABLE: &[(Code, S, &str, &str, &str)] = &[
         Code::ReauthenticationRequired,
         S::FORBIDDEN,
         "Sign in again first",
-        "the account has no password, and the sign-in is older than five minutes",
+        "the sign-in is older than five minutes; a younger one is asked for to link a provider, and in place of the password where the account has none",
         "Let the person sign in again, then ask again with the new access token.",
     ),
     (
