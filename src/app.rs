@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::accounts::Accounts;
 use crate::clock::Clock;
-use crate::config::{Config, Site};
+use crate::config::{Config, PublicUrl};
 use crate::context::Context;
 use crate::http::serve::Places;
 use crate::hub::bus::Bus;
@@ -114,7 +114,7 @@ impl App {
             store::migrate::migrate(&db).await?;
         }
         refuse_older_schema(&db).await?;
-        let site = Arc::new(Site::new(&config, bound));
+        let site = Arc::new(PublicUrl::new(&config, bound));
         let master = MasterKey::from_secret(&config.master_secret()?);
         let node = NodeId::generate(&clock, &rng);
         begin(&db, &clock, &rng)

@@ -63,12 +63,12 @@ pub use metrics::Metrics;
 pub use oauth::{OAuth, Provider};
 pub use passwords::Passwords;
 pub use peppers::{Pepper, Peppers};
-pub use public_url::{Site, is_loopback};
+pub use public_url::{PublicUrl, is_loopback};
 pub use reader::Source;
 pub use redis::Redis;
 pub use registration::Registration;
 pub use secrets::Secrets;
-pub use site::{Brand, Palette};
+pub use site::{Palette, Site};
 pub use telemetry::Telemetry;
 pub use tokens::Tokens;
 
@@ -97,7 +97,7 @@ pub struct Config {
     pub database: Database,
     pub redis: Redis,
     pub mail: Mail,
-    pub brand: Brand,
+    pub site: Site,
     pub links: Links,
     pub secrets: Secrets,
     pub tokens: Tokens,
@@ -124,7 +124,7 @@ impl Config {
             database: Database::default(),
             redis: Redis::default(),
             mail: Mail::default(),
-            brand: Brand::default(),
+            site: Site::default(),
             links: Links::default(),
             secrets: Secrets::default(),
             tokens: Tokens::default(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::clock::{Clock, Timestamp};
-use crate::config::{Config, Site};
+use crate::config::{Config, PublicUrl};
 use crate::hub::Hub;
 use crate::mail::Outbox;
 use crate::secret::{MasterKey, Rng};
@@ -13,7 +13,7 @@ use crate::store::Db;
 #[derive(Clone, Debug)]
 pub struct Context {
     pub config: Arc<Config>,
-    pub site: Arc<Site>,
+    pub site: Arc<PublicUrl>,
     pub clock: Clock,
     pub rng: Rng,
     pub master: MasterKey,

@@ -34,7 +34,7 @@ pub struct SettingError {
 /// before anything runs; to be called inside of the runtime.
 #[must_use]
 pub fn faults(config: &Config) -> Vec<SettingError> {
-    let renderer = render::Renderer::new(&config.mail, &config.brand)
+    let renderer = render::Renderer::new(&config.mail, &config.site)
         .err()
         .unwrap_or_default();
     let mailer = Mailer::new(&config.mail).err();

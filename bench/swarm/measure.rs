@@ -14,7 +14,7 @@ use portcullis::ids::{SessionId, UserId};
 use super::crowd::Crowd;
 use super::ground::Ground;
 use super::member::Invitation;
-use super::node::{Bare, Site};
+use super::node::{Bare, PublicUrl};
 use super::process::{Meter, Process};
 use super::report::Report;
 
@@ -38,7 +38,7 @@ pub struct Scale {
 
 /// What all rounds share.
 pub struct Bench {
-    pub site: Site,
+    pub site: PublicUrl,
     pub scale: Scale,
     pub report: Report,
     /// Where the nodes' database is, and where nobody but the bare commits are.
@@ -61,7 +61,7 @@ const PER_USER: usize = 50;
 impl Bench {
     /// Prepares databases and users.
     pub async fn prepare(scale: Scale) -> anyhow::Result<Self> {
-        let site = Site::find()?;
+        let site = PublicUrl::find()?;
         let database = site.postgres("bench").await?;
         let bare_database = site.postgres("bare").await?;
         let ground = Ground::lay(&database, &site.folder).await?;

@@ -15,13 +15,13 @@ use super::process::{Process, built, family_of};
 const NO_CAP: &str = "100000";
 
 /// The servers that `scripts/bench` has started, and a folder.
-pub struct Site {
+pub struct PublicUrl {
     postgres: url::Url,
     redis: String,
     pub folder: PathBuf,
 }
 
-impl Site {
+impl PublicUrl {
     /// From the environment that `scripts/with-test-servers` sets. Refuses whatever is not on this machine.
     pub fn find() -> anyhow::Result<Self> {
         #[expect(clippy::disallowed_methods, reason = "no configuration of the hub")]
@@ -120,7 +120,7 @@ impl Site {
     }
 }
 
-impl Drop for Site {
+impl Drop for PublicUrl {
     fn drop(&mut self) {
         let _may_be_gone = std::fs::remove_dir_all(&self.folder);
     }

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::ground::{Ground, PASSWORD};
 use super::http::{Line, post};
-use super::node::Site;
+use super::node::PublicUrl;
 use super::report::quantile;
 
 /// Nothing here may hang for ever.
@@ -120,7 +120,7 @@ struct Times {
 
 /// Measures `count` answers of each kind for each route and prints a table.
 pub async fn run(count: usize) -> anyhow::Result<()> {
-    let site = Site::find()?;
+    let site = PublicUrl::find()?;
     println!("{count} answers of each kind on each route, in an order drawn by lot; limits off.");
     println!(
         "AUC: how often a known address took longer than an unknown one; 0.5 when nothing tells them apart,"
@@ -137,7 +137,7 @@ pub async fn run(count: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn on(site: &Site, name: &str, database: &str, count: usize) -> anyhow::Result<()> {
+async fn on(site: &PublicUrl, name: &str, database: &str, count: usize) -> anyhow::Result<()> {
     let ground = Ground::lay(database, &site.folder).await?;
     let hash = ground.hash().await?;
     for route in &ROUTES {

@@ -21,7 +21,7 @@ use serde_json::json;
 
 use super::{Failure, output};
 use crate::clock::Clock;
-use crate::config::{Config, Loaded, Shown, Site};
+use crate::config::{Config, Loaded, PublicUrl, Shown};
 use crate::secret::MasterKey;
 use crate::telemetry;
 
@@ -37,7 +37,7 @@ struct Patient {
     config: Config,
     shown: Vec<Shown>,
     /// The public address; `None` where only a running server knows it.
-    site: Option<Site>,
+    site: Option<PublicUrl>,
     master: Option<MasterKey>,
     clock: Clock,
 }
@@ -48,7 +48,7 @@ impl Patient {
         let listen: SocketAddr = config.http.listen;
         let is_known = config.public_url.is_some() || listen.port() != 0;
         Self {
-            site: is_known.then(|| Site::new(&config, listen)),
+            site: is_known.then(|| PublicUrl::new(&config, listen)),
             // In development it may not have been made yet, and a look makes none.
             master: keys::master(&config),
             shown: loaded.shown,

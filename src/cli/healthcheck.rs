@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use url::Url;
 
 use super::Failure;
-use crate::config::{Config, Site};
+use crate::config::{Config, PublicUrl};
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -33,7 +33,7 @@ fn target(config: &Config) -> anyhow::Result<Url> {
     if listen.port() != 0 {
         let mut here = config.clone();
         here.public_url = None;
-        return Ok(Site::new(&here, listen).url().clone());
+        return Ok(PublicUrl::new(&here, listen).url().clone());
     }
     // Only the server knows which port it got.
     match &config.public_url {

@@ -7,8 +7,8 @@ use url::Url;
 use super::environment::PREFIX;
 use super::section::{Key, Section};
 use super::{
-    Brand, Database, Env, Http, Hub, Limits, Links, Log, Mail, Management, Metrics, OAuth, Passwords, Redis,
-    Registration, Secrets, Telemetry, Tokens, oauth,
+    Database, Env, Http, Hub, Limits, Links, Log, Mail, Management, Metrics, OAuth, Passwords, Redis,
+    Registration, Secrets, Site, Telemetry, Tokens, oauth,
 };
 
 const TOP: &[Key] = &[
@@ -28,7 +28,7 @@ const SECTIONS: &[&[Key]] = &[
     Database::KEYS,
     Redis::KEYS,
     Mail::KEYS,
-    Brand::KEYS,
+    Site::KEYS,
     Links::KEYS,
     Secrets::KEYS,
     Tokens::KEYS,

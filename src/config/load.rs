@@ -8,9 +8,8 @@ use super::section::Section;
 use super::setting::Setting;
 use super::sources::{read_environment, read_file};
 use super::{
-    Brand, Config, ConfigErrors, Database, Env, Environment, Fault, Http, Hub, Limits, Links, Log, Mail,
-    Management, Metrics, OAuth, Passwords, Redis, Registration, Secrets, Source, Telemetry, Tokens,
-    production,
+    Config, ConfigErrors, Database, Env, Environment, Fault, Http, Hub, Limits, Links, Log, Mail, Management,
+    Metrics, OAuth, Passwords, Redis, Registration, Secrets, Site, Source, Telemetry, Tokens, production,
 };
 
 /// Read from the working directory when it exists and no other file is named.
@@ -95,7 +94,7 @@ impl Config {
             database: Database::read(reader),
             redis: Redis::read(reader),
             mail: Mail::read(reader),
-            brand: Brand::read(reader),
+            site: Site::read(reader),
             links: Links::read(reader),
             secrets: Secrets::read(reader),
             tokens: Tokens::read(reader),
@@ -117,7 +116,7 @@ impl Config {
         self.database.check(reader);
         self.redis.check(reader);
         self.mail.check(reader);
-        self.brand.check(reader);
+        self.site.check(reader);
         self.links.check(reader);
         self.secrets.check(reader);
         self.tokens.check(reader);
@@ -143,7 +142,7 @@ impl Config {
             self.database.shown(),
             self.redis.shown(),
             self.mail.shown(),
-            self.brand.shown(),
+            self.site.shown(),
             self.links.shown(),
             self.secrets.shown(),
             self.tokens.shown(),

@@ -10,12 +10,12 @@ use super::reader::Reader;
 
 /// The address under which people reach the hub: the base of links and the issuer of tokens.
 #[derive(Clone, Debug)]
-pub struct Site {
+pub struct PublicUrl {
     base: String,
     url: Url,
 }
 
-impl Site {
+impl PublicUrl {
     /// From the configured `public_url`, or else from the bound address.
     ///
     /// # Panics

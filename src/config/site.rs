@@ -17,7 +17,7 @@ const DARK_INK: Colour = Colour::of(0x13_1118);
 
 section! {
     /// What the hub's own pages and mails look like.
-    "site" struct Brand {
+    "site" struct Site {
         /// What people know the site by; pages say `Portcullis` unless set, mails the host of `public_url`.
         name: Option<String> = None,
         /// A picture beside the name: an https address, or a path of the hub's own origin.
@@ -27,7 +27,7 @@ section! {
     }
 }
 
-impl Brand {
+impl Site {
     pub(super) fn check(&self, reader: &mut Reader) {
         let name = self.name.as_deref().is_none_or(is_name);
         reader.require(
@@ -233,11 +233,11 @@ mod tests {
     #[test]
     fn a_colour_that_cannot_be_read_is_refused_with_one_that_can() {
         let mut reader = Reader::default();
-        let brand = Brand {
+        let site = Site {
             accent: Some(Colour::of(0xff_cc00)),
-            ..Brand::default()
+            ..Site::default()
         };
-        brand.check(&mut reader);
+        site.check(&mut reader);
         let faults = reader.into_faults();
         let [fault] = faults.as_slice() else {
             panic!("{faults:?}")

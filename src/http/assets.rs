@@ -15,7 +15,7 @@ use data_encoding::HEXLOWER;
 
 use super::edge::Edge;
 use super::pages::{Language, Texts};
-use crate::config::{Brand, Palette};
+use crate::config::{Palette, Site};
 
 /// The type of a script.
 pub const SCRIPT: &str = "text/javascript; charset=utf-8";
@@ -111,11 +111,11 @@ impl File {
 }
 
 /// The site's own colours, over those of `pages.css`.
-pub fn colours(brand: &Brand) -> File {
+pub fn colours(brand: &Site) -> File {
     File::new(STYLE, brand_css(brand))
 }
 
-fn brand_css(brand: &Brand) -> String {
+fn brand_css(brand: &Site) -> String {
     let [light, dark] = brand.palettes().map(|palette| {
         let Palette {
             accent,
@@ -167,7 +167,7 @@ mod tests {
             .iter()
             .find(|(path, _, _)| *path == "/assets/pages.css")
             .unwrap();
-        let built_in = brand_css(&Brand::default());
+        let built_in = brand_css(&Site::default());
         let rules = built_in.split(['{', '}', ';']).map(str::trim);
         let mut found = 0;
         for rule in rules.filter(|rule| rule.starts_with("--")) {

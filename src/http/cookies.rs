@@ -15,7 +15,7 @@ use cookie::{Cookie, SameSite};
 use super::edge::{Edge, root};
 use super::extract::Json;
 use super::render::TokenPairJson;
-use crate::config::Site;
+use crate::config::PublicUrl;
 use crate::oauth::{Binding, LIFETIME};
 use crate::secret::PlainToken;
 use crate::sessions::{Kept, SignedIn, TRUST_LIFETIME, TokenPair};
@@ -46,7 +46,7 @@ pub struct Cookies {
 impl Cookies {
     /// Those of `site`.
     #[must_use]
-    pub fn new(site: &Site) -> Self {
+    pub fn new(site: &PublicUrl) -> Self {
         let secure = !site.is_http_on_loopback();
         let [refresh, browser, hint] = if secure {
             [
@@ -72,7 +72,7 @@ impl Cookies {
     pub fn of(public_url: &str) -> Self {
         let mut config = crate::config::Config::for_development();
         config.public_url = Some(public_url.parse().unwrap());
-        Self::new(&Site::new(&config, config.http.listen))
+        Self::new(&PublicUrl::new(&config, config.http.listen))
     }
 
     /// A `Set-Cookie`; without a life the browser forgets the cookie.

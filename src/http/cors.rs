@@ -17,7 +17,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::edge::Edge;
 use super::problem::Problem;
-use crate::config::{Config, Site};
+use crate::config::{Config, PublicUrl};
 use crate::error::Code;
 
 pub use refused::RefusedOrigins;
@@ -40,7 +40,7 @@ pub struct Origins {
 
 impl Origins {
     /// `http.allowed_origins`, or else the origin of the public address.
-    pub fn new(config: &Config, site: &Site) -> Self {
+    pub fn new(config: &Config, site: &PublicUrl) -> Self {
         let own = site.origin();
         let listed = config.http.allowed_origins.clone();
         Self {

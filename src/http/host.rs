@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::edge::Edge;
 use super::problem::Problem;
-use crate::config::{Config, Site};
+use crate::config::{Config, PublicUrl};
 use crate::error::Code;
 
 /// Load balancers and containers ask these by whatever name they have.
@@ -29,7 +29,7 @@ pub struct Hosts {
 
 impl Hosts {
     /// From the public address and the address listened on.
-    pub fn new(config: &Config, site: &Site) -> Self {
+    pub fn new(config: &Config, site: &PublicUrl) -> Self {
         let listen = config.http.listen.ip().to_canonical();
         let public = site.url().host_str().unwrap_or_default();
         Self::of(public, Some(listen).filter(|ip| !ip.is_unspecified()))

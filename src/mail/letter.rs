@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::{Links, Site};
+use crate::config::{Links, PublicUrl};
 use crate::email::Email;
 use crate::secret::PlainToken;
 
@@ -224,7 +224,7 @@ impl Letter {
     }
 
     /// The address that the letter asks to open, made from configured addresses alone.
-    pub(super) fn link(&self, site: &Site, links: &Links) -> Option<String> {
+    pub(super) fn link(&self, site: &PublicUrl, links: &Links) -> Option<String> {
         let (page, token) = self.link_target()?;
         Some(match page.of(links) {
             (_, Some(template)) => template.replace("{token}", token.expose()),

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use super::render::Renderer;
 use super::{Language, Letter, SettingError};
 use crate::clock::{Clock, Timestamp};
-use crate::config::{Config, Site};
+use crate::config::{Config, PublicUrl};
 use crate::email::Email;
 use crate::ids::{MailId, UserId};
 use crate::secret::{MasterKey, OpenError, Rng};
@@ -32,7 +32,7 @@ pub struct Outbox(Arc<Inner>);
 
 struct Inner {
     config: Arc<Config>,
-    site: Arc<Site>,
+    site: Arc<PublicUrl>,
     master: MasterKey,
     clock: Clock,
     rng: Rng,
@@ -81,14 +81,14 @@ impl Outbox {
     /// The first thing that is wrong with them; [`faults`](super::faults) has all.
     pub fn new(
         config: &Arc<Config>,
-        site: &Arc<Site>,
+        site: &Arc<PublicUrl>,
         master: MasterKey,
         clock: Clock,
         rng: Rng,
     ) -> Result<Self, SettingError> {
         let (config, site, due) = (Arc::clone(config), Arc::clone(site), Arc::default());
         let renderer =
-            Renderer::new(&config.mail, &config.brand).map_err(|mut faults| faults.swap_remove(0))?;
+            Renderer::new(&config.mail, &config.site).map_err(|mut faults| faults.swap_remove(0))?;
         Ok(Self(Arc::new(Inner {
             config,
             site,
@@ -230,8 +230,8 @@ pub(super) mod tests {
     use crate::secret::PlainToken;
 
     /// `https://auth.example.org`.
-    pub fn site() -> Site {
-        Site::new(&config(), "127.0.0.1:8080".parse().unwrap())
+    pub fn site() -> PublicUrl {
+        PublicUrl::new(&config(), "127.0.0.1:8080".parse().unwrap())
     }
 
     pub fn config() -> Config {

@@ -12,7 +12,7 @@ use super::language::{Language, Languages};
 use super::templates::{COMMON, Fault, Templates};
 use super::wording::{self, Part};
 use super::{Letter, SettingError};
-use crate::config::{self, Brand, Config, Links, Palette, Site};
+use crate::config::{self, Config, Links, Palette, PublicUrl, Site};
 use crate::email::Email;
 use crate::line;
 use crate::secret::PlainToken;
@@ -38,7 +38,7 @@ pub(super) struct Renderer {
     /// For what cannot happen: the operator's templates were all rendered at the start.
     built_in: Templates,
     languages: Languages,
-    brand: Brand,
+    brand: Site,
 }
 
 impl Renderer {
@@ -46,7 +46,7 @@ impl Renderer {
     ///
     /// # Errors
     /// Everything that is wrong, each with the key that it is about.
-    pub(super) fn new(config: &config::Mail, brand: &Brand) -> Result<Self, Vec<SettingError>> {
+    pub(super) fn new(config: &config::Mail, brand: &Site) -> Result<Self, Vec<SettingError>> {
         let about_templates = |faults: Vec<Fault>| -> Vec<SettingError> {
             let told = faults.iter().map(ToString::to_string);
             let error = |problem| SettingError {
@@ -91,7 +91,7 @@ impl Renderer {
         &self,
         letter: &Letter,
         language: &Language,
-        site: &Site,
+        site: &PublicUrl,
         links: &Links,
     ) -> Rendered {
         let filling = Filling::of(letter, site, links, &self.brand);
@@ -118,7 +118,7 @@ struct Filling {
 }
 
 impl Filling {
-    fn of(letter: &Letter, site: &Site, links: &Links, brand: &Brand) -> Self {
+    fn of(letter: &Letter, site: &PublicUrl, links: &Links, brand: &Site) -> Self {
         let link = letter.link(site, links);
         let (device, ip) = letter.device_and_ip();
         let [light, dark] = brand.palettes();
@@ -180,8 +180,8 @@ fn shown(part: &Part) -> Value {
 }
 
 /// Renders every letter in every language, with all that can be left out and without.
-fn check(templates: &Templates, brand: &Brand) -> Result<(), Vec<Fault>> {
-    let site = Site::new(
+fn check(templates: &Templates, brand: &Site) -> Result<(), Vec<Fault>> {
+    let site = PublicUrl::new(
         &Config::for_development(),
         SocketAddr::from(([127, 0, 0, 1], 8080)),
     );

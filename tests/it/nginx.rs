@@ -16,7 +16,7 @@ use crate::support::{database, free_address, redis};
 const BOSS: &str = "boss@example.org";
 
 /// Two hubs as `docker-compose.prod.yml` has them, and nginx before them.
-struct Site {
+struct PublicUrl {
     nodes: [Installation; 2],
     servers: Vec<Server>,
     nginx: Nginx,
@@ -24,7 +24,7 @@ struct Site {
     key: String,
 }
 
-impl Site {
+impl PublicUrl {
     async fn start() -> Self {
         Self::tuned(&[]).await
     }

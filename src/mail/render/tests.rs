@@ -7,7 +7,7 @@ use crate::mail::outbox::tests::{config, site};
 use crate::secret::Rng;
 
 fn renderer() -> Renderer {
-    Renderer::new(&config().mail, &Brand::default()).unwrap()
+    Renderer::new(&config().mail, &Site::default()).unwrap()
 }
 
 fn language(tag: &str) -> Language {
@@ -226,7 +226,7 @@ impl Folder {
             templates: Some(self.0.clone()),
             ..config().mail
         };
-        Renderer::new(&mail, &Brand::default())
+        Renderer::new(&mail, &Site::default())
     }
 }
 
@@ -337,7 +337,7 @@ fn a_broken_template_is_named_with_its_file_and_line() {
         templates: Some(Path::new("/nonexistent").to_owned()),
         ..config::Mail::default()
     };
-    let told = Renderer::new(&nowhere, &Brand::default()).unwrap_err()[0].to_string();
+    let told = Renderer::new(&nowhere, &Site::default()).unwrap_err()[0].to_string();
     assert!(
         told.starts_with("mail.templates: /nonexistent: cannot be read"),
         "{told}"
@@ -363,7 +363,7 @@ fn a_language_that_is_there_as_a_whole_is_written_in_and_may_be_the_default() {
         language: "de".to_owned(),
         ..config().mail
     };
-    let renderer = Renderer::new(&mail, &Brand::default()).unwrap();
+    let renderer = Renderer::new(&mail, &Site::default()).unwrap();
     assert_eq!(renderer.languages().choose(None, None), language("de"));
     let mail = renderer.render(&letters("Ada")[0], &language("de"), &site(), &Links::default());
     assert!(mail.text.starts_with("Hallo Ada,"), "{}", mail.text);
@@ -373,7 +373,7 @@ fn a_language_that_is_there_as_a_whole_is_written_in_and_may_be_the_default() {
             language: tag.to_owned(),
             ..config().mail
         };
-        let faults = Renderer::new(&mail, &Brand::default()).unwrap_err();
+        let faults = Renderer::new(&mail, &Site::default()).unwrap_err();
         assert_eq!(faults[0].key, "mail.language");
         assert!(faults[0].problem.contains("en, ru"), "{}", faults[0]);
     }

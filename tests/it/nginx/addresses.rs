@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 
-use super::{BOSS, Site};
+use super::{BOSS, PublicUrl};
 use crate::support::eventually;
 use crate::support::http::{Answer, Caller};
 use crate::support::nginx::LISTED;
@@ -39,7 +39,7 @@ async fn with_all_forged(caller: &Caller, method: Method, path: &str, bearer: &s
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn t13_the_address_is_the_one_that_nginx_saw() {
-    let site = Site::start().await;
+    let site = PublicUrl::start().await;
     site.person(ADA).await;
     let ada = site.from([7, 1]).caller;
     let mut request = ada.request(Method::POST, "/api/auth");
@@ -84,7 +84,7 @@ async fn t13_the_address_is_the_one_that_nginx_saw() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn t21_what_is_for_few_is_open_to_listed_addresses_alone() {
-    let site = Site::start().await;
+    let site = PublicUrl::start().await;
     let (listed, outside) = (site.listed().caller, site.from([7, 2]).caller);
     let boss = listed.sign_in(BOSS).await;
     let closed = ["/api/docs", "/api/openapi.json"];
@@ -157,7 +157,7 @@ async fn t21_what_is_for_few_is_open_to_listed_addresses_alone() {
 }
 
 /// What openssl says to a handshake with these options.
-async fn handshake(site: &Site, options: &[&str]) -> String {
+async fn handshake(site: &PublicUrl, options: &[&str]) -> String {
     let mut openssl = tokio::process::Command::new("openssl");
     let address = site.nginx.tls.to_string();
     openssl.args(["s_client", "-connect", &address]).args(options);
@@ -169,7 +169,7 @@ async fn handshake(site: &Site, options: &[&str]) -> String {
 
 #[tokio::test]
 async fn t02_nothing_older_than_tls_12_and_no_other_name() {
-    let site = Site::start().await;
+    let site = PublicUrl::start().await;
     let ours = ["-servername", "auth.example.org"];
     for version in ["-tls1_2", "-tls1_3"] {
         let said = handshake(&site, &[&ours[..], &[version]].concat()).await;
@@ -193,7 +193,7 @@ async fn t02_nothing_older_than_tls_12_and_no_other_name() {
 
 #[tokio::test]
 async fn t14_no_token_of_a_mailed_link_is_in_a_log_and_refusals_are_in_the_hubs_words() {
-    let mut site = Site::start().await;
+    let mut site = PublicUrl::start().await;
     let outside = site.from([7, 4]).caller;
     let canary = "pcm_canary-of-the-log";
     for path in [

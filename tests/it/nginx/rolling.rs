@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 
-use super::Site;
+use super::PublicUrl;
 use crate::support::http::Answer;
 use crate::support::nginx::Visitor;
 use crate::support::people::{PASSWORD, Pair};
@@ -116,7 +116,7 @@ async fn c19_hubs_are_replaced_one_by_one_and_nobody_notices() {
         ("PORTCULLIS_HUB__DRAIN", "3"),
         ("PORTCULLIS_HUB__PER_SESSION", "100"),
     ];
-    let mut site = Site::tuned(&settings).await;
+    let mut site = PublicUrl::tuned(&settings).await;
     let crowd = Arc::new(Crowd::default());
     let mut clients = Vec::new();
     for number in 0..PEOPLE {

@@ -1,6 +1,6 @@
 //! A socket through the upgrade, and what ends it on whichever hub it is.
 
-use super::Site;
+use super::PublicUrl;
 use crate::support::eventually;
 use crate::support::http::Caller;
 
@@ -8,7 +8,7 @@ const ADA: &str = "ada@example.org";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_forced_logout_reaches_the_sockets_of_both_hubs() {
-    let site = Site::start().await;
+    let site = PublicUrl::start().await;
     site.person(ADA).await;
     let ada = site.from([8, 1]);
     let backend = site.listed().caller;

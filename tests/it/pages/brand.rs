@@ -10,9 +10,9 @@ const LOGO: &str = "https://cdn.example.org/sundial.svg";
 
 fn branded() -> Tuning {
     Tuning::new().configure(|config| {
-        config.brand.name = Some(NAME.to_owned());
-        config.brand.logo = Some(LOGO.to_owned());
-        config.brand.accent = Colour::parse("#0b5cad");
+        config.site.name = Some(NAME.to_owned());
+        config.site.logo = Some(LOGO.to_owned());
+        config.site.accent = Colour::parse("#0b5cad");
     })
 }
 
