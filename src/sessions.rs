@@ -270,8 +270,8 @@ pub fn open_keys(rows: &[store::signing_keys::Row], master: &MasterKey) -> Resul
 }
 
 impl Error {
-    /// How what failed with this is counted: one of [`metric::SIGN_IN_OUTCOMES`], or of
-    /// [`metric::REFRESH_OUTCOMES`].
+    /// How what failed with this is counted: one of [`SIGN_IN_OUTCOMES`](crate::metric::SIGN_IN_OUTCOMES), or of
+    /// [`REFRESH_OUTCOMES`](crate::metric::REFRESH_OUTCOMES).
     pub(crate) fn outcome(&self) -> Code {
         match self {
             Self::Limited(_) => Code::RateLimited,
