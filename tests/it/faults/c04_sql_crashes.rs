@@ -3,11 +3,13 @@
 
 use std::time::Duration;
 
+use rustix::process::Signal;
 use sqlx::Executor;
 
 use super::actor::Rates;
 use super::ledger::Fault;
 use super::nemesis::{Break, To};
+use super::process;
 use super::run::{Run, Setup};
 use super::swarm::Manner;
 use crate::support::eventually;
@@ -63,10 +65,9 @@ async fn a_number_that_comes_again_hides_no_logout() {
         run.swarm.is_complete() && !run.is_anybody_on(2)
     })
     .await;
-    let sql = run.postgres.as_ref().unwrap();
-    sql.execute("alter system set wal_writer_delay = 10000").await;
-    // The disk hears of nothing by itself for the next ten seconds.
-    sql.execute("select pg_reload_conf()").await;
+    // The disk hears of nothing by itself.
+    let writer = log_writer(&run).await;
+    process::freeze(writer);
     let newest = eventually("both nodes have seen what the disk has not heard of", || async {
         let burnt = burn(&run, LOST).await;
         while nodes_that_have_seen(&run, burnt.newest).await < 2 {
@@ -77,6 +78,8 @@ async fn a_number_that_comes_again_hides_no_logout() {
     })
     .await;
     let meanwhile = async {
+        // It would keep the others waiting, and its death is a crash by itself.
+        process::signal(writer, Signal::KILL);
         run.breaks(Break::SqlCrashed, Duration::from_millis(100)).await;
         run.nodes[2].start_surely().await;
         run.ledger.ends(down);
@@ -102,6 +105,16 @@ async fn a_number_that_comes_again_hides_no_logout() {
     let logs = run.judge().await.clean(8);
     let leases = logs.sockets.iter().filter(|socket| socket.code == Some(4101));
     assert_eq!(leases.count(), 0, "a lease ran out");
+}
+
+/// The process that writes out what nobody waits for.
+async fn log_writer(run: &Run) -> u32 {
+    let sql = "select pid from pg_stat_activity where backend_type = 'walwriter'";
+    let pid: i32 = sqlx::query_scalar(sql)
+        .fetch_one(&mut run.sql().await)
+        .await
+        .unwrap();
+    pid.unsigned_abs()
 }
 
 /// How many nodes say that they have seen this transaction.
