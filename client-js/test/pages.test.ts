@@ -15,9 +15,17 @@ interface Hints {
   inOwnWords(detail: string, known: Record<string, string>): string;
 }
 
+/** The script as an address of its own, with the addresses of those that it imports: such an address has no folder. */
+async function address(name: string): Promise<string> {
+  let source = await readFile(`../src/http/assets/${name}`, "utf8");
+  for (const [, other = ""] of source.matchAll(/ from "\.\/(.+?)"/g)) {
+    source = source.replace(`"./${other}"`, JSON.stringify(await address(other)));
+  }
+  return `data:text/javascript,${encodeURIComponent(source)}`;
+}
+
 async function load<Module>(name: string): Promise<Module> {
-  const source = await readFile(`../src/http/assets/${name}`, "utf8");
-  return import(`data:text/javascript,${encodeURIComponent(source)}`);
+  return import(await address(name));
 }
 
 const { keep, kept, forget } = await load<ReturnTo>("return_to.js");
