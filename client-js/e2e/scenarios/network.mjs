@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { is, snapshot, told } from "../browser.mjs";
 import { Line } from "../line.mjs";
+import { sees } from "../people.mjs";
 import { until } from "../until.mjs";
 
 const DARK_MS = 60_000;
@@ -53,11 +54,13 @@ export default {
     const { sessionId } = await snapshot(page);
     await hub.kill();
     await until("the loss is noticed", async () => (await snapshot(page)).connection.state !== "open");
-    await account.getByText("The server cannot be reached").waitFor();
+    // Where a list was being fetched, that place says it as well.
+    await sees(account, "The server cannot be reached");
     assert.equal((await snapshot(page)).status, "signedIn");
     await hub.start();
     await is(page, "signedIn", "open");
-    await account.getByText("The server cannot be reached").waitFor({ state: "hidden" });
+    const said = account.getByText("The server cannot be reached").filter({ visible: true });
+    await until("nothing of that is said any more", async () => (await said.count()) === 0);
     assert.equal((await snapshot(page)).sessionId, sessionId);
   },
 

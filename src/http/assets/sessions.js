@@ -1,6 +1,6 @@
 // One's own sessions: a list that is up to date, and the buttons that end them.
 
-import { explain, onClick } from "./form.js";
+import { explain, onClick, say } from "./form.js";
 import { moment, text } from "./texts.js";
 
 /** Shows them in `section`. */
@@ -16,7 +16,18 @@ export function showSessions(hub, section) {
     if (at >= 0) (list.children[at] ?? list.lastElementChild)?.querySelector("button:not([hidden])")?.focus();
   }
 
-  const refresh = () => load().catch((error) => hub.snapshot().user && explain(section, error));
+  // What was said of a list that could not be had is taken back with the next one, and nothing else that stands there.
+  let isStale = false;
+  async function refresh() {
+    try {
+      await load();
+      if (isStale) say(section, "problem", "");
+      isStale = false;
+    } catch (error) {
+      isStale = true;
+      if (hub.snapshot().user) explain(section, error);
+    }
+  }
 
   function item(session) {
     const shown = template.content.cloneNode(true);
